@@ -1,0 +1,20 @@
+//! The email lifecycle of SEQPULSE: Postgres decides, this crate delivers.
+//!
+//! Who gets which letter, when, and whether it is still true is SQL (`migrations/`, `sql/`). What is here is mechanics:
+//!
+//! | module | job |
+//! |---|---|
+//! | [`cli`], [`config`] | commands; settings read and checked once, at start |
+//! | [`db`] | connections, TLS, LISTEN, and the statements the sidecar runs |
+//! | [`migrate`] | refinery migrations, then the repeatable SQL files, and their drift |
+//! | [`worker`] | the sidecar's loop: wake, claim, render, send, settle |
+//! | [`mail`] | the catalogue: from a code and its context to subject, HTML, text and headers |
+//! | [`provider`] | Resend, Postmark and console behind one trait |
+//! | [`http`] | health, and later the links that letters carry |
+//! | [`doctor`] | one line per thing that can be wrong with an installation |
+//! | [`sandbox`] | a stand-in for the providers, with an inbox page |
+//! | [`demo`] | a private Postgres and everything above, to look at |
+
+pub mod config;
+pub mod mail;
+pub mod provider;
