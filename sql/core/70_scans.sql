@@ -16,9 +16,10 @@ begin
     end if;
     if to_regprocedure('public.' || public.email_function(email_audience.code, 'audience') || '()') is null then
         raise notice '% is caused by a fact and not by a scan', email_audience.code;
-        return;
+        kind.enabled := false;
     end if;
     if not kind.enabled then
+        return query select null::uuid, null::uuid, null::text, null::text, null::timestamptz, null::jsonb where false;
         return;
     end if;
     return query execute format(

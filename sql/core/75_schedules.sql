@@ -88,6 +88,14 @@ comment on function public.email_run_due_schedule(text) is
 revoke all on function public.email_run_due_schedule(text) from public;
 
 -- pg_cron's share --------------------------------------------------------------------------------------------------------
+create or replace function public.email_cron_schema() returns name
+language sql stable
+as $$
+select 'cron'::name where exists (select from pg_catalog.pg_extension e where e.extname = 'pg_cron')
+$$;
+comment on function public.email_cron_schema() is 'The schema pg_cron keeps its jobs in; null when it is not installed in this database.';
+revoke all on function public.email_cron_schema() from public;
+
 create or replace function public.email_schedule_sync() returns text
 language plpgsql
 as $$
@@ -96,7 +104,8 @@ declare
     schedule record;
     job bigint;
     jobs integer := 0;
-    stale record;
+    cron name;
+    stale bigint;
 begin
     if not exists (select from pg_catalog.pg_extension e where e.extname = 'pg_cron') then
         begin
@@ -108,13 +117,14 @@ begin
             raise notice 'pg_cron could not be created: %', sqlerrm;
         end;
     end if;
-    if not exists (select from pg_catalog.pg_extension e where e.extname = 'pg_cron') then
+    cron := public.email_cron_schema();
+    if cron is null then
         update public.email_schedules set cron_job_id = null where cron_job_id is not null;
         return 'pg_cron is not installed in this database: the sidecars run the schedules';
     end if;
-    if not has_schema_privilege('cron', 'usage') then
+    if not has_schema_privilege(cron, 'usage') then
         update public.email_schedules set cron_job_id = null where cron_job_id is not null;
-        return format('pg_cron is installed, but %s has no USAGE on schema cron: the sidecars run the schedules', current_user);
+        return format('pg_cron is installed, but %s has no USAGE on schema %s: the sidecars run the schedules', current_user, cron);
     end if;
 
     begin
@@ -124,7 +134,7 @@ begin
             where s.enabled
             order by s.name
         loop
-            execute 'select cron.schedule($1, $2, $3)' into job using prefix || schedule.name, schedule.cron, schedule.command;
+            execute format('select %I.schedule($1, $2, $3)', cron) into job using prefix || schedule.name, schedule.cron, schedule.command;
             update public.email_schedules s set cron_job_id = job where s.name = schedule.name and s.cron_job_id is distinct from job;
             jobs := jobs + 1;
         end loop;
@@ -135,11 +145,15 @@ begin
     update public.email_schedules s set cron_job_id = null where not s.enabled and s.cron_job_id is not null;
     -- What is left of schedules that are gone or disabled. Row security shows each role its own jobs only.
     for stale in
-        execute 'select j.jobid from cron.job j where j.jobname like $1 and j.username = current_user and j.database = current_database()
-                 and not exists (select from public.email_schedules s where s.cron_job_id = j.jobid)'
+        execute format(
+            $query$
+            select j.jobid from %I.job j
+            where j.jobname like $1 and j.username = current_user and j.database = current_database()
+            and not exists (select from public.email_schedules s where s.cron_job_id = j.jobid)
+            $query$, cron)
         using prefix || '%'
     loop
-        execute 'select cron.unschedule($1)' using stale.jobid;
+        execute format('select %I.unschedule($1)', cron) using stale;
     end loop;
     return format('pg_cron runs %s schedules as %s', jobs, current_user);
 end
@@ -148,14 +162,19 @@ comment on function public.email_schedule_sync() is
 'Makes pg_cron''s jobs match email_schedules (creating the extension where it is preloaded for this database and the role may), and answers in a sentence who runs the schedules now. migrate calls it; call it after editing email_schedules.';
 revoke all on function public.email_schedule_sync() from public;
 
+-- SECURITY DEFINER, as the clean-up below: row security shows each role its own jobs only, and they are the migrating role's.
 create or replace function public.email_cron_problems() returns table (schedule text, since timestamptz, problem text)
-language plpgsql
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
 as $$
+declare
+    cron name := public.email_cron_schema();
 begin
-    if to_regclass('cron.job_run_details') is null or not has_schema_privilege('cron', 'usage') then
+    if cron is null or not has_schema_privilege(cron, 'usage') then
+        return query select null::text, null::timestamptz, null::text where false;
         return;
     end if;
-    return query execute
+    return query execute format(
         $query$
         select s.name, coalesce(r.start_time, r.end_time, public.email_now()),
             case
@@ -164,19 +183,19 @@ begin
                 else 'its last pg_cron job failed: ' || coalesce(r.return_message, 'no message')
             end
         from public.email_schedules s
-        left join cron.job j on j.jobid = s.cron_job_id
+        left join %1$I.job j on j.jobid = s.cron_job_id
         left join lateral (
-            select d.status, d.return_message, d.start_time, d.end_time from cron.job_run_details d
+            select d.status, d.return_message, d.start_time, d.end_time from %1$I.job_run_details d
             where d.jobid = j.jobid and d.status in ('succeeded', 'failed')
             order by d.runid desc
             limit 1
         ) r on true
         where s.cron_job_id is not null and (j.jobid is null or not j.active or r.status = 'failed')
-        $query$;
+        $query$, cron);
 end
 $$;
 comment on function public.email_cron_problems() is
-'Why pg_cron does not run a schedule it should: one row per schedule whose job is gone, inactive or failed at its last run, as far as the asking role may see (row security shows each role its own jobs). No row: nothing is known to be wrong.';
+'Why pg_cron does not run a schedule it should: one row per schedule whose job is gone, inactive or failed at its last run. No row: nothing is known to be wrong.';
 revoke all on function public.email_cron_problems() from public;
 
 -- Cleaning up --------------------------------------------------------------------------------------------------------------
@@ -226,20 +245,23 @@ revoke all on function public.email_cleanup() from public;
 
 -- pg_cron notes every run for ever; only our own jobs' notes are ours to remove.
 create or replace function public.email_cron_cleanup() returns integer
-language plpgsql
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
 as $$
 declare
+    cron name := public.email_cron_schema();
     removed integer;
 begin
-    if to_regclass('cron.job_run_details') is null or not has_schema_privilege('cron', 'usage') then
+    if cron is null or not has_schema_privilege(cron, 'usage') then
         return 0;
     end if;
-    execute
+    execute format(
         $query$
-        delete from cron.job_run_details d
+        delete from %I.job_run_details d
         where d.end_time < clock_timestamp() - interval '7 days'
-        and d.command like 'select public.email\_run\_schedule(%'
-        $query$;
+        and d.command like $1
+        $query$, cron)
+    using 'select public.email\_run\_schedule(%';
     get diagnostics removed = row_count;
     return removed;
 end
@@ -253,13 +275,13 @@ revoke all on function public.email_cron_cleanup() from public;
 do $$
 begin
     if exists (select from pg_catalog.pg_roles where rolname = 'email_worker') then
-        grant execute on function public.email_run_schedule(text, text), public.email_run_due_schedule(text), public.email_cron_problems(), public.email_cron_cleanup(), public.email_cleanup(), public.email_replay_errors(timestamptz), public.email_note_error(text, text, text, jsonb) to email_worker;
+        grant execute on function public.email_run_schedule(text, text), public.email_run_due_schedule(text), public.email_cron_schema(), public.email_cron_problems(), public.email_cron_cleanup(), public.email_cleanup(), public.email_replay_errors(timestamptz), public.email_note_error(text, text, text, jsonb) to email_worker;
         grant select, update (last_started_at, last_success_at, last_duration, last_rows, last_error, last_run_by) on public.email_schedules to email_worker;
         grant select, update (error, replayed_at), delete on public.email_trigger_errors to email_worker;
         grant delete on public.email_outbox to email_worker;
     end if;
     if exists (select from pg_catalog.pg_roles where rolname = 'email_admin') then
-        grant execute on function public.email_run_schedule(text, text), public.email_cron_problems(), public.email_cleanup(), public.email_schedule_sync() to email_admin;
+        grant execute on function public.email_run_schedule(text, text), public.email_cron_schema(), public.email_cron_problems(), public.email_cleanup(), public.email_schedule_sync() to email_admin;
         grant select, update on public.email_schedules to email_admin;
     end if;
     if exists (select from pg_catalog.pg_roles where rolname = 'email_reader') then
