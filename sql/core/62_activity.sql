@@ -85,8 +85,13 @@ revoke all on function public.email_zone(text) from public;
 create or replace function public.email_zones() returns table (name text, zone text)
 language sql stable
 as $$
-select z.name, public.email_zone(z.name)
-from (select 'Europe/Paris' union select p.timezone from public.email_preferences p) z (name)
+-- "offset 0" keeps what is asked about a zone from being worked out once per row of email_preferences.
+select z.name, z.zone
+from (
+    select n.name, public.email_zone(n.name) as zone
+    from (select 'Europe/Paris' union select p.timezone from public.email_preferences p offset 0) n (name)
+    offset 0
+) z
 $$;
 comment on function public.email_zones() is
 'Every time zone that stands in email_preferences and the default one: as written, and the one to reckon with.';
