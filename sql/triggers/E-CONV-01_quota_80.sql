@@ -67,7 +67,7 @@ declare
     month_start timestamptz := date_trunc('month', checked_at);
     next_month timestamptz := month_start + interval '1 month';
     -- Days so far; before the first is over it counts as a whole one.
-    days double precision := greatest(extract(epoch from checked_at - month_start) / 86400, 1);
+    days_so_far double precision := greatest(extract(epoch from checked_at - month_start) / 86400, 1);
 begin
     return query
     select o.id,
@@ -84,7 +84,7 @@ begin
             'project_id', p.id,
             'deployments_used', used.deployments,
             'deployments_limit', quota,
-            'deployments_per_day', round((used.deployments / days)::numeric, 1),
+            'deployments_per_day', round((used.deployments / days_so_far)::numeric, 1),
             'estimated_days_left', case
                 when used.deployments > 0 and checked_at + make_interval(secs => 86400 * left_days.days) < next_month
                 then ceil(left_days.days)::integer
@@ -102,7 +102,7 @@ begin
     left join public.projects p on p.id = r.project_id
     cross join lateral public.email_value(array[p.id], month_start, checked_at + interval '1 microsecond') used
     cross join lateral (
-        select greatest(quota - used.deployments, 0) / greatest(used.deployments / days, 1e-9) as days
+        select least(greatest(quota - used.deployments, 0) / greatest(used.deployments / days_so_far, 1e-9), 1000) as days
     ) left_days
     where o.id = any(ids);
 end
