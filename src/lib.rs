@@ -16,5 +16,7 @@
 //! | [`demo`] | a private Postgres and everything above, to look at |
 
 pub mod config;
+pub mod db;
 pub mod mail;
+pub mod migrate;
 pub mod provider;
