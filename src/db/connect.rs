@@ -246,7 +246,7 @@ async fn once(
     let result = limited(config.connect_timeout, pg.connect(observed)).await;
     let failure = match result {
         Some(Ok(connected)) => return Ok(connected),
-        Some(Err(error)) => Failure::from_postgres(endpoint, error, pg.get_ssl_mode(), &progress),
+        Some(Err(error)) => Failure::from_postgres(endpoint, error, pg, &progress),
         None => Failure {
             endpoint: endpoint.to_string(),
             reason: Reason::Unreachable,
@@ -400,7 +400,7 @@ impl Failure {
     fn from_postgres(
         endpoint: &Endpoint,
         error: tokio_postgres::Error,
-        negotiation: Negotiation,
+        pg: &tokio_postgres::Config,
         progress: &Progress,
     ) -> Self {
         let io = error
@@ -427,10 +427,16 @@ impl Failure {
             (Reason::Unreachable, io.to_string())
         } else if error.is_closed() {
             (Reason::Unreachable, "it closed the connection".into())
-        } else if negotiation == Negotiation::Require && !progress.started() {
+        } else if pg.get_ssl_mode() == Negotiation::Require && !progress.started() {
             (
                 Reason::Tls,
                 "it offers no TLS, which sslmode asks for".into(),
+            )
+        } else if pg.get_password().is_none() {
+            // Left over are tokio-postgres' own objections to what the server asks for.
+            (
+                Reason::Password,
+                format!("there is no password for what it asks ({})", Chain(&error)),
             )
         } else {
             (Reason::Other, Chain(&error).to_string())
