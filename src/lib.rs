@@ -4,7 +4,7 @@
 //!
 //! | module | job |
 //! |---|---|
-//! | [`cli`], [`config`] | commands; settings read and checked once, at start |
+//! | [`cli`], [`commands`], [`config`] | what can be called, what it does, and the settings, checked once at start |
 //! | [`db`] | connections, TLS, LISTEN, and the statements the sidecar runs |
 //! | [`migrate`] | refinery migrations, then the repeatable SQL files, and their drift |
 //! | [`worker`] | the sidecar's loop: wake, claim, render, send, settle |
@@ -16,8 +16,11 @@
 //! | [`demo`] | a private Postgres and everything above, to look at |
 
 pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod db;
+pub mod doctor;
 pub mod mail;
 pub mod migrate;
 pub mod provider;
+pub mod worker;
