@@ -16,5 +16,6 @@
 //! | [`demo`] | a private Postgres and everything above, to look at |
 
 pub mod config;
+pub mod demo;
 pub mod mail;
 pub mod provider;

@@ -1,1 +1,4 @@
-fn main(){}
+//! Integration tests: one binary, so that one Postgres serves the whole run.
+
+mod cluster;
+mod support;

@@ -1,0 +1,4 @@
+//! A private Postgres and everything above it, to look at.
+
+pub mod cluster;
+pub mod pg_bin;
