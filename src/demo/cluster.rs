@@ -353,7 +353,7 @@ impl Cluster {
         loop {
             match self.try_start() {
                 Err(ClusterError::Start { .. }) if Instant::now() < deadline => {
-                    sleep(Duration::from_millis(100))
+                    sleep(Duration::from_millis(100));
                 }
                 other => return other,
             }
