@@ -1,0 +1,144 @@
+-- How work comes in: the admission of outbox rows, the wake-up, email_enqueue and email_signal.
+
+-- Admission ----------------------------------------------------------------------------------------------------------
+-- Decides before the row exists, so that a plain INSERT of a known key or of a disabled type is skipped without an error.
+-- SECURITY DEFINER: whoever may insert needs no right on the catalogue and the journal.
+create or replace function public.email_outbox_admit() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    kind record;
+begin
+    select t.enabled, t.priority into kind from public.email_types t where t.code = new.email_type;
+    if not found then
+        raise exception 'unknown email type "%"', new.email_type
+            using errcode = 'foreign_key_violation', table = 'email_outbox', column = 'email_type', schema = 'public',
+                  constraint = 'email_outbox_email_type_fkey',
+                  hint = 'The known codes are: select code, name from public.email_types order by code;';
+    end if;
+    if not kind.enabled and new.status = 'queued' then
+        return null;
+    end if;
+    if exists (select from public.email_outbox o where o.dedupe_key = new.dedupe_key)
+        or exists (
+            -- A failed letter the provider never took may be tried again under its key (contract, section 9).
+            select from public.email_deliveries d
+            where d.dedupe_key = new.dedupe_key
+            and not (d.status = 'failed' and d.provider_message_id is null)
+        )
+    then
+        return null;
+    end if;
+    new.run_at := coalesce(new.run_at, public.email_now());
+    new.due_at := coalesce(new.due_at, new.run_at);
+    new.rank := coalesce(new.priority, kind.priority);
+    return new;
+end
+$$;
+comment on function public.email_outbox_admit() is
+'Before every insert into email_outbox: refuses unknown codes, skips known keys and disabled types, fills due_at and rank.';
+revoke all on function public.email_outbox_admit() from public;
+
+create or replace trigger email_outbox_admit before insert on public.email_outbox
+for each row execute function public.email_outbox_admit();
+
+create or replace function public.email_outbox_rank() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    new.rank := coalesce(new.priority, (select t.priority from public.email_types t where t.code = new.email_type), old.rank);
+    return new;
+end
+$$;
+comment on function public.email_outbox_rank() is 'Keeps email_outbox.rank in step when somebody changes a row''s priority.';
+revoke all on function public.email_outbox_rank() from public;
+
+create or replace trigger email_outbox_rank before update of priority, email_type on public.email_outbox
+for each row when (old.priority is distinct from new.priority or old.email_type <> new.email_type)
+execute function public.email_outbox_rank();
+
+-- Wake-up ------------------------------------------------------------------------------------------------------------
+-- One NOTIFY per statement at most, and none when nothing falls due within a minute: a sidecar asks when the next row
+-- is due before it sleeps.  Not while the queue is over half full: a full one would make the application's commit fail.
+create or replace function public.email_outbox_wake() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if exists (select from inserted i where i.status = 'queued' and i.run_at <= public.email_now() + interval '60 seconds')
+        and (select s.notify from public.email_settings s)
+        and pg_notification_queue_usage() < 0.5
+    then
+        perform pg_notify('email_outbox', '');
+    end if;
+    return null;
+end
+$$;
+comment on function public.email_outbox_wake() is
+'After every statement that inserts into email_outbox: wakes the sidecars when something falls due within 60 seconds.';
+revoke all on function public.email_outbox_wake() from public;
+
+create or replace trigger email_outbox_wake after insert on public.email_outbox
+referencing new table as inserted
+for each statement execute function public.email_outbox_wake();
+
+-- email_enqueue --------------------------------------------------------------------------------------------------------
+create or replace function public.email_enqueue(
+    email_type text,
+    user_id uuid,
+    dedupe_key text,
+    payload jsonb default '{}',
+    run_at timestamptz default null,
+    project_id uuid default null,
+    to_email text default null
+) returns bigint
+language sql
+as $$
+insert into public.email_outbox (email_type, user_id, dedupe_key, payload, run_at, project_id, to_email)
+values ($1, $2, $3, coalesce($4, '{}'), coalesce($5, public.email_now()), $6, $7)
+on conflict (dedupe_key) do nothing
+returning id
+$$;
+comment on function public.email_enqueue(text, uuid, text, jsonb, timestamptz, uuid, text) is
+'Enqueues one email; answers its id, or null when the key is known already or the type is disabled. run_at null means now, to_email null the user''s address at the moment of sending.';
+revoke all on function public.email_enqueue(text, uuid, text, jsonb, timestamptz, uuid, text) from public;
+
+-- email_signal ---------------------------------------------------------------------------------------------------------
+-- The time is filled by a trigger and not by a default, because a default would need the application's role to have
+-- EXECUTE on email_now(): it has INSERT on this table and nothing else.
+create or replace function public.email_signals_fill() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    new.occurred_at := coalesce(new.occurred_at, public.email_now());
+    return new;
+end
+$$;
+comment on function public.email_signals_fill() is 'Before every insert into email_signals: a fact without a time happened now.';
+revoke all on function public.email_signals_fill() from public;
+
+create or replace trigger email_signals_fill before insert on public.email_signals
+for each row execute function public.email_signals_fill();
+
+create or replace function public.email_signal(
+    kind text,
+    user_id uuid default null,
+    project_id uuid default null,
+    payload jsonb default '{}',
+    occurred_at timestamptz default null,
+    idempotency_key text default null
+) returns bigint
+language sql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+insert into public.email_signals (kind, user_id, project_id, payload, occurred_at, idempotency_key)
+values ($1, $2, $3, coalesce($4, '{}'), $5, $6)
+on conflict (idempotency_key) do nothing
+returning id
+$$;
+comment on function public.email_signal(text, uuid, uuid, jsonb, timestamptz, text) is
+'Records a fact no table of the application holds; answers its id, or null when the idempotency key is known already.';
+revoke all on function public.email_signal(text, uuid, uuid, jsonb, timestamptz, text) from public;

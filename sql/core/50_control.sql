@@ -1,0 +1,194 @@
+-- What people and sidecars use to steer: pausing, arming, and the heartbeat.
+
+-- Editing the catalogue ----------------------------------------------------------------------------------------------
+create or replace function public.email_types_edited() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if new.enabled and not old.enabled and new.active_since = old.active_since then
+        new.active_since := public.email_now();
+    end if;
+    if new.paused_at is null then
+        new.paused_reason := null;
+    end if;
+    return new;
+end
+$$;
+comment on function public.email_types_edited() is 'Before every update of email_types: enabling again sets active_since, so that nothing is sent about the time between.';
+revoke all on function public.email_types_edited() from public;
+
+create or replace trigger email_types_edited before update on public.email_types
+for each row execute function public.email_types_edited();
+
+create or replace function public.email_types_applied() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if old.enabled and not new.enabled then
+        with ended as (
+            update public.email_outbox o set
+                status = 'suppressed', reason = 'type disabled', retry_at = null, finished_at = public.email_now()
+            where o.email_type = new.code and o.status = 'queued'
+            returning o.*
+        )
+        insert into public.email_deliveries as d (user_id, project_id, email_type, dedupe_key, status, payload_json, created_at, outbox_id)
+        select e.user_id, e.project_id, e.email_type, e.dedupe_key, 'suppressed', '{"reason": "type disabled"}', public.email_now(), e.id
+        from ended e
+        on conflict (dedupe_key) do update set status = excluded.status, payload_json = excluded.payload_json
+        where d.outbox_id = excluded.outbox_id and d.status in ('queued', 'failed');
+    end if;
+    if old.paused_at is not null and new.paused_at is null then
+        update public.email_outbox o set run_at = o.due_at, reason = null
+        where o.email_type = new.code and o.status = 'queued' and o.run_at = 'infinity';
+        perform pg_notify('email_outbox', '');
+    end if;
+    if old.priority <> new.priority then
+        update public.email_outbox o set rank = new.priority
+        where o.email_type = new.code and o.status = 'queued' and o.priority is null;
+    end if;
+    return null;
+end
+$$;
+comment on function public.email_types_applied() is
+'After an update of email_types: disabling suppresses what is queued, resuming releases what waited, a new priority re-ranks the queue.';
+revoke all on function public.email_types_applied() from public;
+
+create or replace trigger email_types_applied after update on public.email_types
+for each row when (old.* is distinct from new.*) execute function public.email_types_applied();
+
+create or replace function public.email_settings_applied() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform pg_notify('email_outbox', '');
+    return null;
+end
+$$;
+comment on function public.email_settings_applied() is 'After an update of email_settings: wakes the sidecars, so that resuming and arming act at once.';
+revoke all on function public.email_settings_applied() from public;
+
+create or replace trigger email_settings_applied after update on public.email_settings
+for each row when (old.* is distinct from new.*) execute function public.email_settings_applied();
+
+-- Pausing --------------------------------------------------------------------------------------------------------------
+create or replace function public.email_pause(email_type text default null, reason text default null) returns void
+language plpgsql
+as $$
+begin
+    if $1 is null then
+        update public.email_settings s set paused_at = coalesce(s.paused_at, public.email_now()), paused_reason = coalesce($2, s.paused_reason);
+        return;
+    end if;
+    update public.email_types t set paused_at = coalesce(t.paused_at, public.email_now()), paused_reason = coalesce($2, t.paused_reason) where t.code = $1;
+    if not found then
+        raise exception 'unknown email type "%"', $1 using hint = 'The known codes are: select code, name from public.email_types order by code;';
+    end if;
+end
+$$;
+comment on function public.email_pause(text, text) is 'Stops sending one kind of email, or everything (null). What is queued waits; nothing is lost.';
+revoke all on function public.email_pause(text, text) from public;
+
+create or replace function public.email_resume(email_type text default null) returns void
+language plpgsql
+as $$
+begin
+    if $1 is null then
+        update public.email_settings set paused_at = null, paused_reason = null;
+        return;
+    end if;
+    update public.email_types t set paused_at = null where t.code = $1;
+    if not found then
+        raise exception 'unknown email type "%"', $1 using hint = 'The known codes are: select code, name from public.email_types order by code;';
+    end if;
+end
+$$;
+comment on function public.email_resume(text) is 'Starts sending one kind of email again, or everything (null: the general pause ends; types that are paused on their own stay so).';
+revoke all on function public.email_resume(text) from public;
+
+create or replace function public.email_arm() returns text
+language sql
+as $$
+update public.email_settings set armed_for = public.email_identity() returning armed_for
+$$;
+comment on function public.email_arm() is
+'Says that this database is the one to send from: call it after a restore or a rename, once nobody else sends from the original.';
+revoke all on function public.email_arm() from public;
+
+-- The sidecar's poll -------------------------------------------------------------------------------------------------------
+create or replace function public.email_heartbeat(
+    worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer
+) returns table (armed boolean, paused_reason text, clock_offset text, sleep_seconds double precision)
+language plpgsql
+as $$
+begin
+    insert into public.email_workers as w (id, hostname, pid, version, provider, state, in_flight, session_pid)
+    values ($1, $2, $3, $4, $5, $6, $7, $8)
+    on conflict (id) do update set
+        state = excluded.state, in_flight = excluded.in_flight, session_pid = excluded.session_pid, last_seen_at = clock_timestamp();
+    if state = 'stopped' then
+        delete from public.email_workers w where w.last_seen_at < clock_timestamp() - interval '1 day';
+    end if;
+    return query
+    select
+        s.armed_for is not distinct from public.email_identity(),
+        case when s.paused_at is not null then coalesce(s.paused_reason, 'paused') end,
+        -- What a new session would get: ALTER DATABASE reaches only sessions that start after it.
+        (
+            select substr(c, length('email.clock_offset=') + 1)
+            from pg_catalog.pg_db_role_setting r, unnest(r.setconfig) c
+            where r.setdatabase = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
+            and r.setrole = 0 and c like 'email.clock\_offset=%'
+        ),
+        public.email_sleep()
+    from public.email_settings s;
+end
+$$;
+comment on function public.email_heartbeat(text, text, integer, text, text, text, integer, integer) is
+'A sidecar says that it is alive, and learns whether it may send, what the clock offset of new sessions is, and how many seconds it may sleep.';
+revoke all on function public.email_heartbeat(text, text, integer, text, text, text, integer, integer) from public;
+
+create or replace function public.email_sleep() returns double precision
+language sql
+as $$
+with recursive ranks as (
+    (
+        select o.rank, o.run_at from public.email_outbox o
+        where o.status = 'queued' and o.retry_at is null
+        order by o.rank desc, o.run_at
+        limit 1
+    )
+    union all
+    select n.rank, n.run_at
+    from ranks r
+    cross join lateral (
+        select o.rank, o.run_at from public.email_outbox o
+        where o.status = 'queued' and o.retry_at is null and o.rank < r.rank
+        order by o.rank desc, o.run_at
+        limit 1
+    ) n
+),
+moments as (
+    select extract(epoch from min(r.run_at) - public.email_now()) as seconds from ranks r where r.run_at < 'infinity'
+    union all
+    select extract(epoch from min(o.retry_at) - clock_timestamp()) from public.email_outbox o where o.status = 'queued' and o.retry_at is not null
+    union all
+    select extract(epoch from min(o.locked_until) - clock_timestamp()) from public.email_outbox o where o.status = 'sending'
+)
+select greatest(min(m.seconds), 0)::double precision from moments m
+$$;
+comment on function public.email_sleep() is
+'Seconds until the next row falls due, a backoff ends or a lease runs out; null when nothing is waiting.';
+revoke all on function public.email_sleep() from public;
+
+create or replace function public.email_schema_version() returns integer
+language plpgsql stable
+as $$
+begin
+    return (select max(h.version) from public.email_schema_history h);
+end
+$$;
+comment on function public.email_schema_version() is 'The newest migration that is applied.';
+revoke all on function public.email_schema_version() from public;

@@ -1,0 +1,47 @@
+-- What to look at.  Dropped and made again, so that a column may be added anywhere; nothing of ours depends on a view.
+
+drop view if exists public.email_outbox_summary;
+create view public.email_outbox_summary as
+select
+    t.code as email_type,
+    o.status,
+    count(*) as emails,
+    min(o.run_at) filter (where o.status = 'queued') as oldest_due,
+    max(o.finished_at) as last_finished
+from public.email_types t
+join public.email_outbox o on o.email_type = t.code
+group by t.code, o.status
+order by t.code, o.status;
+comment on view public.email_outbox_summary is 'The outbox by type and status.';
+comment on column public.email_outbox_summary.email_type is 'A code of email_types.';
+comment on column public.email_outbox_summary.status is 'As in email_outbox.';
+comment on column public.email_outbox_summary.emails is 'How many rows.';
+comment on column public.email_outbox_summary.oldest_due is 'The earliest run_at among the queued ones; null for other statuses. In the past: work is waiting.';
+comment on column public.email_outbox_summary.last_finished is 'When the latest of them ended; null while none did.';
+
+drop view if exists public.email_health;
+create view public.email_health as
+select
+    coalesce(extract(epoch from public.email_now() - min(o.run_at) filter (where o.status = 'queued' and o.retry_at is null and o.run_at <= public.email_now())), 0)::numeric(12, 1) as lag_seconds,
+    count(*) filter (where o.status = 'queued' and o.retry_at is null and o.run_at <= public.email_now()) as due,
+    count(*) filter (where o.status = 'sending') as in_flight,
+    count(*) filter (where o.status = 'failed') as failed,
+    (select count(*) from public.email_workers w where w.state <> 'stopped' and w.last_seen_at > clock_timestamp() - interval '30 seconds') as workers_alive,
+    (select s.paused_at is not null from public.email_settings s) as paused,
+    (select s.paused_reason from public.email_settings s) as paused_reason,
+    (select array_agg(t.code order by t.code) from public.email_types t where t.paused_at is not null) as paused_types,
+    (select s.armed_for is not distinct from public.email_identity() from public.email_settings s) as armed,
+    (select count(*) from public.email_trigger_errors e where e.replayed_at is null) as open_trigger_errors
+from public.email_outbox o
+where o.status in ('queued', 'sending', 'failed');
+comment on view public.email_health is 'One row: is it alive, and is anything wrong?';
+comment on column public.email_health.lag_seconds is 'How long the oldest due row has been waiting; alert above 60.';
+comment on column public.email_health.due is 'Rows that could go out now.';
+comment on column public.email_health.in_flight is 'Rows a sidecar holds.';
+comment on column public.email_health.failed is 'Rows that were given up within the retention; look at last_error.';
+comment on column public.email_health.workers_alive is 'Sidecars seen in the last 30 seconds; alert on 0.';
+comment on column public.email_health.paused is 'Whether everything is stopped.';
+comment on column public.email_health.paused_reason is 'Why; null when it is not, or no reason was given.';
+comment on column public.email_health.paused_types is 'Types that are paused on their own; null when none is.';
+comment on column public.email_health.armed is 'false: this looks like a restored copy, nothing is sent until email_arm() is called.';
+comment on column public.email_health.open_trigger_errors is 'Facts a trigger could not enqueue and that were not replayed yet.';

@@ -1,0 +1,97 @@
+-- E-TRX-01  Welcome after sign-up                                    transactional, not capped, priority 90
+--
+-- cause       users: inserted active, or becoming active
+-- when        now
+-- key         welcome_signup:{user}
+-- still true  the user is active
+-- figures     none of its own (first_name comes with every letter)
+-- params      none
+-- reads       users (id, is_active, created_at)
+
+-- Cause ----------------------------------------------------------------------------------------------------------------
+-- fact: {user_id, created_at}
+create or replace function public.email_trx_01_enqueue(fact jsonb) returns void
+language sql
+as $$
+insert into public.email_outbox (email_type, user_id, dedupe_key)
+select t.code, (fact ->> 'user_id')::uuid, 'welcome_signup:' || (fact ->> 'user_id')
+from public.email_types t
+where t.code = 'E-TRX-01' and t.enabled and (fact ->> 'created_at')::timestamptz >= t.active_since
+on conflict (dedupe_key) do nothing
+$$;
+comment on function public.email_trx_01_enqueue(jsonb) is 'E-TRX-01: enqueues the welcome of one user. fact: {user_id, created_at}.';
+revoke all on function public.email_trx_01_enqueue(jsonb) from public;
+
+create or replace function public.email_trx_01_trigger() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '100ms'
+as $$
+begin
+    if tg_op = 'INSERT' then
+        perform public.email_trx_01_enqueue(jsonb_build_object('user_id', n.id, 'created_at', n.created_at))
+        from new_rows n
+        where n.is_active;
+    else
+        -- Grouped rather than joined: a plan made for one row must also do for a bulk update.
+        perform public.email_trx_01_enqueue(jsonb_build_object('user_id', c.id, 'created_at', c.created_at))
+        from (
+            select v.id, max(v.created_at) as created_at
+            from (
+                select n.id, n.created_at, n.is_active as active, false as was_active from new_rows n
+                union all
+                select o.id, o.created_at, false, o.is_active from old_rows o
+            ) v
+            group by v.id
+            having bool_or(v.active) and not coalesce(bool_or(v.was_active), false)
+        ) c;
+    end if;
+    return null;
+exception when others then
+    begin
+        perform public.email_guard('users', 'E-TRX-01', (
+            select jsonb_agg(jsonb_build_object('user_id', r.data -> 'id', 'created_at', r.data -> 'created_at'))
+            from (select to_jsonb(n) as data from new_rows n) r
+            where r.data ->> 'is_active' = 'true'
+        ));
+    exception when others then
+        raise warning 'seqpulse-mailer: E-TRX-01 on users: %', sqlerrm;
+    end;
+    return null;
+end
+$$;
+comment on function public.email_trx_01_trigger() is 'E-TRX-01: after users are inserted or updated. Never fails the application''s statement.';
+revoke all on function public.email_trx_01_trigger() from public;
+
+create or replace trigger email_trx_01_insert after insert on public.users
+referencing new table as new_rows
+for each statement execute function public.email_trx_01_trigger();
+
+create or replace trigger email_trx_01_update after update on public.users
+referencing old table as old_rows new table as new_rows
+for each statement execute function public.email_trx_01_trigger();
+
+-- Still true, and fresh figures -------------------------------------------------------------------------------------------
+create or replace function public.email_trx_01_current(ids bigint[])
+returns table (id bigint, untrue text, context jsonb)
+language plpgsql
+as $$
+begin
+    return query
+    select o.id, case when not coalesce(u.is_active, true) then 'user not active' end, '{}'::jsonb
+    from public.email_outbox o
+    join public.users u on u.id = o.user_id
+    where o.id = any(ids);
+end
+$$;
+comment on function public.email_trx_01_current(bigint[]) is 'E-TRX-01: true while the user is active; no figures.';
+revoke all on function public.email_trx_01_current(bigint[]) from public;
+
+do $$
+begin
+    if exists (select from pg_catalog.pg_roles where rolname = 'email_worker') then
+        grant execute on function public.email_trx_01_current(bigint[]) to email_worker;
+        grant select (id, is_active, created_at) on public.users to email_worker;
+    end if;
+end
+$$;
