@@ -45,24 +45,22 @@ async fn try_connect_to(url: &str) -> Result<Client, tokio_postgres::Error> {
 }
 
 /// Runs the real `migrate` on a database. The one place that knows how a database is migrated.
-pub(crate) async fn migrate(url: &str) {
-    let (url, binary) = (url.to_owned(), BINARY);
-    let output = tokio::task::spawn_blocking(move || {
-        Command::new(binary)
-            .arg("migrate")
-            .env("DATABASE_URL", url)
-            .output()
-            .expect("the binary starts")
-    })
-    .await
-    .expect("no panic");
-    assert!(
-        output.status.success(),
+pub(crate) async fn migrate(url: &str) -> Result<(), String> {
+    let mut command = Command::new(BINARY);
+    command.arg("migrate").env_clear().env("DATABASE_URL", url);
+    let output = tokio::task::spawn_blocking(move || command.output())
+        .await
+        .map_err(|error| error.to_string())?
+        .map_err(|error| format!("{BINARY}: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!(
         "migrate: {}\n{}{}",
         output.status,
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
-    );
+    ))
 }
 
 /// A database of one test; dropped with it.
@@ -76,15 +74,20 @@ pub(crate) struct TestDb {
 impl TestDb {
     /// SEQPULSE's schema with the mailer installed and armed, no data.
     pub(crate) async fn new() -> Self {
-        static TEMPLATE: OnceCell<()> = OnceCell::const_new();
-        TEMPLATE
+        // A failure is kept, so that every test says why it could not run.
+        static TEMPLATE: OnceCell<Result<(), String>> = OnceCell::const_new();
+        let made = TEMPLATE
             .get_or_init(async || {
                 bare_template().await;
                 clone_database(BARE_TEMPLATE, MIGRATED_TEMPLATE).await;
-                migrate(&shared_cluster().url(MIGRATED_TEMPLATE)).await;
+                migrate(&shared_cluster().url(MIGRATED_TEMPLATE)).await?;
                 close_template(MIGRATED_TEMPLATE).await;
+                Ok(())
             })
             .await;
+        if let Err(reason) = made {
+            panic!("the template database cannot be made: {reason}");
+        }
         let db = Self::cloned_from(MIGRATED_TEMPLATE).await;
         // A clone has another name than the database that was migrated: it would rightly refuse to send.
         db.exec("select public.email_arm()").await;
