@@ -55,8 +55,12 @@ select
     gate.verdict,
     gate.reason,
     coalesce(o.to_email, u.email),
-    jsonb_build_object('first_name', public.email_first_name(u.name), 'time_zone', coalesce(p.timezone, 'Europe/Paris'))
-        || o.payload || coalesce(c.context, '{}')
+    -- A copy for somebody without an account carries another person's user_id: it must not greet them by that name.
+    jsonb_build_object(
+        'first_name', case when o.to_email is null or lower(o.to_email) = lower(u.email) then public.email_first_name(u.name) end,
+        'time_zone', coalesce(p.timezone, 'Europe/Paris'),
+        'cta_path', t.params ->> 'cta_path'
+    ) || o.payload || coalesce(c.context, '{}')
 from public.email_outbox o
 join public.email_types t on t.code = o.email_type
 left join public.users u on u.id = o.user_id
