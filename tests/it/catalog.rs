@@ -123,7 +123,7 @@ async fn everything_of_ours_carries_the_prefix() {
 /// What depends on the application's tables, their columns and row types, as the catalogue describes it.
 const DEPENDENTS: &str = "
 select pg_describe_object(d.classid, d.objid, d.objsubid) || ' -> '
-    || pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid) || ' (' || d.deptype || ')'
+    || pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid) || ' (' || d.deptype::text || ')'
 from pg_depend d
 join pg_class c on (d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid)
     or (d.refclassid = 'pg_type'::regclass and d.refobjid = c.reltype)

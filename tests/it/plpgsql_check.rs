@@ -1,7 +1,7 @@
 //! `plpgsql_check` over every PL/pgSQL function of ours: it finds the misspelt column that `create function` accepts.
 //!
-//! Trigger functions are checked once per trigger, with its table and transition tables, because only then do `new`, `old`
-//! and the transition tables have columns.
+//! Trigger functions are checked once per table, because only then do `new`, `old` and the transition tables have columns;
+//! one that serves several triggers of a table gets the transition tables of all of them (it tells them by `tg_op`).
 //!
 //! Errors, warnings, extra warnings (unused variables, shadowing) and security warnings (SQL put together from text) fail
 //! the test. Performance hints are off: they ask for volatility marks that change no plan of ours.
@@ -21,10 +21,11 @@ targets as (
     from ours o
     where not o.is_trigger
     union all
-    select distinct o.oid, t.tgrelid, t.tgoldtable, t.tgnewtable
+    select o.oid, t.tgrelid, max(t.tgoldtable::text)::name, max(t.tgnewtable::text)::name
     from ours o
     join pg_trigger t on t.tgfoid = o.oid and not t.tgisinternal
     where o.is_trigger
+    group by o.oid, t.tgrelid
 )
 select t.oid::regprocedure::text, nullif(t.relation, 0)::regclass::text, c.level, c.lineno, c.message, c.detail, c.hint, c.query
 from targets t

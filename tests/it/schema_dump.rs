@@ -92,7 +92,8 @@ fn statement(object: &str) -> String {
     let body = object.split_once('\n').map_or("", |(_heading, body)| body);
     let text: Vec<&str> = body
         .lines()
-        .filter(|line| !line.trim().is_empty())
+        // Settings that pg_dump changes between two objects.
+        .filter(|line| !line.trim().is_empty() && !line.starts_with("SET default_"))
         .collect();
     let text = text.join("\n");
     if !text.starts_with("CREATE FUNCTION") && !text.starts_with("CREATE PROCEDURE") {
