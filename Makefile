@@ -6,7 +6,7 @@ CARGO ?= cargo
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench schema components
+.PHONY: help demo test lint bench schema
 
 help: ## show this
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
@@ -21,8 +21,8 @@ test: lint ## format, lints, build and every test (installs PostgreSQL, pg_cron,
 	$(CARGO) build --locked
 	REQUIRE_PG_TOOLS=1 $(CARGO) test --locked
 
-lint: components ## rustfmt and clippy, warnings are errors
-	@sh tests/ensure-packages.sh build
+lint: ## rustfmt and clippy, warnings are errors
+	@sh tests/ensure-packages.sh build lint
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
@@ -32,7 +32,3 @@ bench: ## measurements (come later)
 schema: ## write tests/schema.sql anew, after a change of the schema that is meant
 	@sh tests/ensure-packages.sh build server tests
 	UPDATE_GOLDEN=1 REQUIRE_PG_TOOLS=1 $(CARGO) test --locked --quiet --test it schema_dump
-
-components:
-	@$(CARGO) fmt --version >/dev/null 2>&1 || { echo "rustfmt is missing: rustup component add rustfmt" >&2; exit 1; }
-	@$(CARGO) clippy --version >/dev/null 2>&1 || { echo "clippy is missing: rustup component add clippy" >&2; exit 1; }

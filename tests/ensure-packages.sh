@@ -1,10 +1,11 @@
 #!/bin/sh
 # Installs what is missing, and only that, with apt where this user may; otherwise says what is missing.
 #
-#   sh tests/ensure-packages.sh [make] [build] [server] [tests]
+#   sh tests/ensure-packages.sh [make] [build] [lint] [server] [tests]
 #
 #   make     make itself
 #   build    what cargo needs to link, and a check that cargo is there
+#   lint     a check that rustfmt and clippy are there
 #   server   a PostgreSQL server, and pg_cron (without pg_cron the sidecar does its work)
 #   tests    pgTAP, pg_prove, plpgsql_check, psql and pg_dump
 #
@@ -83,6 +84,14 @@ for group in "$@"; do
             say "missing: cargo. Debian's own is too old; install Rust from https://rustup.rs"
             failed=yes
         fi
+        ;;
+    lint)
+        for component in fmt clippy; do
+            if has cargo && ! cargo "$component" --version >/dev/null 2>&1; then
+                say "missing: cargo $component. Please run: rustup component add rustfmt clippy"
+                failed=yes
+            fi
+        done
         ;;
     server)
         if [ -z "$(server_bin)" ]; then
