@@ -1,27 +1,26 @@
 //! A throw-away Postgres for the demo and the tests: a directory, a free port, and nothing left behind.
 //!
-//! Everything (data, socket, log) lives in one temporary directory. A small shell script ([`WATCHDOG`]) waits on a pipe
-//! that this process holds open; when the pipe closes, because the [`Cluster`] was dropped or because this process was
-//! killed, it stops Postgres and removes the directory. There is no other clean-up path, so it is the tested one.
+//! Everything (data, socket, log) lives in one temporary directory. A small shell script (`watchdog.sh`, on a [`Leash`])
+//! stops Postgres and removes the directory when the [`Cluster`] is dropped or this process is killed. There is no other
+//! clean-up path, so it is the tested one.
 
-use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, User, getuid};
 
+use super::leash::{Leash, run_as};
 use super::pg_bin::{PgBin, PgBinError};
 
-/// Runs as the leader of the cluster's process group; see the file.
+/// What the leash does at the end.
 const WATCHDOG: &str = include_str!("watchdog.sh");
 
 /// The bootstrap superuser.
@@ -171,7 +170,7 @@ impl ClusterBuilder {
         };
         let owner = unprivileged_user()?;
         let dir = make_directory(owner.as_ref())?;
-        let (watchdog, pipe) = start_watchdog(&dir, owner.as_ref())?;
+        let leash = start_watchdog(&dir, owner.as_ref())?;
         let pg_cron = self.pg_cron.is_some() && bin.has_extension("pg_cron");
         let mut cluster = Cluster {
             bin,
@@ -181,8 +180,7 @@ impl ClusterBuilder {
             server: None,
             killed: false,
             pg_cron,
-            watchdog,
-            pipe: Some(pipe),
+            leash,
         };
         cluster.initdb()?;
         cluster.append_conf(&self.conf(pg_cron, &cluster.dir))?;
@@ -241,9 +239,8 @@ pub struct Cluster {
     /// The last stop was a SIGKILL, so the old backends may still be ending when it starts again.
     killed: bool,
     pg_cron: bool,
-    watchdog: Child,
-    /// Closing it makes the watchdog clean up. None only while dropping.
-    pipe: Option<ChildStdin>,
+    /// The last field: dropped after `Drop` below has stopped the server, it removes the directory.
+    leash: Leash,
 }
 
 impl Cluster {
@@ -437,14 +434,13 @@ impl Cluster {
             .append(true)
             .open(self.log_path())
             .doing(|| format!("opening {}", self.log_path().display()))?;
-        let group = i32::try_from(self.watchdog.id()).expect("a process id fits i32");
         let mut command = Command::new(self.bin.program(program));
         command
             .current_dir(&self.dir)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(log)
-            .process_group(group);
+            .stderr(log);
+        self.leash.attach(&mut command);
         run_as(&mut command, self.owner.as_ref());
         Ok(command)
     }
@@ -583,8 +579,6 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         // Reaped here, so that the watchdog does not wait for a zombie. Nobody needs the checkpoint of a fast stop.
         let _stopped = self.stop(StopMode::Immediate);
-        drop(self.pipe.take());
-        let _status = self.watchdog.wait();
     }
 }
 
@@ -610,13 +604,6 @@ fn unprivileged_user() -> Result<Option<User>, ClusterError> {
         .ok_or(ClusterError::NoUnprivilegedUser)
 }
 
-/// Becomes `user` in the child; the standard library drops root's supplementary groups along with the uid.
-fn run_as(command: &mut Command, user: Option<&User>) {
-    if let Some(user) = user {
-        command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
-    }
-}
-
 fn make_directory(owner: Option<&User>) -> Result<PathBuf, ClusterError> {
     let dir = tempfile::Builder::new()
         .prefix("seqpulse-pg-")
@@ -631,32 +618,13 @@ fn make_directory(owner: Option<&User>) -> Result<PathBuf, ClusterError> {
     Ok(dir.keep())
 }
 
-fn start_watchdog(dir: &Path, owner: Option<&User>) -> Result<(Child, ChildStdin), ClusterError> {
-    let args: [&OsStr; 4] = [
-        OsStr::new("-c"),
-        OsStr::new(WATCHDOG),
-        OsStr::new("seqpulse-pg-watchdog"),
-        dir.as_os_str(),
-    ];
-    let mut command = Command::new("/bin/sh");
-    command.args(args).current_dir("/").process_group(0);
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    run_as(&mut command, owner);
-    let spawned = command.spawn().and_then(|mut child| {
-        let pipe = child
-            .stdin
-            .take()
-            .ok_or_else(|| io::Error::other("no pipe"))?;
-        Ok((child, pipe))
-    });
-    if spawned.is_err() {
-        // Best effort: the error below is the one to report.
+fn start_watchdog(dir: &Path, owner: Option<&User>) -> Result<Leash, ClusterError> {
+    let leash = Leash::with_script(WATCHDOG, &[dir.as_os_str()], owner);
+    if leash.is_err() {
+        // Best effort: the error is the one to report.
         let _removed = fs::remove_dir_all(dir);
     }
-    spawned.doing(|| "starting /bin/sh as the cluster's watchdog".to_owned())
+    leash.doing(|| "starting /bin/sh as the cluster's watchdog".to_owned())
 }
 
 /// Below the range the kernel hands out to outgoing connections, so that the port is still free after a restart.

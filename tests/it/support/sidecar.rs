@@ -2,14 +2,19 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use seqpulse_mailer::demo::leash::Leash;
+
 use super::database::{BINARY, TestDb};
 use super::wait::wait_for;
+
+/// Ends the children of this test run with it, also when it is killed.
+static LEASH: LazyLock<Leash> = LazyLock::new(|| Leash::new().expect("a shell"));
 
 /// A running `seqpulse-mailer`; killed when dropped.
 #[derive(Debug)]
@@ -160,13 +165,16 @@ impl SidecarBuilder {
 
     /// Starts it without waiting for anything.
     pub(crate) fn spawn(self) -> Sidecar {
-        let mut child = Command::new(BINARY)
+        let mut command = Command::new(BINARY);
+        command
             .args(&self.args)
             .env_clear()
             .envs(self.env)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = LEASH
+            .attach(&mut command)
             .spawn()
             .expect("the binary starts");
         let log = Arc::new(Mutex::new(String::new()));
