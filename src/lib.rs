@@ -15,7 +15,10 @@
 //! | [`sandbox`] | a stand-in for the providers, with an inbox page |
 //! | [`demo`] | a private Postgres and everything above, to look at |
 
+pub mod cli;
 pub mod config;
+pub mod db;
 pub mod demo;
 pub mod mail;
+pub mod migrate;
 pub mod provider;

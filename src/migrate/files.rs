@@ -38,7 +38,7 @@ pub struct SqlFile {
 }
 
 /// All of them, in the order they are applied: what everything uses first, then the codes.
-pub fn all() -> &'static [SqlFile] {
+pub(super) fn all() -> &'static [SqlFile] {
     &FILES
 }
 
