@@ -57,7 +57,9 @@ pub async fn migrate(args: MigrateArgs) -> Result<ExitCode, Failure> {
     let config = MigrateConfig::read(&config::environment)?;
     start_logging(&config.log);
     if args.check {
-        let findings = migrations::check(&config).await.map_err(anyhow::Error::from)?;
+        let findings = migrations::check(&config)
+            .await
+            .map_err(anyhow::Error::from)?;
         for finding in &findings {
             let pending = matches!(finding, Finding::Migration(_) | Finding::File(_));
             println!("{}{finding}", if pending { "pending  " } else { "" });
@@ -94,7 +96,9 @@ pub async fn run() -> Result<ExitCode, Failure> {
     let provider = provider::from_config(config.provider_kind, &config.provider)
         .map_err(|error| Failure::Settings(error.to_string()))?;
     let vitals = Arc::new(Vitals::default());
-    worker::run(config, provider, vitals, stop).await.map_err(anyhow::Error::from)?;
+    worker::run(config, provider, vitals, stop)
+        .await
+        .map_err(anyhow::Error::from)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -102,7 +106,11 @@ pub async fn run() -> Result<ExitCode, Failure> {
 pub async fn doctor() -> Result<ExitCode, Failure> {
     let config = Config::read(&config::environment)?;
     let healthy = crate::doctor::examine(&config).await;
-    Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if healthy {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// `preview`.
@@ -132,7 +140,10 @@ async fn wait_for_database(config: &Config) -> Result<(), Failure> {
     if !config.provider_kind.really_sends() {
         return Ok(());
     }
-    let needs = client.query_typed_one(ENABLED_NEEDS, &[]).await.context("cannot read email_types")?;
+    let needs = client
+        .query_typed_one(ENABLED_NEEDS, &[])
+        .await
+        .context("cannot read email_types")?;
     let legal: Option<Vec<String>> = needs.get("postal_address");
     if let (None, Some(codes)) = (&config.site.postal_address, legal) {
         return Err(Failure::Settings(format!(
@@ -140,7 +151,8 @@ async fn wait_for_database(config: &Config) -> Result<(), Failure> {
             codes.join(", ")
         )));
     }
-    if config.site.review_url.is_none() && needs.get::<_, Option<bool>>("review_url") == Some(true) {
+    if config.site.review_url.is_none() && needs.get::<_, Option<bool>>("review_url") == Some(true)
+    {
         return Err(Failure::Settings(
             "EMAIL_REVIEW_URL is missing: E-ADV-02 asks promoters to write there; for example EMAIL_REVIEW_URL=https://www.g2.com/products/seqpulse/reviews (or disable E-ADV-02)".into(),
         ));
@@ -178,7 +190,9 @@ fn start_logging(log: &LogConfig) {
         .with_writer(std::io::stderr)
         .with_target(false);
     match log.format {
-        LogFormat::Text => subscriber.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
+        LogFormat::Text => subscriber
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .init(),
         LogFormat::Json => subscriber.json().init(),
     }
 }

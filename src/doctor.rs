@@ -50,9 +50,17 @@ pub async fn examine(config: &Config) -> bool {
     let mut report = Report::default();
     match config.key_warning() {
         Some(warning) => report.line(Status::Warn, "provider key", warning),
-        None => report.line(Status::Ok, "provider key", &format!("shaped like a key of {}", config.provider_kind.name())),
+        None => report.line(
+            Status::Ok,
+            "provider key",
+            &format!("shaped like a key of {}", config.provider_kind.name()),
+        ),
     }
-    for warning in config.warnings().iter().filter(|warning| config.key_warning() != Some(warning.as_str())) {
+    for warning in config
+        .warnings()
+        .iter()
+        .filter(|warning| config.key_warning() != Some(warning.as_str()))
+    {
         report.line(Status::Warn, "settings", warning);
     }
     match connect::connect(&config.database).await {
@@ -70,9 +78,24 @@ pub async fn examine(config: &Config) -> bool {
 async fn ask(client: &Client, report: &mut Report) -> Result<(), tokio_postgres::Error> {
     let facts = client.query_typed_one(SESSION_FACTS, &[]).await?;
     let server: String = facts.try_get("server_version")?;
-    report.line(Status::Ok, "database", &format!("PostgreSQL {server}, as role {}", facts.try_get::<_, String>("role_name")?));
+    report.line(
+        Status::Ok,
+        "database",
+        &format!(
+            "PostgreSQL {server}, as role {}",
+            facts.try_get::<_, String>("role_name")?
+        ),
+    );
     let tls: String = facts.try_get("tls")?;
-    report.line(Status::Ok, "TLS", if tls.is_empty() { "not used for this connection" } else { &tls });
+    report.line(
+        Status::Ok,
+        "TLS",
+        if tls.is_empty() {
+            "not used for this connection"
+        } else {
+            &tls
+        },
+    );
     if let Err(error) = version::check(client).await {
         report.line(Status::Fail, "schema", &error.to_string());
         return Ok(());
@@ -80,7 +103,9 @@ async fn ask(client: &Client, report: &mut Report) -> Result<(), tokio_postgres:
     report.line(Status::Ok, "schema", "the version this binary needs");
     let not_allowed: String = facts.try_get("not_allowed")?;
     if !not_allowed.is_empty() {
-        let detail = format!("this role may not call {not_allowed}; make it a member: grant email_worker to …");
+        let detail = format!(
+            "this role may not call {not_allowed}; make it a member: grant email_worker to …"
+        );
         report.line(Status::Fail, "privileges", &detail);
         return Ok(());
     }

@@ -1,5 +1,11 @@
 //! Integration tests: one binary, so that one Postgres serves the whole run.
 
+mod catalog;
 mod certificates;
+mod cluster;
 mod connect;
+mod pgtap;
+mod plpgsql_check;
+mod schema_dump;
+mod support;
 mod tls;
