@@ -1,1 +1,3 @@
-fn main(){}
+//! One test binary: each module is one concern.
+
+mod letters;
