@@ -116,7 +116,10 @@ pub async fn doctor() -> Result<ExitCode, Failure> {
 /// `preview`.
 pub fn preview(args: &PreviewArgs) -> Result<ExitCode, Failure> {
     let letters = crate::preview::run(&args.codes, &args.out).map_err(anyhow::Error::from)?;
-    println!("{letters} letters; open {}", args.out.join("index.html").display());
+    println!(
+        "{letters} letters; open {}",
+        args.out.join("index.html").display()
+    );
     Ok(ExitCode::SUCCESS)
 }
 
