@@ -18,3 +18,4 @@
 pub mod config;
 pub mod mail;
 pub mod provider;
+pub mod sandbox;
