@@ -233,6 +233,27 @@ impl ProviderKind {
             Self::Console => None,
         }
     }
+
+    /// Whether letters leave this machine: then a sender, a key and public addresses are required.
+    pub fn really_sends(self) -> bool {
+        self != Self::Console
+    }
+
+    /// Most messages in one request (providers.md §2.3 and §3.3).
+    pub fn max_batch(self) -> u16 {
+        match self {
+            Self::Resend | Self::Console => 100,
+            Self::Postmark => 500,
+        }
+    }
+
+    /// API requests a second unless `EMAIL_RATE_PER_SECOND` says otherwise; 0 = unlimited.
+    pub fn default_rate(self) -> u32 {
+        match self {
+            Self::Resend | Self::Postmark => 10,
+            Self::Console => 0,
+        }
+    }
 }
 
 impl FromStr for ProviderKind {

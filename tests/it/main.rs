@@ -1,1 +1,12 @@
-fn main(){}
+//! Integration tests: one binary, so that one Postgres serves the whole run.
+
+mod catalog;
+mod certificates;
+mod cluster;
+mod connect;
+mod letters;
+mod pgtap;
+mod plpgsql_check;
+mod schema_dump;
+mod support;
+mod tls;

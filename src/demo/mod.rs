@@ -1,0 +1,5 @@
+//! A private Postgres and everything above it, to look at.
+
+pub mod cluster;
+pub mod leash;
+pub mod pg_bin;
