@@ -26,4 +26,5 @@ pub mod mail;
 pub mod migrate;
 pub mod preview;
 pub mod provider;
+pub mod sandbox;
 pub mod worker;
