@@ -4,6 +4,7 @@ mod catalog;
 mod certificates;
 mod cluster;
 mod connect;
+mod http;
 mod pgtap;
 mod plpgsql_check;
 mod schema_dump;
