@@ -5,6 +5,7 @@ mod catalog;
 mod certificates;
 mod cluster;
 mod connect;
+mod http;
 mod install;
 mod letters;
 mod pgtap;
