@@ -22,3 +22,4 @@ pub mod demo;
 pub mod mail;
 pub mod migrate;
 pub mod provider;
+pub mod sandbox;

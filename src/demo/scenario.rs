@@ -28,7 +28,10 @@ const fn signs_up(who: &'static str, parameters: &'static [&'static str; 2]) -> 
         who,
         statement: include_str!("sql/sign_up.sql"),
         parameters,
-        letters: &[Expected { code: "E-TRX-01", key: "welcome_signup:{id}" }],
+        letters: &[Expected {
+            code: "E-TRX-01",
+            key: "welcome_signup:{id}",
+        }],
     }
 }
 
@@ -37,7 +40,10 @@ pub(super) const SCENES: &[Scene] = &[
     signs_up("Nassir", &["Nassir Benali", "nassir.benali@exemple.fr"]),
     signs_up("Nadia", &["Nadia Fournier", "nadia.fournier@exemple.fr"]),
     signs_up("Éloïse", &["Éloïse Lefèvre", "eloise.lefevre@exemple.fr"]),
-    signs_up("Jean-Baptiste", &["Jean-Baptiste N'Diaye", "jb.ndiaye@exemple.fr"]),
+    signs_up(
+        "Jean-Baptiste",
+        &["Jean-Baptiste N'Diaye", "jb.ndiaye@exemple.fr"],
+    ),
     signs_up("Chloé", &["Chloé D'Angelo", "chloe.dangelo@exemple.fr"]),
     signs_up("Maëlys", &["Maëlys O'Connor-Œuvrard", "maelys@exemple.fr"]),
 ];

@@ -59,11 +59,17 @@ pub(super) struct Show {
 impl Show {
     /// Colours on a terminal, unless `NO_COLOR` is set.
     pub(super) fn new() -> Self {
-        Self { colours: stdout().is_terminal() && env::var_os("NO_COLOR").is_none() }
+        Self {
+            colours: stdout().is_terminal() && env::var_os("NO_COLOR").is_none(),
+        }
     }
 
     fn paint(self, style: Style, text: &str) -> String {
-        if self.colours { format!("\x1b[{}m{text}\x1b[0m", style.code()) } else { text.to_owned() }
+        if self.colours {
+            format!("\x1b[{}m{text}\x1b[0m", style.code())
+        } else {
+            text.to_owned()
+        }
     }
 
     /// A heading with an empty line before it.
@@ -81,14 +87,11 @@ impl Show {
         println!("{}", self.paint(Style::Dim, text));
     }
 
-    /// Something somebody did.
-    pub(super) fn event(self, who: &str, what: &str) {
-        println!("  {} {what}", self.paint(Style::Bold, &pad(who, 14)));
-    }
-
     /// A letter that has arrived.
     pub(super) fn arrival(self, who: &str, code: &str, subject: &str, latency: Option<Duration>) {
-        let latency = latency.map_or_else(String::new, |latency| format!(" after {}", milliseconds(latency)));
+        let latency = latency.map_or_else(String::new, |latency| {
+            format!(" after {}", milliseconds(latency))
+        });
         println!(
             "  {} {} {code}  {subject}{}",
             pad(who, 14),
@@ -108,7 +111,12 @@ impl Show {
             })
             .collect();
         let width = |column: usize| {
-            cells.iter().chain([&header]).map(|line| line[column].chars().count()).max().unwrap_or_default()
+            cells
+                .iter()
+                .chain([&header])
+                .map(|line| line[column].chars().count())
+                .max()
+                .unwrap_or_default()
         };
         let widths: [usize; 5] = std::array::from_fn(width);
         let line = |cells: &[String; 5]| {
@@ -117,23 +125,39 @@ impl Show {
                 // Writing to a string cannot fail.
                 let _infallible = write!(text, "{}  ", pad(cell, *width));
             }
-            text + &format!("{}{}", " ".repeat(widths[4].saturating_sub(cells[4].chars().count())), cells[4])
+            text + &format!(
+                "{}{}",
+                " ".repeat(widths[4].saturating_sub(cells[4].chars().count())),
+                cells[4]
+            )
         };
         println!("\n{}", self.paint(Style::Bold, &line(&header)));
         println!("  {}", "─".repeat(widths.iter().sum::<usize>() + 8));
         for (row, cells) in rows.iter().zip(&cells) {
             let text = line(cells);
-            println!("{}", if row.is_good() { text } else { self.paint(Style::Bad, &text) });
+            println!(
+                "{}",
+                if row.is_good() {
+                    text
+                } else {
+                    self.paint(Style::Bad, &text)
+                }
+            );
         }
     }
 
     /// The last line of the table: how many arrived, and how fast.
     pub(super) fn verdict(self, rows: &[Row]) {
-        let mut latencies: Vec<Duration> =
-            rows.iter().filter(|row| row.is_good()).filter_map(|row| row.latency).collect();
+        let mut latencies: Vec<Duration> = rows
+            .iter()
+            .filter(|row| row.is_good())
+            .filter_map(|row| row.latency)
+            .collect();
         latencies.sort();
         let mut text = format!("{} of {} letters arrived", latencies.len(), rows.len());
-        if let (Some(median), Some(slowest)) = (latencies.get(latencies.len() / 2), latencies.last()) {
+        if let (Some(median), Some(slowest)) =
+            (latencies.get(latencies.len() / 2), latencies.last())
+        {
             // Writing to a string cannot fail.
             let _infallible = write!(
                 text,
@@ -142,14 +166,21 @@ impl Show {
                 milliseconds(*slowest)
             );
         }
-        let style = if latencies.len() == rows.len() { Style::Good } else { Style::Bad };
+        let style = if latencies.len() == rows.len() {
+            Style::Good
+        } else {
+            Style::Bad
+        };
         println!("\n{}", self.paint(style, &text));
     }
 }
 
 /// Fills up with spaces to a width in characters.
 fn pad(text: &str, width: usize) -> String {
-    format!("{text}{}", " ".repeat(width.saturating_sub(text.chars().count())))
+    format!(
+        "{text}{}",
+        " ".repeat(width.saturating_sub(text.chars().count()))
+    )
 }
 
 /// Cuts a cell that is too long.

@@ -4,6 +4,7 @@ mod catalog;
 mod certificates;
 mod cluster;
 mod connect;
+mod demo;
 mod pgtap;
 mod plpgsql_check;
 mod schema_dump;
