@@ -5,6 +5,7 @@ mod catalog;
 mod certificates;
 mod cluster;
 mod connect;
+mod delivery;
 mod demo;
 mod http;
 mod install;
