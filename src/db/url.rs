@@ -137,8 +137,9 @@ impl DbConfig {
         if !given("keepalives_interval") {
             pg.keepalives_interval(KEEPALIVES_INTERVAL);
         }
-        if !given("keepalives_retries") {
-            pg.keepalives_retries(KEEPALIVES_RETRIES);
+        let retries = taken.keepalives_count.filter(|count| *count > 0);
+        if retries.is_some() || !given("keepalives_retries") {
+            pg.keepalives_retries(retries.unwrap_or(KEEPALIVES_RETRIES));
         }
         let limit = taken.tcp_user_timeout.unwrap_or(TCP_USER_TIMEOUT);
         if !limit.is_zero() {
@@ -362,6 +363,7 @@ struct Taken {
     target_session_attrs: Option<TargetSessionAttrs>,
     connect_timeout: Option<Duration>,
     tcp_user_timeout: Option<Duration>,
+    keepalives_count: Option<u32>,
 }
 
 impl Taken {
@@ -392,6 +394,10 @@ impl Taken {
             }
             "tcp_user_timeout" => {
                 self.tcp_user_timeout = Some(Duration::from_millis(number(name, value)?));
+            }
+            "keepalives_count" => {
+                let count = u32::try_from(number(name, value)?);
+                self.keepalives_count = Some(count.unwrap_or(u32::MAX));
             }
             "fallback_application_name" => {}
             _ if PASSED_ON.contains(&name.as_str()) => return Ok(Some(parameter)),

@@ -8,5 +8,6 @@ mod http;
 mod pgtap;
 mod plpgsql_check;
 mod schema_dump;
+mod settings;
 mod support;
 mod tls;
