@@ -115,8 +115,12 @@ pub async fn doctor() -> Result<ExitCode, Failure> {
 
 /// `preview`.
 pub fn preview(args: &PreviewArgs) -> Result<ExitCode, Failure> {
-    drop(args.codes.clone());
-    Err(anyhow::anyhow!("this version cannot preview yet").into())
+    let letters = crate::preview::run(&args.codes, &args.out).map_err(anyhow::Error::from)?;
+    println!(
+        "{letters} letters; open {}",
+        args.out.join("index.html").display()
+    );
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Waits for a database that is away, and refuses one this binary must not work on.

@@ -11,6 +11,7 @@
 //! | [`mail`] | the catalogue: from a code and its context to subject, HTML, text and headers |
 //! | [`provider`] | Resend, Postmark and console behind one trait |
 //! | [`http`] | health, and later the links that letters carry |
+//! | [`preview`] | every letter with sample data, as files or as one page |
 //! | [`doctor`] | one line per thing that can be wrong with an installation |
 //! | [`sandbox`] | a stand-in for the providers, with an inbox page |
 //! | [`demo`] | a private Postgres and everything above, to look at |
@@ -24,5 +25,7 @@ pub mod doctor;
 pub mod http;
 pub mod mail;
 pub mod migrate;
+pub mod preview;
 pub mod provider;
+pub mod sandbox;
 pub mod worker;
