@@ -297,13 +297,17 @@ mod tests {
 
     #[test]
     fn the_documentation_has_the_same_table() {
-        let expected: String = VARIABLES.iter().map(row).collect();
+        let expected: Vec<String> = VARIABLES.iter().map(row).collect();
         let document = include_str!("../../docs/configuration.md");
-        let rows = document.lines().filter(|line| line.starts_with("| `"));
-        let found: String = rows.map(|line| format!("{line}\n")).collect();
+        let found: Vec<&str> = document
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .collect();
         assert_eq!(
-            found, expected,
-            "docs/configuration.md should have these rows:\n{expected}"
+            found,
+            expected,
+            "docs/configuration.md should have these rows:\n{}",
+            expected.join("\n")
         );
     }
 
@@ -315,7 +319,7 @@ mod tests {
             example,
             ..
         } = variable;
-        format!("| `{name}` | {default} | {meaning} | `{example}` |\n")
+        format!("| `{name}` | {default} | {meaning} | `{example}` |")
     }
 
     #[test]
