@@ -5,6 +5,7 @@ mod catalog;
 mod certificates;
 mod cluster;
 mod connect;
+mod demo;
 mod http;
 mod install;
 mod letters;
