@@ -13,5 +13,6 @@ mod letters;
 mod pgtap;
 mod plpgsql_check;
 mod schema_dump;
+mod settings;
 mod support;
 mod tls;
