@@ -75,7 +75,10 @@ pub async fn listen(config: DbConfig, wakes: Arc<Wakes>, every: Duration, stop: 
             Lost::Closed(Some(error)) => super::pool::describe(&error),
             Lost::Closed(None) => "the server closed it".into(),
         };
-        tracing::warn!(retry_in_ms = pause.as_millis(), "the LISTEN connection is lost ({why}); the poll serves meanwhile");
+        tracing::warn!(
+            retry_in_ms = pause.as_millis(),
+            "the LISTEN connection is lost ({why}); the poll serves meanwhile"
+        );
         tokio::select! {
             () = stop.cancelled() => break,
             () = tokio::time::sleep(pause) => {}

@@ -102,15 +102,28 @@ pub struct Identity {
 impl Identity {
     /// The identity of this process, new at every call.
     pub fn new(provider: &'static str) -> Self {
-        let hostname = nix::unistd::gethostname().map_or_else(|_| "unknown".into(), |name| name.to_string_lossy().into_owned());
+        let hostname = nix::unistd::gethostname().map_or_else(
+            |_| "unknown".into(),
+            |name| name.to_string_lossy().into_owned(),
+        );
         let pid = i32::try_from(std::process::id()).unwrap_or(i32::MAX);
         let random = Uuid::new_v4().simple().to_string();
-        Self { id: format!("{hostname}:{pid}:{}", &random[..8]), hostname, pid, provider }
+        Self {
+            id: format!("{hostname}:{pid}:{}", &random[..8]),
+            hostname,
+            pid,
+            provider,
+        }
     }
 }
 
 /// Claims up to `batch_size` due rows; `None` when nothing can go out now.
-pub async fn claim(pool: &Pool, worker: &Identity, batch_size: u16, lease: Duration) -> Result<Option<Claim>, DbError> {
+pub async fn claim(
+    pool: &Pool,
+    worker: &Identity,
+    batch_size: u16,
+    lease: Duration,
+) -> Result<Option<Claim>, DbError> {
     let rows = pool
         .query(
             CLAIM,
@@ -126,13 +139,27 @@ pub async fn claim(pool: &Pool, worker: &Identity, batch_size: u16, lease: Durat
 }
 
 /// Takes over one batch whose lease is over; `None` when there is none.
-pub async fn take_over(pool: &Pool, worker: &Identity, lease: Duration) -> Result<Option<Claim>, DbError> {
-    let rows = pool.query(TAKE_OVER, &[(&worker.id, Type::TEXT), (&lease.as_secs_f64(), Type::FLOAT8)]).await?;
+pub async fn take_over(
+    pool: &Pool,
+    worker: &Identity,
+    lease: Duration,
+) -> Result<Option<Claim>, DbError> {
+    let rows = pool
+        .query(
+            TAKE_OVER,
+            &[
+                (&worker.id, Type::TEXT),
+                (&lease.as_secs_f64(), Type::FLOAT8),
+            ],
+        )
+        .await?;
     members(&rows)
 }
 
 fn members(rows: &[Row]) -> Result<Option<Claim>, DbError> {
-    let Some(first) = rows.first() else { return Ok(None) };
+    let Some(first) = rows.first() else {
+        return Ok(None);
+    };
     Ok(Some(Claim {
         batch: first.try_get("batch_id")?,
         letters: rows.iter().map(claimed).collect::<Result<_, _>>()?,
@@ -154,23 +181,38 @@ fn claimed(row: &Row) -> Result<Claimed, DbError> {
             "marketing" => Category::Marketing,
             other => return Err(DbError::Unexpected(format!("category {other:?}"))),
         },
-        recipient: row.try_get::<_, Option<String>>("recipient")?.unwrap_or_default(),
+        recipient: row
+            .try_get::<_, Option<String>>("recipient")?
+            .unwrap_or_default(),
         dedupe_key: row.try_get("dedupe_key")?,
         attempts: row.try_get("attempts")?,
-        context: row.try_get::<_, Option<Value>>("context")?.unwrap_or(Value::Null),
+        context: row
+            .try_get::<_, Option<Value>>("context")?
+            .unwrap_or(Value::Null),
         unsubscribe_token: row.try_get("unsubscribe_token")?,
         tracking: row.try_get("tracking")?,
     })
 }
 
 /// Records what became of a batch's members; answers how many of them this sidecar still held.
-pub async fn settle(pool: &Pool, worker: &Identity, batch: Uuid, settlements: &[Settlement]) -> Result<i32, DbError> {
+pub async fn settle(
+    pool: &Pool,
+    worker: &Identity,
+    batch: Uuid,
+    settlements: &[Settlement],
+) -> Result<i32, DbError> {
     let ids: Vec<i64> = settlements.iter().map(|s| s.id).collect();
     let outcomes: Vec<&str> = settlements.iter().map(|s| s.outcome).collect();
-    let message_ids: Vec<Option<&str>> = settlements.iter().map(|s| s.message_id.as_deref()).collect();
+    let message_ids: Vec<Option<&str>> = settlements
+        .iter()
+        .map(|s| s.message_id.as_deref())
+        .collect();
     let errors: Vec<Option<&str>> = settlements.iter().map(|s| s.error.as_deref()).collect();
     let subjects: Vec<Option<&str>> = settlements.iter().map(|s| s.subject.as_deref()).collect();
-    let waits: Vec<Option<f64>> = settlements.iter().map(|s| s.wait.map(|wait| wait.as_secs_f64())).collect();
+    let waits: Vec<Option<f64>> = settlements
+        .iter()
+        .map(|s| s.wait.map(|wait| wait.as_secs_f64()))
+        .collect();
     let row = pool
         .query_one(
             SETTLE,
@@ -190,15 +232,31 @@ pub async fn settle(pool: &Pool, worker: &Identity, batch: Uuid, settlements: &[
 }
 
 /// Renews the lease of a batch whose request is in flight; answers how many rows this sidecar still held.
-pub async fn extend_lease(pool: &Pool, worker: &Identity, batch: Uuid, lease: Duration) -> Result<i32, DbError> {
+pub async fn extend_lease(
+    pool: &Pool,
+    worker: &Identity,
+    batch: Uuid,
+    lease: Duration,
+) -> Result<i32, DbError> {
     let row = pool
-        .query_one(EXTEND_LEASE, &[(&worker.id, Type::TEXT), (&batch, Type::UUID), (&lease.as_secs_f64(), Type::FLOAT8)])
+        .query_one(
+            EXTEND_LEASE,
+            &[
+                (&worker.id, Type::TEXT),
+                (&batch, Type::UUID),
+                (&lease.as_secs_f64(), Type::FLOAT8),
+            ],
+        )
         .await?;
     Ok(row.try_get(0)?)
 }
 
 /// Stops everything, for all sidecars, because the provider refuses the whole account.
-pub async fn provider_refused(pool: &Pool, why: &str, until: Option<DateTime<Utc>>) -> Result<(), DbError> {
+pub async fn provider_refused(
+    pool: &Pool,
+    why: &str,
+    until: Option<DateTime<Utc>>,
+) -> Result<(), DbError> {
     let why = match until {
         Some(until) => format!("{why} (until {})", until.format("%Y-%m-%d %H:%M UTC")),
         None => why.to_owned(),

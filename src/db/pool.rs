@@ -59,18 +59,30 @@ pub struct Pool {
 impl Pool {
     /// A pool of at most `size` connections; connects when first used.
     pub fn new(config: &DbConfig, size: usize) -> Result<Self, DbError> {
-        let manager = connect::manager(config, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let manager = connect::manager(
+            config,
+            ManagerConfig {
+                recycling_method: RecyclingMethod::Fast,
+            },
+        );
         let inner = deadpool_postgres::Pool::builder(manager)
             .max_size(size)
             .wait_timeout(Some(STATEMENT_LIMIT))
             .create_timeout(Some(STATEMENT_LIMIT))
             .runtime(Runtime::Tokio1)
             .build()?;
-        Ok(Self { inner, generation: Arc::default() })
+        Ok(Self {
+            inner,
+            generation: Arc::default(),
+        })
     }
 
     /// Runs one statement, unnamed; a connection that does not answer in time is closed and not used again.
-    pub async fn query(&self, statement: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, DbError> {
+    pub async fn query(
+        &self,
+        statement: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, DbError> {
         let generation = self.generation.load(Ordering::Acquire);
         let session = self.inner.get().await?;
         match within(session.query_typed(statement, parameters)).await {
@@ -90,9 +102,15 @@ impl Pool {
     }
 
     /// As [`Pool::query`], for statements that answer exactly one row.
-    pub async fn query_one(&self, statement: &str, parameters: &[Parameter<'_>]) -> Result<Row, DbError> {
+    pub async fn query_one(
+        &self,
+        statement: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Row, DbError> {
         let rows = self.query(statement, parameters).await?;
-        rows.into_iter().next().ok_or_else(|| DbError::Unexpected("no row where one was expected".into()))
+        rows.into_iter()
+            .next()
+            .ok_or_else(|| DbError::Unexpected("no row where one was expected".into()))
     }
 
     /// Closes every session, so that what `ALTER DATABASE … SET` changed is in force from the next statement on.
@@ -107,7 +125,9 @@ impl Pool {
     }
 }
 
-async fn within<T>(statement: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, DbError> {
+async fn within<T>(
+    statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, DbError> {
     match tokio::time::timeout(STATEMENT_LIMIT, statement).await {
         Ok(answer) => Ok(answer?),
         Err(_) => Err(DbError::TimedOut(STATEMENT_LIMIT)),

@@ -13,13 +13,17 @@ const OLDEST_SERVER: i32 = 14;
 #[derive(Debug, thiserror::Error)]
 pub enum VersionError {
     /// The server lacks what our SQL uses.
-    #[error("the server is PostgreSQL {0}, but at least PostgreSQL {OLDEST_SERVER} is needed: upgrade the server")]
+    #[error(
+        "the server is PostgreSQL {0}, but at least PostgreSQL {OLDEST_SERVER} is needed: upgrade the server"
+    )]
     OldServer(i32),
     /// `migrate` never ran here.
     #[error("this database is not migrated: run \"seqpulse-mailer migrate\" against it first")]
     NotMigrated,
     /// `migrate` of this version never ran here.
-    #[error("this database has migrations up to V{found}, this binary needs V{needed}: run \"seqpulse-mailer migrate\" first")]
+    #[error(
+        "this database has migrations up to V{found}, this binary needs V{needed}: run \"seqpulse-mailer migrate\" first"
+    )]
     Behind {
         /// The newest applied migration.
         found: i32,
@@ -27,7 +31,9 @@ pub enum VersionError {
         needed: i32,
     },
     /// A newer binary migrated it.
-    #[error("this database has migrations up to V{found}, but this binary knows only V{known}: use the newer seqpulse-mailer that migrated it")]
+    #[error(
+        "this database has migrations up to V{found}, but this binary knows only V{known}: use the newer seqpulse-mailer that migrated it"
+    )]
     Newer {
         /// The newest applied migration.
         found: i32,
@@ -44,7 +50,11 @@ pub async fn check_server(client: &Client) -> Result<i32, VersionError> {
     let row = client.query_typed_one(INSTALLED, &[]).await?;
     let number: i32 = row.try_get("server_version")?;
     let major = number / 10_000;
-    if major < OLDEST_SERVER { Err(VersionError::OldServer(major)) } else { Ok(major) }
+    if major < OLDEST_SERVER {
+        Err(VersionError::OldServer(major))
+    } else {
+        Ok(major)
+    }
 }
 
 /// Versions and names of the applied migrations, oldest first; empty when there is no history.
@@ -54,7 +64,9 @@ pub async fn applied(client: &Client) -> Result<Vec<(i32, String)>, Error> {
         return Ok(Vec::new());
     }
     let rows = client.query_typed(APPLIED, &[]).await?;
-    rows.iter().map(|row| Ok((row.try_get("version")?, row.try_get("name")?))).collect()
+    rows.iter()
+        .map(|row| Ok((row.try_get("version")?, row.try_get("name")?)))
+        .collect()
 }
 
 /// Refuses a server that is too old and a schema that is not exactly this binary's.
@@ -64,7 +76,10 @@ pub async fn check(client: &Client) -> Result<(), VersionError> {
     match applied(client).await?.last() {
         None => Err(VersionError::NotMigrated),
         Some(&(found, _)) if found < needed => Err(VersionError::Behind { found, needed }),
-        Some(&(found, _)) if found > needed => Err(VersionError::Newer { found, known: needed }),
+        Some(&(found, _)) if found > needed => Err(VersionError::Newer {
+            found,
+            known: needed,
+        }),
         Some(_) => Ok(()),
     }
 }

@@ -16,10 +16,17 @@ static FILES: LazyLock<Vec<SqlFile>> = LazyLock::new(|| {
     for (folder, dir) in [("sql/core", &CORE), ("sql/triggers", &TRIGGERS)] {
         let mut found: Vec<SqlFile> = dir
             .files()
-            .filter(|file| file.path().extension().is_some_and(|extension| extension == "sql"))
+            .filter(|file| {
+                file.path()
+                    .extension()
+                    .is_some_and(|extension| extension == "sql")
+            })
             .filter_map(|file| {
                 let path: &'static str = format!("{folder}/{}", file.path().display()).leak();
-                Some(SqlFile { path, text: file.contents_utf8()? })
+                Some(SqlFile {
+                    path,
+                    text: file.contents_utf8()?,
+                })
             })
             .collect();
         found.sort_by_key(|file| file.path);
@@ -45,7 +52,11 @@ pub(super) fn all() -> &'static [SqlFile] {
 impl SqlFile {
     /// SHA-256 of the text and of the names of our roles that exist (grants to missing ones are skipped).
     pub(super) fn checksum(&self, roles: &str) -> String {
-        let digest = Sha256::new().chain_update(self.text).chain_update("\n").chain_update(roles).finalize();
+        let digest = Sha256::new()
+            .chain_update(self.text)
+            .chain_update("\n")
+            .chain_update(roles)
+            .finalize();
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
@@ -62,7 +73,10 @@ impl SqlFile {
             .filter_map(|line| {
                 KINDS.iter().find_map(|(start, kind)| {
                     let rest = line.strip_prefix(start)?;
-                    let name: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+                    let name: String = rest
+                        .chars()
+                        .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                        .collect();
                     Some(format!("{kind} {name}"))
                 })
             })
@@ -78,14 +92,28 @@ mod tests {
 
     #[test]
     fn core_files_come_before_the_codes() {
-        let first_code = all().iter().position(|file| file.path.starts_with("sql/triggers/")).expect("a code");
-        assert!(all()[..first_code].iter().all(|file| file.path.starts_with("sql/core/")));
-        assert!(all()[first_code..].iter().all(|file| file.path.starts_with("sql/triggers/E-")));
+        let first_code = all()
+            .iter()
+            .position(|file| file.path.starts_with("sql/triggers/"))
+            .expect("a code");
+        assert!(
+            all()[..first_code]
+                .iter()
+                .all(|file| file.path.starts_with("sql/core/"))
+        );
+        assert!(
+            all()[first_code..]
+                .iter()
+                .all(|file| file.path.starts_with("sql/triggers/E-"))
+        );
     }
 
     #[test]
     fn every_object_a_file_makes_is_named() {
-        let welcome = all().iter().find(|file| file.path.ends_with("E-TRX-01_welcome.sql")).expect("the welcome");
+        let welcome = all()
+            .iter()
+            .find(|file| file.path.ends_with("E-TRX-01_welcome.sql"))
+            .expect("the welcome");
         assert_eq!(
             welcome.objects(),
             [

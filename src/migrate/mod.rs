@@ -49,7 +49,9 @@ pub enum MigrateError {
     #[error(transparent)]
     Version(#[from] VersionError),
     /// The tables our triggers hang on are missing.
-    #[error("this database lacks SEQPULSE's tables: {0} (is DATABASE_URL the application's own database?)")]
+    #[error(
+        "this database lacks SEQPULSE's tables: {0} (is DATABASE_URL the application's own database?)"
+    )]
     NotSeqpulse(String),
     /// A migration failed; it was rolled back.
     #[error("{0}")]
@@ -96,39 +98,66 @@ impl fmt::Display for Finding {
                 f,
                 "drifted  {path}: what it made was changed in the database by hand; \"psql -f {path}\" puts it back, or bring the change into the file"
             ),
-            Self::Unknown(path) => write!(f, "unknown  {path}: installed by another version, not part of this one"),
+            Self::Unknown(path) => write!(
+                f,
+                "unknown  {path}: installed by another version, not part of this one"
+            ),
         }
     }
 }
 
 /// The newest migration of this binary.
 pub fn newest_version() -> i32 {
-    embedded::migrations::runner().get_migrations().iter().map(refinery::Migration::version).max().unwrap_or(0)
+    embedded::migrations::runner()
+        .get_migrations()
+        .iter()
+        .map(refinery::Migration::version)
+        .max()
+        .unwrap_or(0)
 }
 
 /// What `migrate --check` prints: pending first, then drifted. Changes nothing.
 pub async fn check(config: &MigrateConfig) -> Result<Vec<Finding>, MigrateError> {
     let client = open(config).await?;
-    let mut findings: Vec<Finding> = pending_migrations(&client).await?.into_iter().map(Finding::Migration).collect();
-    findings.extend(pending_files(&client).await?.into_iter().map(|file| Finding::File(file.path)));
+    let mut findings: Vec<Finding> = pending_migrations(&client)
+        .await?
+        .into_iter()
+        .map(Finding::Migration)
+        .collect();
+    findings.extend(
+        pending_files(&client)
+            .await?
+            .into_iter()
+            .map(|file| Finding::File(file.path)),
+    );
     findings.extend(drift(&client).await?);
     Ok(findings)
 }
 
 /// Applies what is pending; `report` is told each thing right after it was done. Answers whether anything was done.
-pub async fn migrate(config: &MigrateConfig, mut report: impl FnMut(&Finding)) -> Result<bool, MigrateError> {
+pub async fn migrate(
+    config: &MigrateConfig,
+    mut report: impl FnMut(&Finding),
+) -> Result<bool, MigrateError> {
     let mut client = open(config).await?;
     lock(&client).await?;
     if let [.., (found, _)] = version::applied(&client).await?[..]
         && found > newest_version()
     {
-        return Err(VersionError::Newer { found, known: newest_version() }.into());
+        return Err(VersionError::Newer {
+            found,
+            known: newest_version(),
+        }
+        .into());
     }
     let mut did = false;
     if !pending_migrations(&client).await?.is_empty() {
         let mut runner = embedded::migrations::runner();
         runner.set_migration_table_name(HISTORY_TABLE);
-        let applied = runner.run_async(&mut client).await.map_err(|error| MigrateError::Migration(explain(&error)))?;
+        let applied = runner
+            .run_async(&mut client)
+            .await
+            .map_err(|error| MigrateError::Migration(explain(&error)))?;
         for migration in applied.applied_migrations() {
             did = true;
             report(&Finding::Migration(migration.to_string()));
@@ -177,7 +206,11 @@ async fn pending_migrations(client: &Client) -> Result<Vec<String>, MigrateError
     let mut pending: Vec<_> = embedded::migrations::runner()
         .get_migrations()
         .iter()
-        .filter(|migration| !applied.iter().any(|(version, _)| *version == migration.version()))
+        .filter(|migration| {
+            !applied
+                .iter()
+                .any(|(version, _)| *version == migration.version())
+        })
         .map(|migration| (migration.version(), migration.to_string()))
         .collect();
     pending.sort();
@@ -187,7 +220,11 @@ async fn pending_migrations(client: &Client) -> Result<Vec<String>, MigrateError
 /// Files that are new or changed, in the order they are applied. A role that appears later changes the outcome of every
 /// file's grants, so the roles are part of what is compared.
 async fn pending_files(client: &Client) -> Result<Vec<&'static SqlFile>, MigrateError> {
-    if !version::applied(client).await?.iter().any(|(version, _)| *version >= files::SINCE_MIGRATION) {
+    if !version::applied(client)
+        .await?
+        .iter()
+        .any(|(version, _)| *version >= files::SINCE_MIGRATION)
+    {
         return Ok(files::all().iter().collect());
     }
     let roles: String = client.query_typed_one(ROLES, &[]).await?.try_get(0)?;
@@ -195,7 +232,8 @@ async fn pending_files(client: &Client) -> Result<Vec<&'static SqlFile>, Migrate
     let mut pending = Vec::new();
     for file in files::all() {
         let same = recorded.iter().any(|row| {
-            row.get::<_, &str>("path") == file.path && row.get::<_, &str>("checksum") == file.checksum(&roles)
+            row.get::<_, &str>("path") == file.path
+                && row.get::<_, &str>("checksum") == file.checksum(&roles)
         });
         if !same {
             pending.push(file);
@@ -205,7 +243,11 @@ async fn pending_files(client: &Client) -> Result<Vec<&'static SqlFile>, Migrate
 }
 
 async fn drift(client: &Client) -> Result<Vec<Finding>, MigrateError> {
-    if !version::applied(client).await?.iter().any(|(version, _)| *version >= files::SINCE_MIGRATION) {
+    if !version::applied(client)
+        .await?
+        .iter()
+        .any(|(version, _)| *version >= files::SINCE_MIGRATION)
+    {
         return Ok(Vec::new());
     }
     let mut findings = Vec::new();
@@ -231,11 +273,17 @@ async fn apply(client: &Client, file: &SqlFile) -> Result<(), MigrateError> {
         };
         client.batch_execute(ROLLBACK).await?;
         if failure.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) && tried < LOCK_TRIES {
-            tracing::info!("{}: the table is busy, trying again ({tried} of {LOCK_TRIES})", file.path);
+            tracing::info!(
+                "{}: the table is busy, trying again ({tried} of {LOCK_TRIES})",
+                file.path
+            );
             tokio::time::sleep(Duration::from_millis(300)).await;
             continue;
         }
-        return Err(MigrateError::File { path: file.path.into(), reason: crate::db::pool::describe(&failure) });
+        return Err(MigrateError::File {
+            path: file.path.into(),
+            reason: crate::db::pool::describe(&failure),
+        });
     }
     Ok(())
 }

@@ -25,7 +25,11 @@ struct Written<'a> {
 pub(super) async fn deliver(shared: Arc<Shared>, claim: Claim, permit: OwnedSemaphorePermit) {
     let started = Instant::now();
     let settlements = if let Some(lost) = unrecoverable(&shared, &claim) {
-        claim.letters.iter().map(|letter| settled(letter, "lost", Some(lost.clone()))).collect()
+        claim
+            .letters
+            .iter()
+            .map(|letter| settled(letter, "lost", Some(lost.clone())))
+            .collect()
     } else {
         send_all(&shared, &claim).await
     };
@@ -45,7 +49,10 @@ fn unrecoverable(shared: &Shared, claim: &Claim) -> Option<String> {
             claim.age.as_secs() / 3600,
             within.as_secs() / 3600
         )),
-        Recovery::Search => Some("a sidecar was lost while sending this; the provider may or may not have accepted it".into()),
+        Recovery::Search => Some(
+            "a sidecar was lost while sending this; the provider may or may not have accepted it"
+                .into(),
+        ),
         Recovery::Nothing => None,
     }
 }
@@ -65,7 +72,15 @@ async fn send_all(shared: &Shared, claim: &Claim) -> Vec<Settlement> {
             continue;
         }
         let outcomes = send(shared, claim, &part).await;
-        let refused_whole = outcomes.iter().any(|outcome| matches!(outcome, Err(SendError { kind: ErrorKind::BatchRefused, .. })));
+        let refused_whole = outcomes.iter().any(|outcome| {
+            matches!(
+                outcome,
+                Err(SendError {
+                    kind: ErrorKind::BatchRefused,
+                    ..
+                })
+            )
+        });
         if refused_whole && part.len() > 1 {
             let second = part.split_off(part.len() / 2);
             parts.push(second);
@@ -73,14 +88,21 @@ async fn send_all(shared: &Shared, claim: &Claim) -> Vec<Settlement> {
             continue;
         }
         stop_if_refused(shared, &outcomes).await;
-        settlements.extend(part.iter().zip(outcomes).map(|(written, outcome)| judged(written, outcome)));
+        settlements.extend(
+            part.iter()
+                .zip(outcomes)
+                .map(|(written, outcome)| judged(written, outcome)),
+        );
     }
     settlements
 }
 
 fn write(shared: &Shared, claimed: &Claimed) -> Result<Message, String> {
     if claimed.recipient.is_empty() {
-        return Err(format!("{}: the row has no to_email and its user no address", claimed.email_type));
+        return Err(format!(
+            "{}: the row has no to_email and its user no address",
+            claimed.email_type
+        ));
     }
     let recipient = Recipient {
         delivery_id: claimed.delivery,
@@ -88,7 +110,13 @@ fn write(shared: &Shared, claimed: &Claimed) -> Result<Message, String> {
         unsubscribe_token: claimed.unsubscribe_token,
         subject: None,
     };
-    let letter = mail::render(&claimed.email_type, &claimed.context, &recipient, &shared.config.site).map_err(|error| error.to_string())?;
+    let letter = mail::render(
+        &claimed.email_type,
+        &claimed.context,
+        &recipient,
+        &shared.config.site,
+    )
+    .map_err(|error| error.to_string())?;
     Ok(Message {
         delivery_id: claimed.delivery,
         email_type: claimed.email_type.clone(),
@@ -125,7 +153,9 @@ async fn send(shared: &Shared, claim: &Claim, part: &[Written<'_>]) -> Vec<Outco
             }
         }
     };
-    shared.vitals.request(shared.worker.provider, started.elapsed());
+    shared
+        .vitals
+        .request(shared.worker.provider, started.elapsed());
     outcomes
 }
 
@@ -135,14 +165,21 @@ fn key(part: &[Written<'_>]) -> String {
     for Written { claimed, .. } in part {
         digest.update(format!("{}\n{}\n", claimed.dedupe_key, claimed.attempts));
     }
-    let hex: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = digest
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("seqpulse/{hex}")
 }
 
 /// Pauses everything, for all sidecars, when the provider refuses the whole account.
 async fn stop_if_refused(shared: &Shared, outcomes: &[Outcome]) {
     let refusal = outcomes.iter().find_map(|outcome| match outcome {
-        Err(SendError { kind: ErrorKind::SenderWide { until }, detail }) => Some((detail, *until)),
+        Err(SendError {
+            kind: ErrorKind::SenderWide { until },
+            detail,
+        }) => Some((detail, *until)),
         _ => None,
     });
     if let Some((why, until)) = refusal
@@ -155,38 +192,61 @@ async fn stop_if_refused(shared: &Shared, outcomes: &[Outcome]) {
 fn judged(written: &Written<'_>, outcome: Outcome) -> Settlement {
     let claimed = written.claimed;
     let settlement = match outcome {
-        Ok(accepted) => Settlement { message_id: Some(accepted.message_id), ..settled(claimed, "sent", None) },
+        Ok(accepted) => Settlement {
+            message_id: Some(accepted.message_id),
+            ..settled(claimed, "sent", None)
+        },
         Err(error) => {
             let (outcome, wait) = match error.kind {
-                ErrorKind::Transient { counts: true, retry_after } => ("transient", retry_after),
-                ErrorKind::Transient { counts: false, retry_after } => ("refused", retry_after),
+                ErrorKind::Transient {
+                    counts: true,
+                    retry_after,
+                } => ("transient", retry_after),
+                ErrorKind::Transient {
+                    counts: false,
+                    retry_after,
+                } => ("refused", retry_after),
                 ErrorKind::Permanent | ErrorKind::BatchRefused => ("permanent", None),
                 ErrorKind::Address => ("address", None),
                 ErrorKind::Unknown { retry_after, .. } => ("unknown", retry_after),
                 ErrorKind::KeyConflict => ("lost", None),
                 ErrorKind::SenderWide { .. } => ("released", None),
             };
-            Settlement { wait, ..settled(claimed, outcome, Some(error.detail)) }
+            Settlement {
+                wait,
+                ..settled(claimed, outcome, Some(error.detail))
+            }
         }
     };
-    Settlement { subject: Some(written.message.subject.clone()), ..settlement }
+    Settlement {
+        subject: Some(written.message.subject.clone()),
+        ..settlement
+    }
 }
 
 fn settled(claimed: &Claimed, outcome: &'static str, error: Option<String>) -> Settlement {
-    Settlement { id: claimed.id, outcome, message_id: None, error, subject: None, wait: None }
+    Settlement {
+        id: claimed.id,
+        outcome,
+        message_id: None,
+        error,
+        subject: None,
+        wait: None,
+    }
 }
 
 /// Records the outcomes, trying for as long as the lease lasts: afterwards they are another sidecar's to resolve.
 async fn settle(shared: &Shared, claim: &Claim, settlements: &[Settlement], started: Instant) {
     let mut pause = Duration::from_millis(100);
     loop {
-        let error = match outbox::settle(&shared.pool, &shared.worker, claim.batch, settlements).await {
-            Ok(held) => {
-                report(shared, claim, settlements, held, started);
-                return;
-            }
-            Err(error) => error,
-        };
+        let error =
+            match outbox::settle(&shared.pool, &shared.worker, claim.batch, settlements).await {
+                Ok(held) => {
+                    report(shared, claim, settlements, held, started);
+                    return;
+                }
+                Err(error) => error,
+            };
         if started.elapsed() > shared.config.lease {
             tracing::error!(%error, batch = %claim.batch, letters = settlements.len(), "could not record the outcomes; the lease is over and they will be resolved again");
             return;
@@ -199,9 +259,15 @@ async fn settle(shared: &Shared, claim: &Claim, settlements: &[Settlement], star
 
 fn report(shared: &Shared, claim: &Claim, settlements: &[Settlement], held: i32, started: Instant) {
     for (letter, settlement) in settlements.iter().filter_map(|settlement| {
-        claim.letters.iter().find(|letter| letter.id == settlement.id).map(|letter| (letter, settlement))
+        claim
+            .letters
+            .iter()
+            .find(|letter| letter.id == settlement.id)
+            .map(|letter| (letter, settlement))
     }) {
-        shared.vitals.settled(&letter.email_type, settlement.outcome);
+        shared
+            .vitals
+            .settled(&letter.email_type, settlement.outcome);
         if settlement.outcome != "sent" {
             tracing::warn!(
                 id = letter.id,
@@ -215,7 +281,10 @@ fn report(shared: &Shared, claim: &Claim, settlements: &[Settlement], held: i32,
     if usize::try_from(held).is_ok_and(|held| held < settlements.len()) {
         tracing::warn!(batch = %claim.batch, held, letters = settlements.len(), "the lease was lost meanwhile; another sidecar resolves the rest");
     }
-    let sent = settlements.iter().filter(|settlement| settlement.outcome == "sent").count();
+    let sent = settlements
+        .iter()
+        .filter(|settlement| settlement.outcome == "sent")
+        .count();
     tracing::debug!(batch = %claim.batch, letters = settlements.len(), sent, ms = started.elapsed().as_millis(), "settled");
     // What waits for a retry changes how long the loop may sleep.
     if sent < settlements.len() {

