@@ -27,7 +27,7 @@ fn main() -> ExitCode {
             Command::Run => commands::run().await,
             Command::Doctor => commands::doctor().await,
             Command::Preview(args) => commands::preview(&args),
-            Command::Sandbox(_) => todo!(),
+            Command::Sandbox(args) => commands::sandbox(args).await,
             Command::Demo(args) => commands::demo(args).await,
         }
     });

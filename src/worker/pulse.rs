@@ -73,7 +73,7 @@ impl Pacer {
                 Some(pulse)
             }
             Err(error) => {
-                shared.vitals.database_lost(&error.to_string());
+                shared.vitals.database_lost();
                 tracing::warn!(%error, "no heartbeat: the database does not answer");
                 None
             }
