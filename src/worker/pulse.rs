@@ -70,6 +70,7 @@ impl Pacer {
         {
             Ok(pulse) => {
                 shared.vitals.seen(&pulse, session.is_some());
+                shared.vitals.set_lag(pulse.lag);
                 Some(pulse)
             }
             Err(error) => {

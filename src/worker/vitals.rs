@@ -332,6 +332,7 @@ mod tests {
             paused: paused.map(str::to_owned),
             clock_offset: None,
             sleep: None,
+            lag: None,
         }
     }
 

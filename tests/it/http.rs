@@ -97,6 +97,7 @@ async fn health_says_what_is_missing() {
         paused: None,
         clock_offset: None,
         sleep: None,
+        lag: None,
     };
     vitals.seen(&pulse, true);
     let answer = server.get("/readyz").await;
