@@ -304,7 +304,7 @@ fn this_program() -> Result<Command, DemoError> {
     Ok(command)
 }
 
-/// Runs `migrate` and gives the last line it prints.
+/// Runs `migrate` and says how much it applied.
 async fn migrate(url: &str) -> Result<String, DemoError> {
     let mut command = this_program()?;
     command.arg("migrate").env("DATABASE_URL", url);
@@ -320,7 +320,11 @@ async fn migrate(url: &str) -> Result<String, DemoError> {
         });
     }
     let printed = String::from_utf8_lossy(&printed);
-    Ok(printed.lines().last().unwrap_or("done").trim().to_owned())
+    let applied = printed
+        .lines()
+        .filter(|line| line.starts_with("applied"))
+        .count();
+    Ok(format!("{applied} migrations and SQL files applied"))
 }
 
 async fn connect(url: &str) -> Result<Client, DemoError> {
