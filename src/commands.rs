@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::{MigrateArgs, PreviewArgs};
+use crate::cli::{DemoArgs, MigrateArgs, PreviewArgs, SandboxArgs};
 use crate::config::{self, Config, ConfigErrors, LogConfig, LogFormat, MigrateConfig};
 use crate::db::connect;
 use crate::db::version;
+use crate::http::{self, HttpState};
 use crate::migrate::{self as migrations, Finding};
 use crate::worker::vitals::Vitals;
-use crate::{provider, worker};
+use crate::{demo, provider, sandbox, worker};
 
 /// What `enabled_needs.sql` asks.
 const ENABLED_NEEDS: &str = include_str!("db/sql/enabled_needs.sql");
@@ -95,10 +97,30 @@ pub async fn run() -> Result<ExitCode, Failure> {
     }
     let provider = provider::from_config(config.provider_kind, &config.provider)
         .map_err(|error| Failure::Settings(error.to_string()))?;
-    let vitals = Arc::new(Vitals::default());
-    worker::run(config, provider, vitals, stop)
-        .await
-        .map_err(anyhow::Error::from)?;
+    let vitals = Arc::new(Vitals::new(config.poll));
+    let served = CancellationToken::new();
+    let server = match config.http_listen {
+        None => None,
+        Some(address) => {
+            let server = http::Server::bind(address).await.map_err(|error| {
+                Failure::Settings(format!(
+                    "HTTP_LISTEN: {error}; for example HTTP_LISTEN=127.0.0.1:8025, or off"
+                ))
+            })?;
+            let router = http::router(HttpState {
+                vitals: Arc::clone(&vitals),
+            });
+            Some(tokio::spawn(
+                server.serve(router, served.clone().cancelled_owned()),
+            ))
+        }
+    };
+    let outcome = worker::run(config, provider, vitals, stop).await;
+    served.cancel();
+    if let Some(server) = server {
+        server.await.context("the HTTP server ended badly")?;
+    }
+    outcome.map_err(anyhow::Error::from)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -116,8 +138,32 @@ pub async fn doctor() -> Result<ExitCode, Failure> {
 /// `preview`.
 pub fn preview(args: &PreviewArgs) -> Result<ExitCode, Failure> {
     let letters = crate::preview::run(&args.codes, &args.out).map_err(anyhow::Error::from)?;
-    println!("{letters} letters; open {}", args.out.join("index.html").display());
+    println!(
+        "{letters} letters; open {}",
+        args.out.join("index.html").display()
+    );
     Ok(ExitCode::SUCCESS)
+}
+
+/// `sandbox`: until Ctrl-C.
+pub async fn sandbox(args: SandboxArgs) -> Result<ExitCode, Failure> {
+    start_logging(&LogConfig::read(&config::environment)?);
+    sandbox::run(args.listen, stop_signal()?)
+        .await
+        .context(format!("cannot listen on {}", args.listen))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `demo`: until Ctrl-C, or until done with `--exit`.
+pub async fn demo(args: DemoArgs) -> Result<ExitCode, Failure> {
+    let complete = demo::run(args.exit, stop_signal()?)
+        .await
+        .map_err(anyhow::Error::from)?;
+    Ok(if complete {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// Waits for a database that is away, and refuses one this binary must not work on.

@@ -22,6 +22,7 @@ pub mod config;
 pub mod db;
 pub mod demo;
 pub mod doctor;
+pub mod http;
 pub mod mail;
 pub mod migrate;
 pub mod preview;

@@ -27,7 +27,8 @@ fn main() -> ExitCode {
             Command::Run => commands::run().await,
             Command::Doctor => commands::doctor().await,
             Command::Preview(args) => commands::preview(&args),
-            Command::Sandbox(_) | Command::Demo(_) => todo!(),
+            Command::Sandbox(args) => commands::sandbox(args).await,
+            Command::Demo(args) => commands::demo(args).await,
         }
     });
     // A second signal, or a database that hangs, must not keep the process alive.

@@ -56,11 +56,12 @@ install() {
     say "installing $* ($why)"
     if [ "$updated" = no ]; then
         # shellcheck disable=SC2086
-        $root apt-get update -q -o DPkg::Lock::Timeout=300 >&2 || say "apt-get update failed; trying with what is known"
+        $root apt-get update -qq -o DPkg::Lock::Timeout=300 >&2 || say "apt-get update failed; trying with what is known"
         updated=yes
     fi
     # shellcheck disable=SC2086
-    $root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 "$@" >&2
+    $root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+        -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" >/dev/null
 }
 
 # Sets "missing" to those of its arguments that dpkg does not know as installed.

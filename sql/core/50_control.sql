@@ -120,7 +120,7 @@ revoke all on function public.email_arm() from public;
 -- The sidecar's poll -------------------------------------------------------------------------------------------------------
 create or replace function public.email_heartbeat(
     worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer
-) returns table (armed boolean, paused_reason text, clock_offset text, sleep_seconds double precision)
+) returns table (armed boolean, paused_reason text, clock_offset text, next_seconds double precision)
 language plpgsql
 as $$
 begin
@@ -142,15 +142,15 @@ begin
             where r.setdatabase = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
             and r.setrole = 0 and c like 'email.clock\_offset=%'
         ),
-        public.email_sleep()
+        public.email_next_seconds()
     from public.email_settings s;
 end
 $$;
 comment on function public.email_heartbeat(text, text, integer, text, text, text, integer, integer) is
-'A sidecar says that it is alive, and learns whether it may send, what the clock offset of new sessions is, and how many seconds it may sleep.';
+'A sidecar says that it is alive, and learns whether it may send, what the clock offset of new sessions is, and in how many seconds there is something to do.';
 revoke all on function public.email_heartbeat(text, text, integer, text, text, text, integer, integer) from public;
 
-create or replace function public.email_sleep() returns double precision
+create or replace function public.email_next_seconds() returns double precision
 language sql
 as $$
 with recursive ranks as (
@@ -177,11 +177,11 @@ moments as (
     union all
     select extract(epoch from min(o.locked_until) - clock_timestamp()) from public.email_outbox o where o.status = 'sending'
 )
-select greatest(min(m.seconds), 0)::double precision from moments m
+select min(m.seconds)::double precision from moments m
 $$;
-comment on function public.email_sleep() is
-'Seconds until the next row falls due, a backoff ends or a lease runs out; null when nothing is waiting.';
-revoke all on function public.email_sleep() from public;
+comment on function public.email_next_seconds() is
+'Seconds until the next row falls due, a backoff ends or a lease runs out: negative when one is overdue, null when nothing is waiting.';
+revoke all on function public.email_next_seconds() from public;
 
 create or replace function public.email_schema_version() returns integer
 language plpgsql stable

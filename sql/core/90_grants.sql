@@ -18,7 +18,7 @@ from (values
     ('execute on function public.email_pick(integer), public.email_token(uuid), public.email_claim(text, text, integer, interval), public.email_take_over(text, interval)'),
     ('execute on function public.email_backoff(integer, interval), public.email_settle(text, uuid, bigint[], text[], text[], text[], text[], double precision[])'),
     ('execute on function public.email_extend_lease(text, uuid, interval), public.email_provider_refused(text)'),
-    ('execute on function public.email_heartbeat(text, text, integer, text, text, text, integer, integer), public.email_sleep()')
+    ('execute on function public.email_heartbeat(text, text, integer, text, text, text, integer, integer), public.email_next_seconds()')
 ) g (privileges);
 
 -- Numbers for dashboards: no address, payload, context, error text or token.

@@ -84,6 +84,8 @@ pub struct Pulse {
     pub clock_offset: Option<String>,
     /// Until the next row falls due, a backoff ends or a lease runs out; `None` when nothing waits.
     pub sleep: Option<Duration>,
+    /// How long the most overdue of these has been waiting; `None` when nothing is overdue.
+    pub lag: Option<Duration>,
 }
 
 /// A sidecar, as `email_workers` knows it.
@@ -289,11 +291,13 @@ pub async fn heartbeat(
             ],
         )
         .await?;
-    let sleep: Option<f64> = row.try_get("sleep_seconds")?;
+    // Negative when something is overdue.
+    let next: Option<f64> = row.try_get("next_seconds")?;
     Ok(Pulse {
         armed: row.try_get("armed")?,
         paused: row.try_get("paused_reason")?,
         clock_offset: row.try_get("clock_offset")?,
-        sleep: sleep.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)),
+        sleep: next.map(|next| Duration::try_from_secs_f64(next.max(0.0)).unwrap_or(Duration::MAX)),
+        lag: next.and_then(|next| Duration::try_from_secs_f64(-next).ok()),
     })
 }

@@ -70,10 +70,11 @@ impl Pacer {
         {
             Ok(pulse) => {
                 shared.vitals.seen(&pulse, session.is_some());
+                shared.vitals.set_lag(pulse.lag);
                 Some(pulse)
             }
             Err(error) => {
-                shared.vitals.database_lost(&error.to_string());
+                shared.vitals.database_lost();
                 tracing::warn!(%error, "no heartbeat: the database does not answer");
                 None
             }

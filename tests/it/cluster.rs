@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use seqpulse_mailer::demo::cluster::{Cluster, ClusterError, StopMode};
 
@@ -76,7 +77,7 @@ fn a_bad_setting_is_reported_with_the_servers_own_words() {
 }
 
 #[tokio::test]
-async fn pg_cron_runs_jobs_in_the_database_it_was_asked_for() {
+async fn pg_cron_lives_in_the_database_it_was_asked_for() {
     if !Cluster::supports_pg_cron() {
         crate::support::skip("pg_cron is not installed (Debian: postgresql-15-cron)");
         return;
@@ -96,6 +97,19 @@ async fn pg_cron_runs_jobs_in_the_database_it_was_asked_for() {
         .await
         .expect("a row");
     assert_eq!(row.get::<_, String>(0), "app");
+}
+
+#[tokio::test]
+async fn a_frozen_server_answers_only_when_thawed() {
+    let cluster = Cluster::builder().start().expect("a cluster");
+    let client = connect_to(&cluster.url("postgres")).await;
+    client.batch_execute("select 1").await.expect("an answer");
+    cluster.freeze().expect("SIGSTOP");
+    let mut question = Box::pin(client.batch_execute("select 1"));
+    let silence = tokio::time::timeout(Duration::from_millis(300), &mut question).await;
+    assert!(silence.is_err(), "a frozen server answered");
+    cluster.thaw().expect("SIGCONT");
+    question.await.expect("the answer, late");
 }
 
 /// Not a test of its own: the process that the next test kills.

@@ -1,9 +1,13 @@
 //! Integration tests: one binary, so that one Postgres serves the whole run.
 
+mod app_safety;
 mod catalog;
 mod certificates;
 mod cluster;
 mod connect;
+mod demo;
+mod http;
+mod install;
 mod letters;
 mod pgtap;
 mod plpgsql_check;
