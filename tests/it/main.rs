@@ -17,5 +17,6 @@ mod providers;
 mod sandbox;
 mod schema_dump;
 mod settings;
+mod start;
 mod support;
 mod tls;
