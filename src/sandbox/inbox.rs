@@ -342,7 +342,7 @@ async fn letter(
         fate: fate(entry.fate),
         time: Time::new(entry.at, now),
         text: pieces(&letter.text),
-        source_bytes: source.as_ref().map_or(0, |source| source.len()),
+        source_bytes: source.as_ref().map_or(0, axum::body::Bytes::len),
         source: source
             .map(|source| indented(&String::from_utf8_lossy(&source)))
             .unwrap_or_default(),
