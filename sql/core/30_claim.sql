@@ -250,6 +250,7 @@ begin
             batch_id = case when p.action = 'send' then batch end,
             batch_position = case when p.action = 'send' then p.place end,
             claimed_at = case when p.action = 'send' then clock_timestamp() end,
+            batch_attempts = case when p.action = 'send' then o.attempts end,
             finished_at = case when p.action in ('fail', 'suppress', 'duplicate') then public.email_now() end
         from placed p
         where o.id = p.id
@@ -328,7 +329,7 @@ begin
         where o.batch_id = batch and o.status = 'sending' and o.locked_until <= clock_timestamp()
         returning o.*
     )
-    select batch, o.id, d.id, o.email_type, t.category, d.payload_json ->> 'to_email', o.dedupe_key, o.attempts,
+    select batch, o.id, d.id, o.email_type, t.category, d.payload_json ->> 'to_email', o.dedupe_key, o.batch_attempts,
         d.payload_json -> 'context',
         case when t.category in ('product', 'marketing') then coalesce(pc.unsubscribe_token, public.email_token(o.user_id)) end,
         t.category <> 'security' and coalesce(pr.tracking_consent, false),

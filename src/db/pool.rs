@@ -68,7 +68,8 @@ impl Pool {
         let inner = deadpool_postgres::Pool::builder(manager)
             .max_size(size)
             .wait_timeout(Some(STATEMENT_LIMIT))
-            .create_timeout(Some(STATEMENT_LIMIT))
+            // Connecting limits every attempt by itself; how many there are depends on the hosts.
+            .create_timeout(None)
             .runtime(Runtime::Tokio1)
             .build()?;
         Ok(Self {

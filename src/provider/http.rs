@@ -231,18 +231,17 @@ fn root_cause(error: &reqwest::Error) -> String {
 fn certificate_refused(error: &reqwest::Error) -> bool {
     let mut cause = error.source();
     while let Some(current) = cause {
-        // An `io::Error` hides what it wraps: its own `source` is that of the wrapped error.
-        let inner = current
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
-        let tls = match inner {
-            Some(inner) => inner.downcast_ref::<rustls::Error>(),
-            None => current.downcast_ref::<rustls::Error>(),
-        };
-        if let Some(rustls::Error::InvalidCertificate(_)) = tls {
+        if let Some(rustls::Error::InvalidCertificate(_)) = current.downcast_ref() {
             return true;
         }
-        cause = current.source();
+        // An `io::Error` does not name what it wraps as its source: it stands in for it.
+        cause = match current
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref)
+        {
+            Some(wrapped) => Some(wrapped),
+            None => current.source(),
+        };
     }
     false
 }

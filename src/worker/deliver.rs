@@ -208,7 +208,14 @@ fn judged(written: &Written<'_>, outcome: Outcome) -> Settlement {
                 } => ("refused", retry_after),
                 ErrorKind::Permanent | ErrorKind::BatchRefused => ("permanent", None),
                 ErrorKind::Address => ("address", None),
-                ErrorKind::Unknown { retry_after, .. } => ("unknown", retry_after),
+                ErrorKind::Unknown {
+                    counts: true,
+                    retry_after,
+                } => ("server_error", retry_after),
+                ErrorKind::Unknown {
+                    counts: false,
+                    retry_after,
+                } => ("unknown", retry_after),
                 ErrorKind::KeyConflict => ("lost", None),
                 ErrorKind::SenderWide { .. } => ("released", None),
             };
