@@ -61,7 +61,7 @@ pub struct Claimed {
 pub struct Settlement {
     /// `email_outbox.id`.
     pub id: i64,
-    /// sent, transient, refused, server_error, permanent, address, lost, unknown or released.
+    /// `sent`, `transient`, `refused`, `server_error`, `permanent`, `address`, `lost`, `unknown` or `released`.
     pub outcome: &'static str,
     /// The provider's id, when sent.
     pub message_id: Option<String>,

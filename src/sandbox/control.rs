@@ -64,23 +64,16 @@ impl Wanted {
 async fn ledger(State(shared): Sandbox, Query(wanted): Query<Wanted>) -> Json<Value> {
     let account = shared.account();
     let limit = wanted.limit.unwrap_or(1000);
-    let entries: Vec<Entry> = match &wanted.delivery {
-        Some(delivery) => {
-            let found = account.ledger.by_delivery(delivery).into_iter();
-            found
-                .filter(|entry| wanted.matches(entry))
-                .take(limit)
-                .cloned()
-                .collect()
-        }
-        None => {
-            let all = account.ledger.entries().iter().skip(wanted.from);
-            all.filter(|entry| wanted.matches(entry))
-                .take(limit)
-                .cloned()
-                .collect()
-        }
+    let all: Vec<&Entry> = match &wanted.delivery {
+        Some(delivery) => account.ledger.by_delivery(delivery),
+        None => account.ledger.entries().iter().skip(wanted.from).collect(),
     };
+    let entries: Vec<Entry> = all
+        .into_iter()
+        .filter(|entry| wanted.matches(entry))
+        .take(limit)
+        .cloned()
+        .collect();
     let total = account.ledger.entries().len();
     drop(account);
     Json(json!({"total": total, "entries": entries}))
@@ -162,15 +155,15 @@ struct ToSuppress {
 }
 
 impl ToSuppress {
-    fn read(body: &str) -> Result<Suppression, Response> {
-        let wanted: Self = serde_json::from_str(body).map_err(|error| unusable(&error))?;
+    fn read(body: &str) -> Result<Suppression, String> {
+        let wanted: Self = serde_json::from_str(body).map_err(|error| error.to_string())?;
         let (api, stream) = match wanted.provider.as_str() {
             "resend" => (Api::Resend, String::new()),
             "postmark" => (
                 Api::Postmark,
                 wanted.stream.unwrap_or_else(|| "outbound".to_owned()),
             ),
-            _ => return Err(refuse("provider: expected resend or postmark")),
+            _ => return Err("provider: expected resend or postmark".to_owned()),
         };
         Ok(Suppression {
             api,
@@ -192,7 +185,7 @@ async fn suppress(State(shared): Sandbox, body: String) -> Response {
             shared.account().suppressions.insert(suppression);
             StatusCode::NO_CONTENT.into_response()
         }
-        Err(refusal) => refusal,
+        Err(refusal) => refuse(&refusal),
     }
 }
 
@@ -202,7 +195,7 @@ async fn unsuppress(State(shared): Sandbox, body: String) -> Response {
             shared.account().suppressions.remove(&suppression);
             StatusCode::NO_CONTENT.into_response()
         }
-        Err(refusal) => refusal,
+        Err(refusal) => refuse(&refusal),
     }
 }
 

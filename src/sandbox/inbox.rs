@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -295,7 +296,7 @@ struct LetterPage<'a> {
     time: Time,
     text: Vec<Piece<'a>>,
     source: String,
-    source_bytes: usize,
+    size: String,
     newer: Option<Uuid>,
     older: Option<Uuid>,
     copies: usize,
@@ -342,7 +343,7 @@ async fn letter(
         fate: fate(entry.fate),
         time: Time::new(entry.at, now),
         text: pieces(&letter.text),
-        source_bytes: source.as_ref().map_or(0, |source| source.len()),
+        size: size(source.as_ref().map_or(0, Bytes::len)),
         source: source
             .map(|source| indented(&String::from_utf8_lossy(&source)))
             .unwrap_or_default(),
@@ -352,6 +353,14 @@ async fn letter(
         entry: &entry,
     };
     page(rendered.render_once())
+}
+
+/// `812 bytes`, `10.8 KB`
+fn size(bytes: usize) -> String {
+    match bytes {
+        0..1000 => format!("{bytes} bytes"),
+        _ => format!("{}.{} KB", bytes / 1000, bytes % 1000 / 100),
+    }
 }
 
 /// The HTML part by itself, for the frame.

@@ -6,7 +6,7 @@
 //! | module | job |
 //! |---|---|
 //! | `server` | from the socket to the stand-ins and back, with the faults in between |
-//! | `resend`, `resend_email`, `idempotency` | the Resend side |
+//! | `resend`, `resend_send`, `resend_email`, `resend_read`, `idempotency` | the Resend side |
 //! | `postmark`, `postmark_email`, `postmark_search` | the Postmark side |
 //! | [`ledger`] | what was accepted: the truth that tests of "exactly once" ask |
 //! | [`fault`], [`settings`] | what tests can change |
@@ -27,6 +27,8 @@ mod postmark_email;
 mod postmark_search;
 mod resend;
 mod resend_email;
+mod resend_read;
+mod resend_send;
 mod server;
 pub mod settings;
 mod state;

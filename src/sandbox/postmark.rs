@@ -143,7 +143,7 @@ fn send(
             email => checked.push(email.map(|email| (Uuid::new_v4(), email, call.slice(raw)))),
         }
     }
-    let half = twist.half.then(|| items.len() / 2);
+    let half = twist.half.then_some(items.len() / 2);
     let delayed = twist.may_be_delayed || settings.may_be_delayed;
 
     let mut account = shared.account();

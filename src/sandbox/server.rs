@@ -38,17 +38,21 @@ fn api_of(request: &Request) -> Option<Api> {
                 .strip_prefix(with)
                 .is_some_and(|rest| rest.starts_with('/'))
     };
+    let has = |header: &str| request.headers().contains_key(header);
     if starts("/emails") || starts("/logs") {
-        Some(Api::Resend)
-    } else if starts("/email") || starts("/messages") || starts("/message-streams") {
-        Some(Api::Postmark)
-    } else if request.headers().contains_key("x-postmark-server-token") {
-        Some(Api::Postmark)
-    } else if request.headers().contains_key("authorization") {
-        Some(Api::Resend)
-    } else {
-        None
+        return Some(Api::Resend);
     }
+    if starts("/email") || starts("/messages") || starts("/message-streams") {
+        return Some(Api::Postmark);
+    }
+    let by_key = [
+        ("x-postmark-server-token", Api::Postmark),
+        ("authorization", Api::Resend),
+    ];
+    by_key
+        .into_iter()
+        .find(|(header, _)| has(header))
+        .map(|(_, api)| api)
 }
 
 /// What the faults that struck mean for one request.
@@ -95,7 +99,7 @@ impl Plan {
             match fault {
                 Fault::Latency { ms } => plan.latency += Duration::from_millis(ms),
                 Fault::RevokeKeys => {
-                    shared.change_settings(|settings| settings.revoked_keys = vec!["*".to_owned()])
+                    shared.change_settings(|settings| settings.revoked_keys = vec!["*".to_owned()]);
                 }
                 Fault::JumpClock { seconds } => {
                     shared.change_settings(|settings| {

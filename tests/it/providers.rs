@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use seqpulse_mailer::config::ProviderConfig;
 use seqpulse_mailer::provider::{
-    Batch, Category, ErrorKind, Message, Outcome, ProviderKind, Recovery, from_config,
+    Batch, Category, ErrorKind, Message, Outcome, ProviderKind, Recovery, SendError, from_config,
 };
 use seqpulse_mailer::sandbox::fault::{DropAt, Fault, FaultRule};
 use seqpulse_mailer::sandbox::ledger::Api;
@@ -150,7 +150,7 @@ async fn other_bytes_under_a_used_key_are_a_conflict() {
     let outcomes = post.send(&batch).await;
     assert_eq!(kind(&outcomes), ErrorKind::KeyConflict);
     assert!(outcomes.iter().flatten().next().is_none());
-    assert!(outcomes[0].as_ref().is_err_and(|error| error.is_unknown()));
+    assert!(outcomes[0].as_ref().is_err_and(SendError::is_unknown));
     assert_eq!(post.sandbox.count(), 2);
 }
 

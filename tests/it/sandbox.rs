@@ -809,7 +809,7 @@ async fn the_search_sees_a_message_only_after_the_index_delay() {
 }
 
 #[tokio::test]
-async fn the_control_api_tells_and_changes_everything() {
+async fn the_ledger_can_be_asked_over_http() {
     let bench = Bench::open().await;
     bench.resend("/emails", "", &email()).await;
     bench.resend("/emails", "", &email()).await;
@@ -849,7 +849,12 @@ async fn the_control_api_tells_and_changes_everything() {
         !get("/requests").await.to_string().contains("re_x"),
         "keys are not kept"
     );
+}
 
+#[tokio::test]
+async fn faults_and_settings_can_be_changed_over_http() {
+    let bench = Bench::open().await;
+    let get = async |path: &str| bench.control(Method::GET, path, &Value::Null).await.json();
     let fault =
         json!({"kind": "status", "status": 503, "html": true, "path": "/emails*", "nth": 1});
     let id = bench.control(Method::POST, "/faults", &fault).await.json()["id"].clone();
@@ -889,7 +894,16 @@ async fn the_control_api_tells_and_changes_everything() {
         "{}",
         misspelt.text
     );
+}
 
+#[tokio::test]
+async fn suppressions_and_reset_work_over_http() {
+    let bench = Bench::open().await;
+    let get = async |path: &str| bench.control(Method::GET, path, &Value::Null).await.json();
+    bench.resend("/emails", "", &email()).await;
+    bench
+        .sandbox
+        .change_settings(|settings| settings.daily_quota = Some(0));
     let listed = json!({"provider": "postmark", "stream": "broadcast", "email": "Max@example.org"});
     assert_eq!(
         bench
