@@ -740,7 +740,7 @@ COMMENT ON TABLE public.email_sql_files IS 'The repeatable SQL files (sql/core, 
 
 COMMENT ON COLUMN public.email_sql_files.path IS 'Inside the repository, such as sql/triggers/E-TRX-01_welcome.sql.';
 
-COMMENT ON COLUMN public.email_sql_files.checksum IS 'SHA-256 of the file: another one in the binary means it is applied again.';
+COMMENT ON COLUMN public.email_sql_files.checksum IS 'SHA-256 (base64) of the file and of the names of our roles that exist: another one in the binary means it is applied again.';
 
 COMMENT ON COLUMN public.email_sql_files.objects IS 'The functions, views and triggers it creates.';
 
