@@ -161,6 +161,11 @@ impl Stage {
         self.sandbox.url()
     }
 
+    /// The sidecar's own HTTP.
+    pub(super) fn sidecar_url(&self) -> String {
+        format!("http://{}", self.sidecar.listen)
+    }
+
     /// What has arrived so far.
     pub(super) fn arrived(&self) -> Vec<Entry> {
         self.sandbox.entries()
@@ -213,6 +218,8 @@ impl Stage {
 #[derive(Debug)]
 struct Sidecar {
     child: Child,
+    /// Of its HTTP server.
+    listen: SocketAddr,
     log: PathBuf,
     /// The child ends with this process, however that ends.
     _leash: Leash,
@@ -253,6 +260,7 @@ impl Sidecar {
             .map_err(doing("starting the sidecar"))?;
         Ok(Self {
             child,
+            listen,
             log,
             _leash: leash,
         })
