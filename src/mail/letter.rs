@@ -92,7 +92,11 @@ pub(super) fn write<P: Payload>(
 ) -> Result<Letter, RenderError> {
     if !context.is_object() {
         let problem = "is not a JSON object".to_owned();
-        return Err(RenderError::Invalid { code: P::CODE, field: "context".to_owned(), problem });
+        return Err(RenderError::Invalid {
+            code: P::CODE,
+            field: "context".to_owned(),
+            problem,
+        });
     }
     for &field in P::REQUIRED {
         if context.get(field).is_none_or(Value::is_null) {
