@@ -17,7 +17,7 @@ fn readings() -> Vec<(String, String)> {
                     format!(
                         "{before}{}",
                         after
-                            .split_once("$RESULT")
+                            .split_once("failed}")
                             .unwrap()
                             .1
                             .split_once('}')

@@ -27,6 +27,14 @@ fn every_letter_has_the_frame_that_clients_need() {
             &body[..60]
         );
         assert_eq!(html.matches("<h1").count(), 1, "{name}");
+        assert_eq!(
+            (
+                html.matches("<main>").count(),
+                html.matches("</main>").count()
+            ),
+            (1, 1),
+            "{name}"
+        );
         assert_eq!(html.matches("<title>").count(), 1, "{name}");
         assert!(
             html.contains("<meta name=\"color-scheme\" content=\"light dark\">"),
