@@ -15,6 +15,9 @@
 //! | [`sandbox`] | a stand-in for the providers, with an inbox page |
 //! | [`demo`] | a private Postgres and everything above, to look at |
 
+pub mod cli;
 pub mod config;
+pub mod db;
 pub mod mail;
+pub mod migrate;
 pub mod provider;

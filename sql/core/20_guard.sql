@@ -46,8 +46,10 @@ comment on function public.email_guard(text, text, jsonb) is
 'After a trigger''s set of facts failed as a whole: tries each fact alone and notes those that still fail.';
 revoke all on function public.email_guard(text, text, jsonb) from public;
 
+-- SECURITY DEFINER: it calls every code's enqueue function, which nobody else needs to execute.
 create or replace function public.email_replay_errors(since timestamptz default '-infinity') returns integer
-language plpgsql
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     missed record;

@@ -160,7 +160,8 @@ returns table (
     context jsonb,
     unsubscribe_token uuid,
     tracking boolean,
-    taken_over boolean
+    taken_over boolean,
+    age_seconds double precision
 )
 language plpgsql
 as $$
@@ -248,6 +249,7 @@ begin
             locked_until = case when p.action = 'send' then clock_timestamp() + lease end,
             batch_id = case when p.action = 'send' then batch end,
             batch_position = case when p.action = 'send' then p.place end,
+            claimed_at = case when p.action = 'send' then clock_timestamp() end,
             finished_at = case when p.action in ('fail', 'suppress', 'duplicate') then public.email_now() end
         from placed p
         where o.id = p.id
@@ -256,7 +258,7 @@ begin
     select batch, d.id, u.delivery_id, d.email_type, d.category, d.recipient, d.dedupe_key, d.attempts, d.context,
         case when d.category in ('product', 'marketing') then coalesce(pc.unsubscribe_token, public.email_token(d.user_id)) end,
         d.category <> 'security' and coalesce(pr.tracking_consent, false),
-        false
+        false, 0::double precision
     from updated u
     join judged d on d.id = u.id
     left join public.email_preferences pr on pr.user_id = d.user_id
@@ -288,7 +290,8 @@ returns table (
     context jsonb,
     unsubscribe_token uuid,
     tracking boolean,
-    taken_over boolean
+    taken_over boolean,
+    age_seconds double precision
 )
 language plpgsql
 as $$
@@ -306,6 +309,18 @@ begin
         return;
     end if;
 
+    with poison as (
+        update public.email_outbox o set
+            status = 'failed', reason = 'unknown outcome', last_error = 'given up: claimed five times without an outcome',
+            locked_by = null, locked_until = null, finished_at = public.email_now()
+        where o.batch_id = batch and o.status = 'sending' and o.locked_until <= clock_timestamp() and o.claims >= 5
+        returning o.dedupe_key, o.last_error
+    )
+    update public.email_deliveries d set
+        status = 'failed', error_message = p.last_error, payload_json = d.payload_json || '{"reason": "unknown outcome"}'
+    from poison p
+    where d.dedupe_key = p.dedupe_key;
+
     return query
     with taken as (
         update public.email_outbox o set
@@ -317,7 +332,7 @@ begin
         d.payload_json -> 'context',
         case when t.category in ('product', 'marketing') then coalesce(pc.unsubscribe_token, public.email_token(o.user_id)) end,
         t.category <> 'security' and coalesce(pr.tracking_consent, false),
-        true
+        true, extract(epoch from clock_timestamp() - o.claimed_at)::double precision
     from taken o
     join public.email_deliveries d on d.dedupe_key = o.dedupe_key
     join public.email_types t on t.code = o.email_type

@@ -50,7 +50,7 @@ begin
         update public.email_outbox o set
             status = h.status,
             attempts = h.attempts_now,
-            claims = case when h.outcome = 'unknown' then o.claims else 0 end,
+            claims = 0,
             reason = case when h.outcome = 'lost' then 'unknown outcome' else o.reason end,
             last_error = coalesce(h.error, case when h.status = 'sent' then null else o.last_error end),
             retry_at = case when h.outcome in ('transient', 'refused') and h.status = 'queued'
@@ -60,6 +60,7 @@ begin
             locked_until = case when h.status = 'sending' then clock_timestamp() + greatest(h.wait, interval '2 seconds') end,
             batch_id = case when h.status = 'queued' then null else o.batch_id end,
             batch_position = case when h.status = 'queued' then null else o.batch_position end,
+            claimed_at = case when h.status = 'queued' then null else o.claimed_at end,
             finished_at = case when h.status in ('sent', 'failed') then public.email_now() end
         from held h
         where o.id = h.id

@@ -87,11 +87,5 @@ $$;
 comment on function public.email_trx_01_current(bigint[]) is 'E-TRX-01: true while the user is active; no figures.';
 revoke all on function public.email_trx_01_current(bigint[]) from public;
 
-do $$
-begin
-    if exists (select from pg_catalog.pg_roles where rolname = 'email_worker') then
-        grant execute on function public.email_trx_01_current(bigint[]) to email_worker;
-        grant select (id, is_active, created_at) on public.users to email_worker;
-    end if;
-end
-$$;
+select public.email_grant('execute on function public.email_trx_01_current(bigint[])', 'email_worker');
+select public.email_grant('select (id, is_active, created_at) on public.users', 'email_worker');

@@ -1,1 +1,5 @@
-fn main(){}
+//! Integration tests: one binary, so that one Postgres serves the whole run.
+
+mod certificates;
+mod connect;
+mod tls;
