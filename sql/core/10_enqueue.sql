@@ -3,9 +3,12 @@
 -- Admission ----------------------------------------------------------------------------------------------------------
 -- Decides before the row exists, so that a plain INSERT of a known key or of a disabled type is skipped without an error.
 -- SECURITY DEFINER: whoever may insert needs no right on the catalogue and the journal.
+-- Its plan is kept for the session, and made when the outbox may be empty: without enable_seqscan off, one statement that
+-- inserts many rows would read all of them again for each.
 create or replace function public.email_outbox_admit() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
 as $$
 declare
     kind record;
