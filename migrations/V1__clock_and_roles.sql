@@ -32,3 +32,15 @@ begin
     end loop;
 end
 $$;
+
+create function public.email_grant(privileges text, role_name text) returns void
+language plpgsql
+as $$
+begin
+    if exists (select from pg_catalog.pg_roles r where r.rolname = role_name) then
+        execute format('grant %s to %I', privileges, role_name);
+    end if;
+end
+$$;
+comment on function public.email_grant(text, text) is 'Grants, unless the role is missing: installing without the right to create roles must still work.';
+revoke all on function public.email_grant(text, text) from public;

@@ -4,17 +4,28 @@
 //!
 //! | module | job |
 //! |---|---|
-//! | [`cli`], [`config`] | commands; settings read and checked once, at start |
+//! | [`cli`], [`commands`], [`config`] | what can be called, what it does, and the settings, checked once at start |
 //! | [`db`] | connections, TLS, LISTEN, and the statements the sidecar runs |
 //! | [`migrate`] | refinery migrations, then the repeatable SQL files, and their drift |
 //! | [`worker`] | the sidecar's loop: wake, claim, render, send, settle |
 //! | [`mail`] | the catalogue: from a code and its context to subject, HTML, text and headers |
 //! | [`provider`] | Resend, Postmark and console behind one trait |
 //! | [`http`] | health, and later the links that letters carry |
+//! | [`preview`] | every letter with sample data, as files or as one page |
 //! | [`doctor`] | one line per thing that can be wrong with an installation |
 //! | [`sandbox`] | a stand-in for the providers, with an inbox page |
 //! | [`demo`] | a private Postgres and everything above, to look at |
 
+pub mod cli;
+pub mod commands;
 pub mod config;
+pub mod db;
+pub mod demo;
+pub mod doctor;
+pub mod http;
 pub mod mail;
+pub mod migrate;
+pub mod preview;
 pub mod provider;
+pub mod sandbox;
+pub mod worker;

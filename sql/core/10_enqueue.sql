@@ -116,7 +116,13 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    new.occurred_at := coalesce(new.occurred_at, public.email_now());
+    if new.occurred_at is null then
+        new.occurred_at := public.email_now();
+    end if;
+    return new;
+exception when others then
+    -- A broken clock (a setting nobody can read) must not lose the fact.
+    new.occurred_at := now();
     return new;
 end
 $$;

@@ -1,5 +1,64 @@
 -- What people and sidecars use to steer: pausing, arming, and the heartbeat.
 
+-- Ending what is queued ------------------------------------------------------------------------------------------------
+-- The one way to suppress from SQL: row and journal together.  Rows somebody else holds are left alone: a sidecar that is
+-- claiming one asks the same question, and one that is being sent ends with its outcome.
+create or replace function public.email_suppress(ids bigint[], reason text) returns integer
+language plpgsql
+as $$
+declare
+    suppressed integer;
+begin
+    with ended as (
+        update public.email_outbox o set
+            status = 'suppressed', reason = $2, retry_at = null, finished_at = public.email_now()
+        where o.id in (
+            select q.id from public.email_outbox q
+            where q.id = any($1) and q.status = 'queued'
+            for update skip locked
+        )
+        returning o.*
+    ),
+    journaled as (
+        insert into public.email_deliveries as d (user_id, project_id, email_type, dedupe_key, status, payload_json, created_at, outbox_id)
+        select e.user_id, e.project_id, e.email_type, e.dedupe_key, 'suppressed', jsonb_build_object('reason', $2), public.email_now(), e.id
+        from ended e
+        on conflict (dedupe_key) do update set status = excluded.status, payload_json = excluded.payload_json
+        where d.outbox_id = excluded.outbox_id and d.status in ('queued', 'failed')
+    )
+    select count(*) into suppressed from ended;
+    return suppressed;
+end
+$$;
+comment on function public.email_suppress(bigint[], text) is
+'Ends those of these rows that are queued: suppressed for this reason, in the outbox and in the journal. Answers how many.';
+revoke all on function public.email_suppress(bigint[], text) from public;
+
+create or replace function public.email_suppress_untrue(code text, ids bigint[]) returns integer
+language plpgsql
+as $$
+declare
+    why text;
+    untrue bigint[];
+    suppressed integer := 0;
+begin
+    if coalesce(cardinality(ids), 0) = 0 then
+        return 0;
+    end if;
+    for why, untrue in
+        execute format('select c.untrue, array_agg(c.id) from public.%I($1) c where c.untrue is not null group by c.untrue',
+            public.email_function(code, 'current'))
+        using ids
+    loop
+        suppressed := suppressed + public.email_suppress(untrue, why);
+    end loop;
+    return suppressed;
+end
+$$;
+comment on function public.email_suppress_untrue(text, bigint[]) is
+'Suppresses at once those of these rows of one code that its own "still true" denies: how a sequence is left. Answers how many.';
+revoke all on function public.email_suppress_untrue(text, bigint[]) from public;
+
 -- Editing the catalogue ----------------------------------------------------------------------------------------------
 create or replace function public.email_types_edited() returns trigger
 language plpgsql security definer
@@ -27,17 +86,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     if old.enabled and not new.enabled then
-        with ended as (
-            update public.email_outbox o set
-                status = 'suppressed', reason = 'type disabled', retry_at = null, finished_at = public.email_now()
-            where o.email_type = new.code and o.status = 'queued'
-            returning o.*
-        )
-        insert into public.email_deliveries as d (user_id, project_id, email_type, dedupe_key, status, payload_json, created_at, outbox_id)
-        select e.user_id, e.project_id, e.email_type, e.dedupe_key, 'suppressed', '{"reason": "type disabled"}', public.email_now(), e.id
-        from ended e
-        on conflict (dedupe_key) do update set status = excluded.status, payload_json = excluded.payload_json
-        where d.outbox_id = excluded.outbox_id and d.status in ('queued', 'failed');
+        perform public.email_suppress(array(
+            select o.id from public.email_outbox o where o.email_type = new.code and o.status = 'queued'
+        ), 'type disabled');
     end if;
     if old.paused_at is not null and new.paused_at is null then
         update public.email_outbox o set run_at = o.due_at, reason = null
@@ -120,7 +171,7 @@ revoke all on function public.email_arm() from public;
 -- The sidecar's poll -------------------------------------------------------------------------------------------------------
 create or replace function public.email_heartbeat(
     worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer
-) returns table (armed boolean, paused_reason text, clock_offset text, sleep_seconds double precision)
+) returns table (armed boolean, paused_reason text, clock_offset text, next_seconds double precision)
 language plpgsql
 as $$
 begin
@@ -142,15 +193,15 @@ begin
             where r.setdatabase = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
             and r.setrole = 0 and c like 'email.clock\_offset=%'
         ),
-        public.email_sleep()
+        public.email_next_seconds()
     from public.email_settings s;
 end
 $$;
 comment on function public.email_heartbeat(text, text, integer, text, text, text, integer, integer) is
-'A sidecar says that it is alive, and learns whether it may send, what the clock offset of new sessions is, and how many seconds it may sleep.';
+'A sidecar says that it is alive, and learns whether it may send, what the clock offset of new sessions is, and in how many seconds there is something to do.';
 revoke all on function public.email_heartbeat(text, text, integer, text, text, text, integer, integer) from public;
 
-create or replace function public.email_sleep() returns double precision
+create or replace function public.email_next_seconds() returns double precision
 language sql
 as $$
 with recursive ranks as (
@@ -177,11 +228,11 @@ moments as (
     union all
     select extract(epoch from min(o.locked_until) - clock_timestamp()) from public.email_outbox o where o.status = 'sending'
 )
-select greatest(min(m.seconds), 0)::double precision from moments m
+select min(m.seconds)::double precision from moments m
 $$;
-comment on function public.email_sleep() is
-'Seconds until the next row falls due, a backoff ends or a lease runs out; null when nothing is waiting.';
-revoke all on function public.email_sleep() from public;
+comment on function public.email_next_seconds() is
+'Seconds until the next row falls due, a backoff ends or a lease runs out: negative when one is overdue, null when nothing is waiting.';
+revoke all on function public.email_next_seconds() from public;
 
 create or replace function public.email_schema_version() returns integer
 language plpgsql stable

@@ -45,3 +45,6 @@ comment on column public.email_health.paused_reason is 'Why; null when it is not
 comment on column public.email_health.paused_types is 'Types that are paused on their own; null when none is.';
 comment on column public.email_health.armed is 'false: this looks like a restored copy, nothing is sent until email_arm() is called.';
 comment on column public.email_health.open_trigger_errors is 'Facts a trigger could not enqueue and that were not replayed yet.';
+
+select public.email_grant('select on public.email_outbox_summary, public.email_health', r.role_name)
+from unnest(array['email_worker', 'email_reader', 'email_admin']) r (role_name);

@@ -2,13 +2,30 @@
 //!
 //! A provider turns a [`Batch`] into one HTTP request ([`Provider::encode`], deterministic, so that what is sent again
 //! after a crash is byte for byte the same) and transmits it ([`Provider::send`]), answering one [`Outcome`] per message.
+//!
+//! | module | job |
+//! |---|---|
+//! | [`resend`], [`postmark`] | the bytes of a request, and what each answer means |
+//! | [`console`] | prints letters, sends nothing |
+//! | `http` | one transmission: time-outs, redirects, and how far a failed one got |
+//! | `redact` | keeps keys and addresses out of what is recorded |
+
+pub mod console;
+mod http;
+pub mod postmark;
+mod redact;
+pub mod resend;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
+
+use crate::config::ProviderConfig;
 
 /// What a message is for, which decides its Postmark stream and whether it may be tracked (spec §2, contract §4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -105,8 +122,19 @@ pub enum ErrorKind {
     Permanent,
     /// Permanent, because of the address: it belongs into `email_suppressions`.
     Address,
-    /// The message may have been accepted: never send it again before the provider was asked.
-    Unknown,
+    /// Nothing of this batch was sent, because of some member that the answer need not name, or because of its size:
+    /// send it again in smaller batches under new keys, down to the guilty message. Never the answer to a single message.
+    BatchRefused,
+    /// The message may have been accepted: never send it again before the provider was asked ([`Provider::recovery`]).
+    Unknown {
+        /// Whether one of the row's attempts is spent (the provider answered, with a server error).
+        counts: bool,
+        /// The least time to wait before asking, when the provider said so.
+        retry_after: Option<Duration>,
+    },
+    /// Something was recorded under this idempotency key, but with another body: the message may have been accepted and
+    /// repeating the request can never tell. The bytes drifted, which is a fault of ours: alarm.
+    KeyConflict,
     /// Bad key, blocked account, spent quota, wrong base URL: everything stops, no attempt is spent.
     SenderWide {
         /// When the provider will take messages again, if it said so (daily quota: 00:00 UTC).
@@ -115,7 +143,7 @@ pub enum ErrorKind {
 }
 
 impl SendError {
-    /// Nothing was sent and trying again later may work.
+    /// Nothing was sent and trying the same again later may work.
     pub fn is_transient(&self) -> bool {
         matches!(self.kind, ErrorKind::Transient { .. })
     }
@@ -127,13 +155,30 @@ impl SendError {
 
     /// Nobody knows whether the provider accepted the message.
     pub fn is_unknown(&self) -> bool {
-        self.kind == ErrorKind::Unknown
+        matches!(
+            self.kind,
+            ErrorKind::Unknown { .. } | ErrorKind::KeyConflict
+        )
     }
 
     /// No message of this sender will be accepted until a person acts or the quota is renewed.
     pub fn is_sender_wide(&self) -> bool {
         matches!(self.kind, ErrorKind::SenderWide { .. })
     }
+}
+
+/// How the fate of a message is learned after an unknown outcome (providers.md §6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recovery {
+    /// Send the same bytes again under the same key: the provider answers as it did the first time.
+    Repeat {
+        /// Counted from the first transmission; afterwards the key is forgotten and a repetition would be a second letter.
+        within: Duration,
+    },
+    /// Search the provider's messages for the batch id (metadata `attempt`); repeating would be a second letter.
+    Search,
+    /// Nothing to ask, and nothing that could have gone out twice.
+    Nothing,
 }
 
 /// The future of [`Provider::send`]; boxed, so that the trait can be used as an object.
@@ -147,6 +192,9 @@ pub trait Provider: Send + Sync {
     /// The most messages one request may carry.
     fn max_batch(&self) -> usize;
 
+    /// How an unknown outcome is resolved.
+    fn recovery(&self) -> Recovery;
+
     /// The request for a batch: one message goes to the single endpoint, several to the batch endpoint.
     /// Deterministic: the same batch and settings give the same bytes.
     fn encode(&self, batch: &Batch) -> Request;
@@ -155,3 +203,107 @@ pub trait Provider: Send + Sync {
     /// `request.messages` outcomes in the order of the batch.
     fn send<'a>(&'a self, request: &'a Request) -> Sending<'a>;
 }
+
+/// The providers of `EMAIL_PROVIDER`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProviderKind {
+    /// <https://resend.com>
+    Resend,
+    /// <https://postmarkapp.com>
+    Postmark,
+    /// Prints, sends nothing.
+    Console,
+}
+
+impl ProviderKind {
+    /// As in `EMAIL_PROVIDER` and `email_deliveries.provider`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Resend => "resend",
+            Self::Postmark => "postmark",
+            Self::Console => "console",
+        }
+    }
+
+    /// The provider's public address, without a trailing slash; `None` where there is nothing to call.
+    pub fn public_url(self) -> Option<&'static str> {
+        match self {
+            Self::Resend => Some("https://api.resend.com"),
+            Self::Postmark => Some("https://api.postmarkapp.com"),
+            Self::Console => None,
+        }
+    }
+
+    /// Whether letters leave this machine: then a sender, a key and public addresses are required.
+    pub fn really_sends(self) -> bool {
+        self != Self::Console
+    }
+
+    /// Most messages in one request (providers.md §2.3 and §3.3).
+    pub fn max_batch(self) -> u16 {
+        match self {
+            Self::Resend | Self::Console => 100,
+            Self::Postmark => 500,
+        }
+    }
+
+    /// API requests a second unless `EMAIL_RATE_PER_SECOND` says otherwise; 0 = unlimited.
+    pub fn default_rate(self) -> u32 {
+        match self {
+            Self::Resend | Self::Postmark => 10,
+            Self::Console => 0,
+        }
+    }
+}
+
+impl FromStr for ProviderKind {
+    type Err = UnknownProvider;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "resend" => Ok(Self::Resend),
+            "postmark" => Ok(Self::Postmark),
+            "console" => Ok(Self::Console),
+            _ => Err(UnknownProvider),
+        }
+    }
+}
+
+/// `EMAIL_PROVIDER` names no provider of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected resend, postmark or console")]
+pub struct UnknownProvider;
+
+/// A setting a provider cannot work with; the text names the variable and never repeats the key.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The key cannot travel in an HTTP header.
+    #[error(
+        "EMAIL_API_KEY: {0}, for example re_AbCd1234 (Resend) or 11111111-2222-3333-4444-555555555555 (Postmark)"
+    )]
+    ApiKey(&'static str),
+    /// The base URL cannot be called.
+    #[error("EMAIL_PROVIDER_URL: {0}, for example https://api.resend.com")]
+    BaseUrl(&'static str),
+    /// No HTTPS client could be made, for example because the system has no CA certificates.
+    #[error("cannot make an HTTPS client (are CA certificates installed?)")]
+    Client(#[source] reqwest::Error),
+}
+
+/// The provider of a kind, ready to send.
+///
+/// # Errors
+/// When the key or the base URL cannot be used, or TLS cannot be set up; never by calling the provider.
+pub fn from_config(
+    kind: ProviderKind,
+    config: &ProviderConfig,
+) -> Result<Arc<dyn Provider>, SetupError> {
+    Ok(match kind {
+        ProviderKind::Resend => Arc::new(resend::Resend::new(config)?),
+        ProviderKind::Postmark => Arc::new(postmark::Postmark::new(config)?),
+        ProviderKind::Console => Arc::new(console::Console::new(config)),
+    })
+}
+
+#[cfg(test)]
+mod samples;

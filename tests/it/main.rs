@@ -1,1 +1,22 @@
-fn main(){}
+//! Integration tests: one binary, so that one Postgres serves the whole run.
+
+mod app_safety;
+mod catalog;
+mod certificates;
+mod cluster;
+mod connect;
+mod delivery;
+mod demo;
+mod http;
+mod install;
+mod letters;
+mod pgtap;
+mod plpgsql_check;
+mod post;
+mod providers;
+mod sandbox;
+mod schema_dump;
+mod settings;
+mod start;
+mod support;
+mod tls;

@@ -1,0 +1,35 @@
+# make demo and make test do everything from a fresh Debian 12 machine with Rust. They install what is missing with apt
+# (tests/ensure-packages.sh says what) where this user may, and say what is missing where not.
+
+CARGO ?= cargo
+# For the demo: make demo ARGS=--exit
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench schema
+
+help: ## show this
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
+		printf '  make %-8s %s\n' "$$name" "$$what"; done
+
+demo: ## a private Postgres, the sandbox, the sidecar and sample users, to look at (ARGS=--exit: stop when done)
+	@sh tests/ensure-packages.sh build server
+	@$(CARGO) run --locked --quiet -- demo $(ARGS)
+
+test: lint ## format, lints, build and every test (installs PostgreSQL, pg_cron, pgTAP, plpgsql_check)
+	@sh tests/ensure-packages.sh build server tests
+	$(CARGO) build --locked
+	REQUIRE_PG_TOOLS=1 $(CARGO) test --locked
+
+lint: ## rustfmt and clippy, warnings are errors
+	@sh tests/ensure-packages.sh build lint
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+bench: ## measurements: from INSERT to the provider (the rest comes with the performance work)
+	@sh tests/ensure-packages.sh build server
+	$(CARGO) bench --locked --bench latency
+
+schema: ## write tests/schema.sql anew, after a change of the schema that is meant
+	@sh tests/ensure-packages.sh build server tests
+	UPDATE_GOLDEN=1 REQUIRE_PG_TOOLS=1 $(CARGO) test --locked --quiet --test it schema_dump

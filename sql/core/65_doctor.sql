@@ -1,0 +1,63 @@
+-- What `doctor` asks the database; a DBA may ask it too: select * from public.email_doctor().
+
+create or replace function public.email_doctor() returns table (check_name text, status text, detail text)
+language plpgsql stable
+as $$
+declare
+    health record;
+    cron_here boolean := exists (select from pg_catalog.pg_extension e where e.extname = 'pg_cron');
+begin
+    select * into health from public.email_health;
+
+    return query select 'armed',
+        case when health.armed then 'ok' else 'fail' end,
+        case when health.armed then 'this is the database to send from'
+            else 'nothing is sent: this looks like a restored or renamed copy; if it is the one to send from: select public.email_arm()' end;
+
+    return query select 'sending',
+        case when health.paused then 'fail' else 'ok' end,
+        case when health.paused then 'paused: ' || coalesce(health.paused_reason, 'no reason given') || '; to start again: select public.email_resume()' else 'not paused' end;
+
+    return query select 'paused types',
+        case when health.paused_types is null then 'ok' else 'warn' end,
+        coalesce(array_to_string(health.paused_types, ', '), 'none');
+
+    return query select 'sidecars',
+        case when health.workers_alive > 0 then 'ok' when exists (select from public.email_workers w where w.state <> 'stopped') then 'fail' else 'warn' end,
+        case when health.workers_alive > 0 then format('%s alive', health.workers_alive) else 'none was seen in the last 30 seconds: start "seqpulse-mailer run"' end;
+
+    return query select 'lag',
+        case when health.lag_seconds > 60 then 'fail' else 'ok' end,
+        format('%s due, the oldest for %s s; %s in flight', health.due, health.lag_seconds, health.in_flight);
+
+    return query select 'failed letters',
+        case when health.failed > 0 then 'warn' else 'ok' end,
+        case when health.failed > 0 then format('%s; see: select id, email_type, reason, last_error from public.email_outbox where status = ''failed''', health.failed) else 'none' end;
+
+    return query select 'trigger errors',
+        case when health.open_trigger_errors > 0 then 'fail' else 'ok' end,
+        case when health.open_trigger_errors > 0 then format('%s facts could not be enqueued; see email_trigger_errors, then: select public.email_replay_errors()', health.open_trigger_errors) else 'none' end;
+
+    return query select 'triggers',
+        case when bool_or(f.fingerprint <> public.email_fingerprint(f.objects)) then 'fail' else 'ok' end,
+        coalesce(
+            string_agg(f.path, ', ' order by f.path) filter (where f.fingerprint <> public.email_fingerprint(f.objects)) || ': changed, dropped or disabled by hand since migrate',
+            count(*)::text || ' SQL files installed and unchanged')
+    from public.email_sql_files f;
+
+    return query select 'roles',
+        case when count(r.rolname) = 4 then 'ok' else 'warn' end,
+        coalesce('missing: ' || string_agg(w.name, ', ') filter (where r.rolname is null) || '; a superuser creates them with "create role NAME nologin", then run migrate again', 'all four exist')
+    from unnest(array['email_worker', 'email_reader', 'email_admin', 'email_app']) w (name)
+    left join pg_catalog.pg_roles r on r.rolname = w.name;
+
+    return query select 'pg_cron',
+        'ok',
+        case when cron_here then 'installed' else 'not installed: the sidecar runs the schedules itself' end;
+end
+$$;
+comment on function public.email_doctor() is 'One row per thing that can be wrong with an installation: ok, warn or fail, and what to do.';
+revoke all on function public.email_doctor() from public;
+select public.email_grant('execute on function public.email_doctor(), public.email_fingerprint(text[])', r.role_name)
+from unnest(array['email_worker', 'email_admin']) r (role_name);
+select public.email_grant('select on public.email_trigger_errors', 'email_worker');

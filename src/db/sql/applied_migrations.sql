@@ -1,0 +1,1 @@
+select version, name from public.email_schema_history order by version

@@ -1,0 +1,1 @@
+select check_name, status, detail from public.email_doctor()

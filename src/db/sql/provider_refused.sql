@@ -1,0 +1,1 @@
+select public.email_provider_refused($1)

@@ -1,0 +1,85 @@
+//! Whether the server and the schema are ones this binary can work with.
+
+use tokio_postgres::{Client, Error};
+
+use crate::migrate;
+
+const INSTALLED: &str = include_str!("sql/installed_version.sql");
+const APPLIED: &str = include_str!("sql/applied_migrations.sql");
+/// The oldest server of contract §9 (issue "any Postgres people run").
+const OLDEST_SERVER: i32 = 14;
+
+/// Why this binary must not work on that database.
+#[derive(Debug, thiserror::Error)]
+pub enum VersionError {
+    /// The server lacks what our SQL uses.
+    #[error(
+        "the server is PostgreSQL {0}, but at least PostgreSQL {OLDEST_SERVER} is needed: upgrade the server"
+    )]
+    OldServer(i32),
+    /// `migrate` never ran here.
+    #[error("this database is not migrated: run \"seqpulse-mailer migrate\" against it first")]
+    NotMigrated,
+    /// `migrate` of this version never ran here.
+    #[error(
+        "this database has migrations up to V{found}, this binary needs V{needed}: run \"seqpulse-mailer migrate\" first"
+    )]
+    Behind {
+        /// The newest applied migration.
+        found: i32,
+        /// The newest migration of this binary.
+        needed: i32,
+    },
+    /// A newer binary migrated it.
+    #[error(
+        "this database has migrations up to V{found}, but this binary knows only V{known}: use the newer seqpulse-mailer that migrated it"
+    )]
+    Newer {
+        /// The newest applied migration.
+        found: i32,
+        /// The newest migration of this binary.
+        known: i32,
+    },
+    /// The question could not be asked.
+    #[error("{}", super::pool::describe(.0))]
+    Query(#[from] Error),
+}
+
+/// The server's major version, when it is new enough.
+pub async fn check_server(client: &Client) -> Result<i32, VersionError> {
+    let row = client.query_typed_one(INSTALLED, &[]).await?;
+    let number: i32 = row.try_get("server_version")?;
+    let major = number / 10_000;
+    if major < OLDEST_SERVER {
+        Err(VersionError::OldServer(major))
+    } else {
+        Ok(major)
+    }
+}
+
+/// Versions and names of the applied migrations, oldest first; empty when there is no history.
+pub async fn applied(client: &Client) -> Result<Vec<(i32, String)>, Error> {
+    let row = client.query_typed_one(INSTALLED, &[]).await?;
+    if !row.try_get::<_, bool>("has_history")? {
+        return Ok(Vec::new());
+    }
+    let rows = client.query_typed(APPLIED, &[]).await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get("version")?, row.try_get("name")?)))
+        .collect()
+}
+
+/// Refuses a server that is too old and a schema that is not exactly this binary's.
+pub async fn check(client: &Client) -> Result<(), VersionError> {
+    check_server(client).await?;
+    let needed = migrate::newest_version();
+    match applied(client).await?.last() {
+        None => Err(VersionError::NotMigrated),
+        Some(&(found, _)) if found < needed => Err(VersionError::Behind { found, needed }),
+        Some(&(found, _)) if found > needed => Err(VersionError::Newer {
+            found,
+            known: needed,
+        }),
+        Some(_) => Ok(()),
+    }
+}

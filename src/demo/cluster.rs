@@ -1,0 +1,648 @@
+//! A throw-away Postgres for the demo and the tests: a directory, a free port, and nothing left behind.
+//!
+//! Everything (data, socket, log) lives in one temporary directory. A small shell script (`watchdog.sh`, on a [`Leash`])
+//! stops Postgres and removes the directory when the [`Cluster`] is dropped or this process is killed. There is no other
+//! clean-up path, so it is the tested one.
+
+use std::fs::{self, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, User, getuid};
+
+use super::leash::Leash;
+use super::pg_bin::{PgBin, PgBinError};
+
+/// What the leash does at the end.
+const WATCHDOG: &str = include_str!("watchdog.sh");
+
+/// The bootstrap superuser.
+pub const SUPERUSER: &str = "postgres";
+
+/// Longest path of a Unix socket that every system takes (`sun_path`), less the file name Postgres appends.
+const LONGEST_SOCKET_DIR: usize = 80;
+
+/// How long starting or stopping may take on a machine that is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Why a cluster could not be made or driven.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// No usable server programs.
+    #[error(transparent)]
+    Bin(#[from] PgBinError),
+    /// Postgres refuses to run as root, and there is nobody else to run it as.
+    #[error(
+        "started as root, but there is neither a user postgres nor nobody to run PostgreSQL as"
+    )]
+    NoUnprivilegedUser,
+    /// The operating system said no.
+    #[error("{doing}")]
+    Io {
+        /// What was attempted.
+        doing: String,
+        /// What it answered.
+        source: io::Error,
+    },
+    /// `initdb` failed.
+    #[error("initdb failed: {0}")]
+    Initdb(String),
+    /// The server ended before it was ready, or was not ready in time.
+    #[error("PostgreSQL did not start ({reason}); end of its log:\n{log}")]
+    Start {
+        /// Exit status, or that time ran out.
+        reason: String,
+        /// Last lines of the server's log.
+        log: String,
+    },
+    /// Single-user mode could not create the database.
+    #[error("cannot create database {database}: {reason}")]
+    CreateDatabase {
+        /// Its name.
+        database: String,
+        /// What the server printed.
+        reason: String,
+    },
+}
+
+/// Attaches what was attempted to an I/O error.
+trait Doing<T> {
+    fn doing(self, what: impl FnOnce() -> String) -> Result<T, ClusterError>;
+}
+
+impl<T> Doing<T> for io::Result<T> {
+    fn doing(self, what: impl FnOnce() -> String) -> Result<T, ClusterError> {
+        self.map_err(|source| ClusterError::Io {
+            doing: what(),
+            source,
+        })
+    }
+}
+
+/// How a server is stopped; the names are those of `pg_ctl -m`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopMode {
+    /// Ends sessions, writes a checkpoint.
+    Fast,
+    /// Ends at once, without a checkpoint; the next start recovers.
+    Immediate,
+    /// SIGKILL of the postmaster: its children notice on their own.
+    Kill,
+}
+
+impl StopMode {
+    fn signal(self) -> Signal {
+        match self {
+            Self::Fast => Signal::SIGINT,
+            Self::Immediate => Signal::SIGQUIT,
+            Self::Kill => Signal::SIGKILL,
+        }
+    }
+}
+
+/// What to start; see [`Cluster::builder`].
+#[derive(Debug, Clone)]
+pub struct ClusterBuilder {
+    bin: Option<PgBin>,
+    fsync: bool,
+    max_connections: u32,
+    databases: Vec<String>,
+    pg_cron: Option<String>,
+    settings: Vec<(String, String)>,
+}
+
+impl ClusterBuilder {
+    /// Uses this installation instead of the one [`PgBin::find`] finds.
+    #[must_use]
+    pub fn bin(mut self, bin: PgBin) -> Self {
+        self.bin = Some(bin);
+        self
+    }
+
+    /// Whether commits reach the disk (default: no, the cluster does not outlive a power cut anyway). Benchmarks say yes.
+    #[must_use]
+    pub fn fsync(mut self, on: bool) -> Self {
+        self.fsync = on;
+        self
+    }
+
+    /// Default 200.
+    #[must_use]
+    pub fn max_connections(mut self, connections: u32) -> Self {
+        self.max_connections = connections;
+        self
+    }
+
+    /// Creates this database before the server takes connections.
+    #[must_use]
+    pub fn database(mut self, name: &str) -> Self {
+        self.databases.push(name.to_owned());
+        self
+    }
+
+    /// Preloads `pg_cron` for this database (which is created) where the extension is installed; elsewhere only creates
+    /// the database. [`Cluster::pg_cron_loaded`] tells which.
+    #[must_use]
+    pub fn pg_cron(mut self, database: &str) -> Self {
+        self.pg_cron = Some(database.to_owned());
+        self.database(database)
+    }
+
+    /// One more line of `postgresql.conf`; the last one of a name wins.
+    #[must_use]
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Makes the directory, initialises it, starts the server and waits until it accepts connections. Blocks.
+    pub fn start(self) -> Result<Cluster, ClusterError> {
+        let bin = match self.bin.clone() {
+            Some(bin) => bin,
+            None => PgBin::find()?,
+        };
+        let owner = unprivileged_user()?;
+        let dir = make_directory(owner.as_ref())?;
+        let leash = start_watchdog(&dir)?;
+        let pg_cron = self.pg_cron.is_some() && bin.has_extension("pg_cron");
+        let mut cluster = Cluster {
+            bin,
+            dir,
+            owner,
+            port: 0,
+            server: None,
+            killed: false,
+            pg_cron,
+            leash,
+        };
+        cluster.initdb()?;
+        cluster.append_conf(&self.conf(pg_cron, &cluster.dir))?;
+        for database in &self.databases {
+            cluster.create_database(database)?;
+        }
+        cluster.start_on_a_free_port()?;
+        Ok(cluster)
+    }
+
+    /// The lines appended to `postgresql.conf`.
+    fn conf(&self, pg_cron: bool, dir: &Path) -> String {
+        let on_off = |on: bool| if on { "on" } else { "off" };
+        let socket_dir = if dir.as_os_str().len() <= LONGEST_SOCKET_DIR {
+            dir.to_string_lossy()
+        } else {
+            "".into()
+        };
+        let mut settings: Vec<(String, String)> = [
+            ("listen_addresses", "127.0.0.1"),
+            ("unix_socket_directories", &socket_dir),
+            ("max_connections", &self.max_connections.to_string()),
+            ("fsync", on_off(self.fsync)),
+            ("full_page_writes", on_off(self.fsync)),
+            ("shared_buffers", "64MB"),
+            // Nothing outside the directory is left when the server is killed.
+            ("dynamic_shared_memory_type", "mmap"),
+            ("timezone", "UTC"),
+            ("log_timezone", "UTC"),
+            ("log_line_prefix", "%m [%p] %q%d %a: "),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        if let Some(database) = self.pg_cron.as_ref().filter(|_| pg_cron) {
+            settings.push(("shared_preload_libraries".to_owned(), "pg_cron".to_owned()));
+            settings.push(("cron.database_name".to_owned(), database.clone()));
+            settings.push(("cron.host".to_owned(), Ipv4Addr::LOCALHOST.to_string()));
+        }
+        settings.extend(self.settings.iter().cloned());
+        settings.iter().fold(String::new(), |text, (name, value)| {
+            text + &conf_line(name, value)
+        })
+    }
+}
+
+/// A running private Postgres. Dropping it stops the server and removes every file.
+#[derive(Debug)]
+pub struct Cluster {
+    bin: PgBin,
+    dir: PathBuf,
+    /// Whom the server runs as when this process is root.
+    owner: Option<User>,
+    port: u16,
+    /// None: stopped.
+    server: Option<Child>,
+    /// The last stop was a SIGKILL, so the old backends may still be ending when it starts again.
+    killed: bool,
+    pg_cron: bool,
+    /// The last field: dropped after `Drop` below has stopped the server, it removes the directory.
+    leash: Leash,
+}
+
+impl Cluster {
+    /// Defaults: no fsync, 200 connections, no extension preloaded, no database but `postgres`.
+    pub fn builder() -> ClusterBuilder {
+        ClusterBuilder {
+            bin: None,
+            fsync: false,
+            max_connections: 200,
+            databases: Vec::new(),
+            pg_cron: None,
+            settings: Vec::new(),
+        }
+    }
+
+    /// Whether the Postgres that would be used has `pg_cron` installed.
+    pub fn supports_pg_cron() -> bool {
+        PgBin::find().is_ok_and(|bin| bin.has_extension("pg_cron"))
+    }
+
+    /// Whether this server preloads `pg_cron`.
+    pub fn pg_cron_loaded(&self) -> bool {
+        self.pg_cron
+    }
+
+    /// The programs this server was started from.
+    pub fn bin(&self) -> &PgBin {
+        &self.bin
+    }
+
+    /// On 127.0.0.1; stays the same over restarts.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Address of a database for the superuser (no password: loopback is trusted).
+    pub fn url(&self, database: &str) -> String {
+        self.url_as(SUPERUSER, database)
+    }
+
+    /// Address of a database for another role.
+    pub fn url_as(&self, user: &str, database: &str) -> String {
+        format!(
+            "postgres://{user}@{}:{}/{database}",
+            Ipv4Addr::LOCALHOST,
+            self.port
+        )
+    }
+
+    /// The temporary directory: `data`, the socket and `postgres.log`.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// PGDATA.
+    pub fn pgdata(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
+    /// The server's log so far.
+    pub fn log(&self) -> String {
+        fs::read(self.log_path()).map_or_else(
+            |_| String::new(),
+            |bytes| String::from_utf8_lossy(&bytes).into_owned(),
+        )
+    }
+
+    /// Whether the postmaster is running as far as this process knows.
+    pub fn is_running(&self) -> bool {
+        self.server.is_some()
+    }
+
+    /// Stops the server and waits until it has ended; no-op when it is stopped.
+    pub fn stop(&mut self, mode: StopMode) -> Result<(), ClusterError> {
+        let Some(mut server) = self.server.take() else {
+            return Ok(());
+        };
+        self.killed = mode == StopMode::Kill;
+        signal(&server, mode.signal())
+            .doing(|| format!("sending {} to the postmaster", mode.signal()))?;
+        let deadline = Instant::now() + PATIENCE;
+        while server
+            .try_wait()
+            .doing(|| "waiting for the postmaster".to_owned())?
+            .is_none()
+        {
+            if Instant::now() > deadline {
+                signal(&server, Signal::SIGQUIT)
+                    .doing(|| "sending SIGQUIT to the postmaster".to_owned())?;
+                server
+                    .wait()
+                    .doing(|| "waiting for the postmaster".to_owned())?;
+                break;
+            }
+            sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    /// Starts a stopped server on its old port and waits until it accepts connections; no-op when it runs.
+    pub fn start(&mut self) -> Result<(), ClusterError> {
+        if self.server.is_some() {
+            return Ok(());
+        }
+        // After a SIGKILL the port and the shared memory stay taken until the last old backend has noticed.
+        let deadline = Instant::now() + Duration::from_secs(if self.killed { 20 } else { 0 });
+        loop {
+            match self.try_start() {
+                Err(ClusterError::Start { .. }) if Instant::now() < deadline => {
+                    sleep(Duration::from_millis(100));
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// [`stop`](Self::stop), then [`start`](Self::start).
+    pub fn restart(&mut self, mode: StopMode) -> Result<(), ClusterError> {
+        self.stop(mode)?;
+        self.start()
+    }
+
+    /// Appends to `postgresql.conf`; takes effect at [`reload`](Self::reload) or the next start.
+    pub fn append_conf(&self, text: &str) -> Result<(), ClusterError> {
+        let path = self.pgdata().join("postgresql.conf");
+        OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .doing(|| format!("writing {}", path.display()))
+    }
+
+    /// Appends one setting to `postgresql.conf` and reloads, such as `email.clock_offset`.
+    pub fn set(&self, name: &str, value: &str) -> Result<(), ClusterError> {
+        self.append_conf(&conf_line(name, value))?;
+        self.reload()
+    }
+
+    /// Makes the server read its configuration again; sessions take it up within moments.
+    pub fn reload(&self) -> Result<(), ClusterError> {
+        self.signal_postmaster(Signal::SIGHUP)
+    }
+
+    /// Freezes the whole server (SIGSTOP of the postmaster and its children), as a half-open connection looks.
+    ///
+    /// [`thaw`](Self::thaw) ends it.
+    pub fn freeze(&self) -> Result<(), ClusterError> {
+        // The postmaster first, so that it starts nobody new while its children are being stopped.
+        self.signal_postmaster(Signal::SIGSTOP)?;
+        self.signal_children(Signal::SIGSTOP);
+        Ok(())
+    }
+
+    /// Ends [`freeze`](Self::freeze).
+    pub fn thaw(&self) -> Result<(), ClusterError> {
+        self.signal_children(Signal::SIGCONT);
+        self.signal_postmaster(Signal::SIGCONT)
+    }
+
+    fn signal_postmaster(&self, what: Signal) -> Result<(), ClusterError> {
+        match &self.server {
+            Some(server) => {
+                signal(server, what).doing(|| format!("sending {what} to the postmaster"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn signal_children(&self, what: Signal) {
+        let Some(server) = &self.server else { return };
+        let path = format!("/proc/{0}/task/{0}/children", server.id());
+        for pid in fs::read_to_string(path)
+            .unwrap_or_default()
+            .split_whitespace()
+            .filter_map(|pid| pid.parse().ok())
+        {
+            // A backend may end by itself in between.
+            let _gone = kill(Pid::from_raw(pid), what);
+        }
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.dir.join("postgres.log")
+    }
+
+    /// One of the server's programs: as the owner, in the watchdog's process group (so that it always finds them, and
+    /// so that Ctrl-C in a terminal does not reach them), in a directory the owner may be in.
+    fn command(&self, program: &str) -> Result<Command, ClusterError> {
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.log_path())
+            .doing(|| format!("opening {}", self.log_path().display()))?;
+        let mut command = Command::new(self.bin.program(program));
+        command
+            .current_dir(&self.dir)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        self.leash.attach(&mut command);
+        if let Some(user) = &self.owner {
+            // The standard library drops root's supplementary groups along with the uid.
+            command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
+        }
+        Ok(command)
+    }
+
+    fn initdb(&self) -> Result<(), ClusterError> {
+        // C.UTF-8 sorts by code point and knows letters beyond ASCII, as a production database's locale does; systems
+        // without it have C.
+        let mut reason = String::new();
+        for locale in ["C.UTF-8", "C"] {
+            let output = self
+                .command("initdb")?
+                .args([
+                    "--encoding=UTF8",
+                    "--auth=trust",
+                    "--no-sync",
+                    "--no-instructions",
+                ])
+                .arg(format!("--username={SUPERUSER}"))
+                .arg(format!("--locale={locale}"))
+                .arg("--pgdata")
+                .arg(self.pgdata())
+                .stderr(Stdio::piped())
+                .output()
+                .doing(|| format!("running {}", self.bin.program("initdb").display()))?;
+            if output.status.success() {
+                return Ok(());
+            }
+            reason = String::from_utf8_lossy(&output.stderr).into_owned();
+        }
+        Err(ClusterError::Initdb(reason.trim().to_owned()))
+    }
+
+    /// In single-user mode, so that a preloaded `pg_cron` never finds its database missing (and no client is needed).
+    fn create_database(&self, database: &str) -> Result<(), ClusterError> {
+        let error = |reason: String| ClusterError::CreateDatabase {
+            database: database.to_owned(),
+            reason,
+        };
+        let mut child = self
+            .command("postgres")?
+            .args(["--single", "-j", "-c", "shared_preload_libraries=", "-D"])
+            .arg(self.pgdata())
+            .arg("template1")
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .doing(|| "starting PostgreSQL in single-user mode".to_owned())?;
+        let statement = format!("create database \"{}\";\n\n", database.replace('"', "\"\""));
+        if let Some(mut stdin) = child.stdin.take() {
+            stdin
+                .write_all(statement.as_bytes())
+                .doing(|| "talking to single-user PostgreSQL".to_owned())?;
+        }
+        let output = child
+            .wait_with_output()
+            .doing(|| "waiting for single-user PostgreSQL".to_owned())?;
+        let printed = String::from_utf8_lossy(&output.stderr);
+        // Single-user mode exits 0 after a failed statement too.
+        if output.status.success() && !printed.contains("ERROR:") {
+            Ok(())
+        } else {
+            Err(error(printed.trim().to_owned()))
+        }
+    }
+
+    /// A port that is free now may be taken a moment later: tries a few.
+    fn start_on_a_free_port(&mut self) -> Result<(), ClusterError> {
+        let mut attempts = 5;
+        loop {
+            self.port = free_port()?;
+            attempts -= 1;
+            match self.try_start() {
+                Err(ClusterError::Start { .. })
+                    if attempts > 0 && TcpListener::bind(self.address()).is_err() => {}
+                other => return other,
+            }
+        }
+    }
+
+    fn address(&self) -> (Ipv4Addr, u16) {
+        (Ipv4Addr::LOCALHOST, self.port)
+    }
+
+    /// One attempt: starts the postmaster and waits for `ready` in its pid file, which is how `pg_ctl` waits.
+    fn try_start(&mut self) -> Result<(), ClusterError> {
+        let mut server = self
+            .command("postgres")?
+            .arg("-D")
+            .arg(self.pgdata())
+            .args(["-p", &self.port.to_string()])
+            .spawn()
+            .doing(|| format!("starting {}", self.bin.program("postgres").display()))?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = server
+                .try_wait()
+                .doing(|| "waiting for the postmaster".to_owned())?
+            {
+                return Err(ClusterError::Start {
+                    reason: status.to_string(),
+                    log: self.log_tail(),
+                });
+            }
+            if self.says_ready(server.id()) {
+                self.server = Some(server);
+                self.killed = false;
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                let _gone = signal(&server, Signal::SIGQUIT);
+                let _status = server.wait();
+                return Err(ClusterError::Start {
+                    reason: "not ready in time".to_owned(),
+                    log: self.log_tail(),
+                });
+            }
+            sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Line 1 of the pid file is the postmaster's, line 8 its state.
+    fn says_ready(&self, pid: u32) -> bool {
+        let text = fs::read_to_string(self.pgdata().join("postmaster.pid")).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        lines.first() == Some(&pid.to_string().as_str()) && lines.get(7) == Some(&"ready")
+    }
+
+    fn log_tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // Reaped here, so that the watchdog does not wait for a zombie. Nobody needs the checkpoint of a fast stop.
+        let _stopped = self.stop(StopMode::Immediate);
+    }
+}
+
+/// `name = 'value'` with its quotes doubled.
+fn conf_line(name: &str, value: &str) -> String {
+    format!("{name} = '{}'\n", value.replace('\'', "''"))
+}
+
+fn signal(child: &Child, what: Signal) -> io::Result<()> {
+    let pid = i32::try_from(child.id()).expect("a process id fits i32");
+    kill(Pid::from_raw(pid), what).map_err(io::Error::from)
+}
+
+/// Whom to run Postgres as: None unless this process is root.
+fn unprivileged_user() -> Result<Option<User>, ClusterError> {
+    if !getuid().is_root() {
+        return Ok(None);
+    }
+    ["postgres", "nobody"]
+        .iter()
+        .find_map(|name| User::from_name(name).ok().flatten())
+        .map(Some)
+        .ok_or(ClusterError::NoUnprivilegedUser)
+}
+
+fn make_directory(owner: Option<&User>) -> Result<PathBuf, ClusterError> {
+    let dir = tempfile::Builder::new()
+        .prefix("seqpulse-pg-")
+        .permissions(fs::Permissions::from_mode(0o700))
+        .tempdir()
+        .doing(|| "making a temporary directory (TMPDIR)".to_owned())?;
+    if let Some(user) = owner {
+        chown(dir.path(), Some(user.uid.as_raw()), Some(user.gid.as_raw()))
+            .doing(|| format!("giving {} to user {}", dir.path().display(), user.name))?;
+    }
+    // From here on removing it is the watchdog's task.
+    Ok(dir.keep())
+}
+
+fn start_watchdog(dir: &Path) -> Result<Leash, ClusterError> {
+    let leash = Leash::with_script(WATCHDOG, &[dir.as_os_str()]);
+    if leash.is_err() {
+        // Best effort: the error is the one to report.
+        let _removed = fs::remove_dir_all(dir);
+    }
+    leash.doing(|| "starting /bin/sh as the cluster's watchdog".to_owned())
+}
+
+/// Below the range the kernel hands out to outgoing connections, so that the port is still free after a restart.
+fn free_port() -> Result<u16, ClusterError> {
+    let ports = 20_000..32_000_u16;
+    let start = RandomState::new().hash_one(std::process::id());
+    let count = u64::try_from(ports.len()).expect("a small number");
+    (0..count)
+        .filter_map(|offset| {
+            ports
+                .clone()
+                .nth(usize::try_from((start.wrapping_add(offset)) % count).ok()?)
+        })
+        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .ok_or_else(|| io::Error::from(io::ErrorKind::AddrInUse))
+        .doing(|| "looking for a free port on 127.0.0.1".to_owned())
+}

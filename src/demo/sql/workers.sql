@@ -1,0 +1,2 @@
+-- How many sidecars have registered themselves.
+select count(*) from public.email_workers

@@ -1,0 +1,274 @@
+//! One transmission of one request, and how far it got when it failed (providers.md §5).
+//!
+//! Nothing is ever retried here: a repetition the caller does not know of is how a letter goes out twice.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::redirect;
+use secrecy::SecretString;
+
+use super::redact::redact;
+use super::{ErrorKind, SendError, SetupError};
+use crate::config::ProviderConfig;
+
+/// `reqwest` sends none by itself, and Resend's edge refuses a request without one (providers.md §2.1).
+const USER_AGENT: &str = concat!("seqpulse-mailer/", env!("CARGO_PKG_VERSION"));
+
+/// Servers and load balancers close idle connections after a minute or so; a request that meets the closing has an
+/// unknown outcome. Closing first makes that rare (providers.md §5).
+const POOL_IDLE: Duration = Duration::from_secs(20);
+
+/// Connecting gets at most this, and at most half of the whole time-out, so that a connection that was never made is
+/// told apart from an answer that never came.
+const CONNECT_AT_MOST: Duration = Duration::from_secs(5);
+
+/// The answer to 500 messages is about 100 KB; more than this is not an answer of the API.
+const MAX_ANSWER_BYTES: usize = 4 << 20;
+
+/// The longest `Retry-After` that is believed.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
+
+/// A client of one provider.
+#[derive(Debug)]
+pub(super) struct Http {
+    client: reqwest::Client,
+    base_url: String,
+    key: SecretString,
+    timeout: Duration,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// See [`ErrorKind::Transient`].
+    pub(super) retry_after: Option<Duration>,
+    /// All of it, or what came before the connection broke.
+    pub(super) body: Vec<u8>,
+    /// The body did not arrive completely.
+    pub(super) cut: bool,
+}
+
+/// A header value that is never printed.
+pub(super) fn secret_header(value: &str) -> Result<HeaderValue, SetupError> {
+    if value.is_empty() {
+        return Err(SetupError::ApiKey("is empty"));
+    }
+    let mut header = HeaderValue::from_str(value).map_err(|_| {
+        SetupError::ApiKey("holds a character that cannot travel in an HTTP header")
+    })?;
+    header.set_sensitive(true);
+    Ok(header)
+}
+
+impl Http {
+    /// `headers` go with every request.
+    pub(super) fn new(config: &ProviderConfig, headers: HeaderMap) -> Result<Self, SetupError> {
+        // An error means that a provider is installed already, by us or by whoever embeds this crate.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let base_url = config.base_url.trim_end_matches('/').to_owned();
+        let url = url::Url::parse(&base_url).map_err(|_| SetupError::BaseUrl("is not a URL"))?;
+        if !matches!(url.scheme(), "https" | "http") {
+            return Err(SetupError::BaseUrl("must start with https://"));
+        }
+        let mut builder = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .default_headers(headers)
+            // A redirected POST becomes a GET or goes to another host: either way the base URL is wrong.
+            .redirect(redirect::Policy::none())
+            // One connection carries one request at a time, so that what breaks it concerns that request alone.
+            .http1_only()
+            .retry(reqwest::retry::never())
+            .connect_timeout(CONNECT_AT_MOST.min(config.timeout / 2))
+            .timeout(config.timeout)
+            .pool_idle_timeout(POOL_IDLE);
+        if is_loopback(&url) {
+            builder = builder.no_proxy();
+        }
+        if url.scheme() == "http" {
+            // No certificates are needed, so a machine without any must not be refused.
+            builder = builder.tls_certs_only([]);
+        }
+        let client = builder.build().map_err(SetupError::Client)?;
+        Ok(Self {
+            client,
+            base_url,
+            key: config.api_key.clone(),
+            timeout: config.timeout,
+        })
+    }
+
+    /// Posts once. An answer of any status is `Ok`; an error says how far the request got.
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<Answer, SendError> {
+        let url = format!("{}{path}", self.base_url);
+        let sent = self
+            .client
+            .post(url)
+            .headers(headers)
+            .body(body)
+            .send()
+            .await;
+        let mut response = sent.map_err(|error| self.failure(&error))?;
+        let status = response.status().as_u16();
+        let retry_after = retry_after(response.headers(), Utc::now());
+        let mut body = Vec::new();
+        let mut cut = false;
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len() + chunk.len() <= MAX_ANSWER_BYTES => {
+                    body.extend_from_slice(&chunk);
+                }
+                Ok(None) => break,
+                Ok(Some(_)) | Err(_) => {
+                    cut = true;
+                    break;
+                }
+            }
+        }
+        Ok(Answer {
+            status,
+            retry_after,
+            body,
+            cut,
+        })
+    }
+
+    /// A detail for the journal, without the key and without addresses.
+    pub(super) fn redact(&self, text: &str) -> String {
+        redact(text, &self.key)
+    }
+
+    /// A request without a status line: what it says about the messages depends on how far it got.
+    fn failure(&self, error: &reqwest::Error) -> SendError {
+        let cause = self.redact(&root_cause(error));
+        let (kind, detail) = if certificate_refused(error) {
+            (
+                ErrorKind::SenderWide { until: None },
+                format!(
+                    "the provider's certificate is not trusted: {cause}; check EMAIL_PROVIDER_URL"
+                ),
+            )
+        } else if error.is_builder() {
+            (
+                ErrorKind::Permanent,
+                format!("the request cannot be written: {cause}"),
+            )
+        } else if error.is_connect() {
+            // DNS, TCP and TLS come before the first byte of the request.
+            let kind = ErrorKind::Transient {
+                counts: false,
+                retry_after: None,
+            };
+            (kind, format!("no connection to the provider: {cause}"))
+        } else if error.is_timeout() {
+            let detail = format!(
+                "no answer within {} s after the request was sent",
+                self.timeout.as_secs_f32()
+            );
+            (
+                ErrorKind::Unknown {
+                    counts: false,
+                    retry_after: None,
+                },
+                detail,
+            )
+        } else {
+            let detail = format!("the connection broke before the answer came: {cause}");
+            (
+                ErrorKind::Unknown {
+                    counts: false,
+                    retry_after: None,
+                },
+                detail,
+            )
+        };
+        SendError { kind, detail }
+    }
+}
+
+/// `Retry-After` in seconds or as a date; nonsense is no answer, and more than a day is cut to a day.
+fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = if let Ok(seconds) = value.parse::<f64>() {
+        Duration::try_from_secs_f64(seconds).ok()?
+    } else {
+        let at = DateTime::parse_from_rfc2822(value).ok()?;
+        (at.with_timezone(&Utc) - now)
+            .to_std()
+            .unwrap_or(Duration::ZERO)
+    };
+    Some(wait.min(MAX_RETRY_AFTER))
+}
+
+fn is_loopback(url: &url::Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// The innermost cause: the outer ones only say that sending a request to a URL failed.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
+/// Whether TLS failed because of the certificate, which waiting does not heal.
+fn certificate_refused(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(current) = cause {
+        if let Some(rustls::Error::InvalidCertificate(_)) = current.downcast_ref() {
+            return true;
+        }
+        // An `io::Error` does not name what it wraps as its source: it stands in for it.
+        cause = match current
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref)
+        {
+            Some(wrapped) => Some(wrapped),
+            None => current.source(),
+        };
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn retry_after_is_read_in_both_forms() {
+        let now = "2026-09-01T08:00:00Z".parse().unwrap();
+        for (value, seconds) in [
+            ("3", Some(3.0)),
+            ("0.5", Some(0.5)),
+            ("Tue, 01 Sep 2026 08:00:10 GMT", Some(10.0)),
+            ("Tue, 01 Sep 2026 07:00:10 GMT", Some(0.0)),
+            ("999999999", Some(86_400.0)),
+            ("-1", None),
+            ("soon", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, value.parse().unwrap());
+            let expected = seconds.map(Duration::from_secs_f64);
+            assert_eq!(retry_after(&headers, now), expected, "{value}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
+}

@@ -1,0 +1,326 @@
+//! Postmark: requests, and what each answer means (providers.md §3, §5).
+//!
+//! There is no idempotency key: an unknown outcome is resolved by searching for the batch id, which travels with every
+//! message as metadata `attempt`. A body's `ErrorCode` is never an HTTP status, whatever it looks like.
+
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::http::{Answer, Http, secret_header};
+use super::{
+    Accepted, Batch, Category, ErrorKind, Message, Outcome, Provider, ProviderKind, Recovery,
+    Request, SendError, Sending, SetupError,
+};
+use crate::config::ProviderConfig;
+
+const SINGLE: &str = "/email";
+const BATCH: &str = "/email/batch";
+
+/// The Postmark API.
+#[derive(Debug)]
+pub struct Postmark {
+    http: Http,
+    from: String,
+    reply_to: Option<String>,
+    stream_transactional: String,
+    stream_marketing: String,
+}
+
+impl Postmark {
+    /// Checks the settings; calls nobody.
+    ///
+    /// # Errors
+    /// When the key or the base URL cannot be used, or TLS cannot be set up.
+    pub fn new(config: &ProviderConfig) -> Result<Self, SetupError> {
+        let mut headers = HeaderMap::new();
+        let token = secret_header(config.api_key.expose_secret())?;
+        headers.insert(HeaderName::from_static("x-postmark-server-token"), token);
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Ok(Self {
+            http: Http::new(config, headers)?,
+            from: config.from.clone(),
+            reply_to: config.reply_to.clone(),
+            stream_transactional: config.stream_transactional.clone(),
+            stream_marketing: config.stream_marketing.clone(),
+        })
+    }
+
+    fn email<'a>(&'a self, message: &'a Message, attempt: Uuid) -> Email<'a> {
+        Email {
+            from: &self.from,
+            to: &message.to,
+            reply_to: self.reply_to.as_deref(),
+            subject: &message.subject,
+            tag: &message.email_type,
+            html_body: &message.html,
+            text_body: &message.text,
+            message_stream: match message.category {
+                Category::Security | Category::Transactional => &self.stream_transactional,
+                Category::Product | Category::Marketing => &self.stream_marketing,
+            },
+            metadata: Metadata {
+                delivery: message.delivery_id,
+                attempt,
+            },
+            track_opens: message.track,
+            track_links: if message.track { "HtmlAndText" } else { "None" },
+            headers: message
+                .headers
+                .iter()
+                .map(|(name, value)| Header { name, value })
+                .collect(),
+        }
+    }
+
+    async fn transmit(&self, request: &Request) -> Vec<Outcome> {
+        let expected = request.messages;
+        match self
+            .http
+            .post(request.path, HeaderMap::new(), request.body.clone())
+            .await
+        {
+            Ok(answer) => self.outcomes(&answer, expected),
+            Err(mut error) => {
+                if expected > 1 && error.kind == ErrorKind::Permanent {
+                    error.kind = ErrorKind::BatchRefused;
+                }
+                vec![Err(error); expected]
+            }
+        }
+    }
+
+    /// One outcome per message from an answer of any status.
+    fn outcomes(&self, answer: &Answer, expected: usize) -> Vec<Outcome> {
+        if !(200..300).contains(&answer.status) {
+            let result: Option<SendResult> = serde_json::from_slice(&answer.body).ok();
+            let kind = classify(answer, result.as_ref(), expected > 1);
+            return vec![Err(self.error(kind, answer.status, result.as_ref())); expected];
+        }
+        match results(answer, expected) {
+            Ok(results) => results
+                .into_iter()
+                .map(|result| self.item(answer.status, &result))
+                .collect(),
+            Err(why) => {
+                let kind = ErrorKind::Unknown {
+                    counts: false,
+                    retry_after: answer.retry_after,
+                };
+                let detail = format!(
+                    "HTTP {}, but the answer cannot be used: {why}",
+                    answer.status
+                );
+                vec![Err(SendError { kind, detail }); expected]
+            }
+        }
+    }
+
+    /// What one object of a 2xx answer says about its message.
+    fn item(&self, status: u16, result: &SendResult) -> Outcome {
+        match (result.error_code.unwrap_or(0), &result.message_id) {
+            // Without `ErrorCode`: "accepted, but delivery may be delayed" (providers.md §3.2).
+            (0, Some(message_id)) if !message_id.is_empty() => Ok(Accepted {
+                message_id: message_id.clone(),
+            }),
+            (0, _) => Err(SendError {
+                kind: ErrorKind::Unknown {
+                    counts: false,
+                    retry_after: None,
+                },
+                detail: format!("HTTP {status} with neither a message id nor an error"),
+            }),
+            (code, _) => {
+                Err(self.error(by_code(code, &result.message, false), status, Some(result)))
+            }
+        }
+    }
+
+    fn error(&self, kind: ErrorKind, status: u16, result: Option<&SendResult>) -> SendError {
+        let words = match result {
+            Some(SendResult {
+                error_code: Some(code),
+                message,
+                ..
+            }) => {
+                format!("HTTP {status}, Postmark error {code}: {message}")
+            }
+            _ => format!("HTTP {status}, not an answer of the API"),
+        };
+        SendError {
+            kind,
+            detail: self.http.redact(&words),
+        }
+    }
+}
+
+impl Provider for Postmark {
+    fn name(&self) -> &'static str {
+        ProviderKind::Postmark.name()
+    }
+
+    fn max_batch(&self) -> usize {
+        500
+    }
+
+    fn recovery(&self) -> Recovery {
+        Recovery::Search
+    }
+
+    fn encode(&self, batch: &Batch) -> Request {
+        let email = |message| self.email(message, batch.id);
+        let (path, body) = match batch.messages.as_slice() {
+            [message] => (SINGLE, serde_json::to_vec(&email(message))),
+            messages => (
+                BATCH,
+                serde_json::to_vec(&messages.iter().map(email).collect::<Vec<_>>()),
+            ),
+        };
+        Request {
+            path,
+            body: body.expect("strings and lists of strings always have a JSON form"),
+            idempotency_key: batch.idempotency_key.clone(),
+            messages: batch.messages.len(),
+        }
+    }
+
+    fn send<'a>(&'a self, request: &'a Request) -> Sending<'a> {
+        Box::pin(self.transmit(request))
+    }
+}
+
+/// The request's object, its fields in the order they are written.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Email<'a> {
+    from: &'a str,
+    to: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_to: Option<&'a str>,
+    subject: &'a str,
+    tag: &'a str,
+    html_body: &'a str,
+    text_body: &'a str,
+    message_stream: &'a str,
+    metadata: Metadata,
+    track_opens: bool,
+    track_links: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    headers: Vec<Header<'a>>,
+}
+
+/// Keys of at most 20 and values of at most 80 characters (providers.md §3.2); UUIDs are written in lower case.
+#[derive(Serialize)]
+struct Metadata {
+    delivery: Uuid,
+    attempt: Uuid,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Header<'a> {
+    name: &'a str,
+    value: &'a str,
+}
+
+/// What Postmark says about one message, or about a whole request it refused.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct SendResult {
+    error_code: Option<i64>,
+    message: String,
+    #[serde(rename = "MessageID")]
+    message_id: Option<String>,
+}
+
+/// The objects of a 2xx answer, as many as there were messages.
+fn results(answer: &Answer, expected: usize) -> Result<Vec<SendResult>, String> {
+    if answer.cut {
+        return Err("it was cut off".to_owned());
+    }
+    let results = if expected == 1 {
+        serde_json::from_slice(&answer.body).map(|result| vec![result])
+    } else {
+        serde_json::from_slice(&answer.body)
+    };
+    let results: Vec<SendResult> =
+        results.map_err(|error| format!("it is not the JSON expected ({error})"))?;
+    if results.len() == expected {
+        Ok(results)
+    } else {
+        Err(format!("{} results for {expected} messages", results.len()))
+    }
+}
+
+/// What an answer that is not 2xx says about the messages (providers.md §3.4 and §5). `result` is `None` when the body
+/// is not in the API's shape.
+fn classify(answer: &Answer, result: Option<&SendResult>, is_batch: bool) -> ErrorKind {
+    let retry_after = answer.retry_after;
+    let everything = ErrorKind::SenderWide { until: None };
+    let code = result.and_then(|result| result.error_code);
+    match answer.status {
+        // Whatever answers with a redirect is not the API; neither is what answers 403, or knows no such path.
+        300..=399 | 401 | 403 | 404 | 405 | 415 => everything,
+        413 => refused(is_batch),
+        429 => ErrorKind::Transient {
+            counts: false,
+            retry_after,
+        },
+        503 if code == Some(100) => ErrorKind::Transient {
+            counts: true,
+            retry_after,
+        },
+        408 | 500..=599 => ErrorKind::Unknown {
+            counts: true,
+            retry_after,
+        },
+        // Refused, and the reason got lost on the way.
+        _ if answer.cut => ErrorKind::Transient {
+            counts: true,
+            retry_after,
+        },
+        400 if code.is_none() => everything,
+        _ => match (code, result) {
+            (Some(code), Some(result)) => by_code(code, &result.message, is_batch),
+            _ => refused(is_batch),
+        },
+    }
+}
+
+/// The class of an `ErrorCode` (providers.md §3.4).
+fn by_code(code: i64, message: &str, is_batch: bool) -> ErrorKind {
+    match code {
+        100 => ErrorKind::Transient {
+            counts: true,
+            retry_after: None,
+        },
+        101 => ErrorKind::Unknown {
+            counts: true,
+            retry_after: None,
+        },
+        // One code for every invalid field; the sender is a setting, so a bad one is wrong for every message.
+        300 if message.contains("'From'") => ErrorKind::SenderWide { until: None },
+        // The key, the account, the sender signature, the stream, our IP address: each a setting of ours or theirs.
+        10 | 400 | 401 | 405 | 409 | 412 | 413 | 422 | 500..=523 | 1235 | 1236 | 1480 => {
+            ErrorKind::SenderWide { until: None }
+        }
+        406 if !is_batch => ErrorKind::Address,
+        // 300, 402, 403, 410, 411, 1101 to 1131, and whatever comes next.
+        _ => refused(is_batch),
+    }
+}
+
+/// The message is at fault; of a whole batch, some member or the size.
+fn refused(is_batch: bool) -> ErrorKind {
+    if is_batch {
+        ErrorKind::BatchRefused
+    } else {
+        ErrorKind::Permanent
+    }
+}
+
+#[cfg(test)]
+#[path = "postmark_tests.rs"]
+mod tests;

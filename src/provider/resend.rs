@@ -1,0 +1,408 @@
+//! Resend: requests, and what each answer means (providers.md §2, §5).
+//!
+//! Batches are strict: without the header `x-batch-validation`, which the current API reference no longer describes, one
+//! invalid member refuses the whole request and nothing is sent. That is [`ErrorKind::BatchRefused`]: the caller splits
+//! under new keys until the guilty message stands alone.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Days, NaiveTime, Utc};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use secrecy::ExposeSecret;
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::http::{Answer, Http, secret_header};
+use super::{
+    Accepted, Batch, ErrorKind, Message, Outcome, Provider, ProviderKind, Recovery, Request,
+    SendError, Sending, SetupError,
+};
+use crate::config::ProviderConfig;
+
+const SINGLE: &str = "/emails";
+const BATCH: &str = "/emails/batch";
+
+/// Keys live for 24 h from their first use; the hour less allows for clocks that disagree (providers.md §2.4).
+const KEY_LIFE: Duration = Duration::from_secs(23 * 3600);
+
+/// How long to leave a request alone that is still running under the same key (providers.md §5: 1 to 5 s).
+const CONCURRENT_WAIT: Duration = Duration::from_secs(2);
+
+/// The Resend API.
+#[derive(Debug)]
+pub struct Resend {
+    http: Http,
+    from: String,
+    reply_to: Option<String>,
+}
+
+impl Resend {
+    /// Checks the settings; calls nobody.
+    ///
+    /// # Errors
+    /// When the key or the base URL cannot be used, or TLS cannot be set up.
+    pub fn new(config: &ProviderConfig) -> Result<Self, SetupError> {
+        let mut headers = HeaderMap::new();
+        let bearer = secret_header(config.api_key.expose_secret()).and_then(|key| {
+            // The key is known to be a legal header value, so is the word before it.
+            secret_header(&format!(
+                "Bearer {}",
+                key.to_str()
+                    .map_err(|_| SetupError::ApiKey("is not ASCII"))?
+            ))
+        })?;
+        headers.insert(AUTHORIZATION, bearer);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Ok(Self {
+            http: Http::new(config, headers)?,
+            from: config.from.clone(),
+            reply_to: config.reply_to.clone(),
+        })
+    }
+
+    async fn transmit(&self, request: &Request) -> Vec<Outcome> {
+        let expected = request.messages;
+        let mut headers = HeaderMap::new();
+        match HeaderValue::from_str(&request.idempotency_key) {
+            Ok(key) => headers.insert("idempotency-key", key),
+            Err(_) => {
+                return whole(
+                    expected,
+                    our_fault(expected, "the idempotency key is not a legal header value"),
+                );
+            }
+        };
+        match self
+            .http
+            .post(request.path, headers, request.body.clone())
+            .await
+        {
+            Ok(answer) => self.outcomes(&answer, expected),
+            Err(error) => whole(expected, split_if_batch(error, expected)),
+        }
+    }
+
+    /// One outcome per message from an answer of any status.
+    fn outcomes(&self, answer: &Answer, expected: usize) -> Vec<Outcome> {
+        if !(200..300).contains(&answer.status) {
+            return whole(expected, self.refusal(answer, expected));
+        }
+        let accepted = match accepted_ids(&answer.body, expected) {
+            Ok(outcomes) if !answer.cut => outcomes,
+            Ok(_) => return whole(expected, unreadable(answer, "it was cut off")),
+            Err(why) => return whole(expected, unreadable(answer, &why)),
+        };
+        accepted
+            .into_iter()
+            .map(|outcome| {
+                outcome
+                    .map(|message_id| Accepted { message_id })
+                    .map_err(|message| SendError {
+                        kind: ErrorKind::Permanent,
+                        detail: format!("not created: {}", self.http.redact(&message)),
+                    })
+            })
+            .collect()
+    }
+
+    fn refusal(&self, answer: &Answer, expected: usize) -> SendError {
+        let error: Option<ApiError> = serde_json::from_slice(&answer.body).ok();
+        let kind = classify(answer, error.as_ref(), expected > 1, Utc::now());
+        let words = match &error {
+            Some(error) => format!("HTTP {} {}: {}", answer.status, error.name, error.message),
+            None => format!("HTTP {}, not an answer of the API", answer.status),
+        };
+        SendError {
+            kind,
+            detail: self.http.redact(&words),
+        }
+    }
+}
+
+impl Provider for Resend {
+    fn name(&self) -> &'static str {
+        ProviderKind::Resend.name()
+    }
+
+    fn max_batch(&self) -> usize {
+        100
+    }
+
+    fn recovery(&self) -> Recovery {
+        Recovery::Repeat { within: KEY_LIFE }
+    }
+
+    fn encode(&self, batch: &Batch) -> Request {
+        let email = |message| Email::new(message, &self.from, self.reply_to.as_deref());
+        let (path, body) = match batch.messages.as_slice() {
+            [message] => (SINGLE, serde_json::to_vec(&email(message))),
+            messages => (
+                BATCH,
+                serde_json::to_vec(&messages.iter().map(email).collect::<Vec<_>>()),
+            ),
+        };
+        Request {
+            path,
+            body: body.expect("strings and lists of strings always have a JSON form"),
+            idempotency_key: batch.idempotency_key.clone(),
+            messages: batch.messages.len(),
+        }
+    }
+
+    fn send<'a>(&'a self, request: &'a Request) -> Sending<'a> {
+        Box::pin(self.transmit(request))
+    }
+}
+
+/// The request's object, its fields in the order they are written: a change of order is a change of bytes, which makes
+/// Resend refuse every repetition that spans the upgrade.
+#[derive(Serialize)]
+struct Email<'a> {
+    from: &'a str,
+    to: [&'a str; 1],
+    subject: &'a str,
+    html: &'a str,
+    text: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_to: Option<&'a str>,
+    #[serde(skip_serializing_if = "Headers::is_empty")]
+    headers: Headers<'a>,
+    tags: [Tag; 2],
+}
+
+impl<'a> Email<'a> {
+    fn new(message: &'a Message, from: &'a str, reply_to: Option<&'a str>) -> Self {
+        Self {
+            from,
+            to: [&message.to],
+            subject: &message.subject,
+            html: &message.html,
+            text: &message.text,
+            reply_to,
+            headers: Headers(&message.headers),
+            tags: [
+                Tag {
+                    name: "delivery",
+                    value: message.delivery_id.hyphenated().to_string(),
+                },
+                Tag {
+                    name: "type",
+                    value: tag_value(&message.email_type),
+                },
+            ],
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Tag {
+    name: &'static str,
+    value: String,
+}
+
+/// Resend takes ASCII letters, digits, `_` and `-`, up to 256 (providers.md §2.2); a code is made of these, and one that
+/// is not must not cost the letter.
+fn tag_value(value: &str) -> String {
+    let legal = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '-' {
+            c
+        } else {
+            '_'
+        }
+    };
+    value.chars().take(256).map(legal).collect()
+}
+
+/// An object that keeps the order of the list.
+struct Headers<'a>(&'a [(String, String)]);
+
+impl Headers<'_> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for Headers<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+/// The error body; `statusCode` repeats the HTTP status. The texts are no contract, except that a bad key may only be
+/// told by its text (providers.md §2.6).
+#[derive(Debug, Default, Deserialize)]
+struct ApiError {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    message: String,
+}
+
+#[derive(Deserialize)]
+struct Created {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct CreatedBatch {
+    data: Vec<Created>,
+    /// Only in permissive mode, which is not asked for; read all the same, so that an answer of that form is understood.
+    #[serde(default)]
+    errors: Vec<ItemError>,
+}
+
+#[derive(Deserialize)]
+struct ItemError {
+    index: usize,
+    #[serde(default)]
+    message: String,
+}
+
+/// The ids of a 2xx answer in the order of the request, or the reason of each member that was not created.
+fn accepted_ids(body: &[u8], expected: usize) -> Result<Vec<Result<String, String>>, String> {
+    let unreadable = |error: serde_json::Error| format!("it is not the JSON expected ({error})");
+    if expected == 1 {
+        let created: Created = serde_json::from_slice(body).map_err(unreadable)?;
+        return if created.id.is_empty() {
+            Err("the id is empty".to_owned())
+        } else {
+            Ok(vec![Ok(created.id)])
+        };
+    }
+    let batch: CreatedBatch = serde_json::from_slice(body).map_err(unreadable)?;
+    let (ids, refused) = (batch.data.len(), batch.errors.len());
+    if ids + refused != expected {
+        return Err(format!(
+            "{ids} ids and {refused} errors for {expected} messages"
+        ));
+    }
+    if batch.data.iter().any(|created| created.id.is_empty()) {
+        return Err("an id is empty".to_owned());
+    }
+    let mut outcomes: Vec<Option<String>> = vec![None; expected];
+    for error in batch.errors {
+        match outcomes.get_mut(error.index) {
+            Some(place @ None) => *place = Some(error.message),
+            _ => {
+                return Err("an error points outside the batch, or twice at one message".to_owned());
+            }
+        }
+    }
+    let mut ids = batch.data.into_iter();
+    Ok(outcomes
+        .into_iter()
+        .filter_map(|error| match error {
+            Some(message) => Some(Err(message)),
+            None => ids.next().map(|created| Ok(created.id)),
+        })
+        .collect())
+}
+
+/// What an answer that is not 2xx says about the messages (providers.md §2.6 and §5). `error` is `None` when the body is
+/// not in the API's shape.
+fn classify(
+    answer: &Answer,
+    error: Option<&ApiError>,
+    is_batch: bool,
+    now: DateTime<Utc>,
+) -> ErrorKind {
+    let retry_after = answer.retry_after;
+    let everything = ErrorKind::SenderWide { until: None };
+    let this_message = if is_batch {
+        ErrorKind::BatchRefused
+    } else {
+        ErrorKind::Permanent
+    };
+    let (name, text) = error.map_or(("", ""), |error| {
+        (error.name.as_str(), error.message.as_str())
+    });
+    match answer.status {
+        // Whatever answers with a redirect is not the API; neither is one that knows no such path.
+        300..=399 | 401 | 403 | 404 | 405 | 415 => everything,
+        // The key is refused with the status of a bad message; taking it for one would burn the whole queue.
+        400 if text.to_ascii_lowercase().contains("api key is invalid") => everything,
+        400 | 422 if answer.cut => ErrorKind::Transient {
+            counts: true,
+            retry_after,
+        },
+        400 if error.is_none() => everything,
+        409 => match name {
+            "invalid_idempotent_request" => ErrorKind::KeyConflict,
+            "resource_locked" => ErrorKind::Transient {
+                counts: true,
+                retry_after,
+            },
+            // Still running under the same key. Whoever answers 409 without saying why is asked again in the same way.
+            _ => ErrorKind::Unknown {
+                counts: name != "concurrent_idempotent_requests",
+                retry_after: Some(retry_after.unwrap_or_default().max(CONCURRENT_WAIT)),
+            },
+        },
+        429 => match name {
+            "daily_quota_exceeded" => ErrorKind::SenderWide {
+                until: next_utc_midnight(now),
+            },
+            "monthly_quota_exceeded" => everything,
+            _ => ErrorKind::Transient {
+                counts: false,
+                retry_after,
+            },
+        },
+        // Repeating the same bytes under the same key is never wrong, so these need not be told apart further.
+        408 | 500..=599 => ErrorKind::Unknown {
+            counts: true,
+            retry_after,
+        },
+        // 413 (split it), 422, 451 and whatever 4xx the provider invents next.
+        _ => this_message,
+    }
+}
+
+fn next_utc_midnight(now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let tomorrow = now.date_naive().checked_add_days(Days::new(1))?;
+    Some(tomorrow.and_time(NaiveTime::MIN).and_utc())
+}
+
+/// The same answer for every message of a request.
+fn whole(expected: usize, error: SendError) -> Vec<Outcome> {
+    vec![Err(error); expected]
+}
+
+fn our_fault(expected: usize, detail: &str) -> SendError {
+    split_if_batch(
+        SendError {
+            kind: ErrorKind::Permanent,
+            detail: detail.to_owned(),
+        },
+        expected,
+    )
+}
+
+/// What is permanent for a request of one is, for a batch, the fault of some member.
+fn split_if_batch(mut error: SendError, expected: usize) -> SendError {
+    if expected > 1 && error.kind == ErrorKind::Permanent {
+        error.kind = ErrorKind::BatchRefused;
+    }
+    error
+}
+
+fn unreadable(answer: &Answer, why: &str) -> SendError {
+    SendError {
+        kind: ErrorKind::Unknown {
+            counts: false,
+            retry_after: answer.retry_after,
+        },
+        detail: format!(
+            "HTTP {}, but the answer cannot be used: {why}",
+            answer.status
+        ),
+    }
+}
+
+#[cfg(test)]
+#[path = "resend_tests.rs"]
+mod tests;

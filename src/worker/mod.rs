@@ -1,0 +1,192 @@
+//! The sidecar: wake, claim, render, send, settle.
+//!
+//! One loop claims; each claimed batch is delivered by a task of its own, `EMAIL_CONCURRENCY` of them at most. Nothing is
+//! kept between two claims: whatever happens to this process, the rows say what to do.
+//!
+//! | module | job |
+//! |---|---|
+//! | this one | start, the claiming loop, draining |
+//! | [`deliver`] | one batch: render, send, settle |
+//! | [`pulse`] | the heartbeat, and how long the loop may sleep |
+
+mod deliver;
+mod pulse;
+pub mod vitals;
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::db::listen::{self, Wakes};
+use crate::db::outbox::{self, Claim, Identity};
+use crate::db::pool::{DbError, Pool};
+use crate::provider::Provider;
+use pulse::Pacer;
+use vitals::Vitals;
+
+/// What the loop and the deliveries share.
+pub(crate) struct Shared {
+    pub(crate) pool: Pool,
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) config: Config,
+    pub(crate) worker: Identity,
+    pub(crate) wakes: Arc<Wakes>,
+    pub(crate) vitals: Arc<Vitals>,
+    slots: Arc<Semaphore>,
+}
+
+impl Shared {
+    /// Batches being delivered.
+    pub(crate) fn in_flight(&self) -> usize {
+        usize::from(self.config.concurrency).saturating_sub(self.slots.available_permits())
+    }
+}
+
+/// Runs until `shutdown` resolves, then lets what is in flight finish, for as long as a lease lasts.
+///
+/// # Errors
+/// Only when the pool cannot be built: a database that goes away is waited for.
+pub async fn run(
+    config: Config,
+    provider: Arc<dyn Provider>,
+    vitals: Arc<Vitals>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), DbError> {
+    let concurrency = usize::from(config.concurrency);
+    let shared = Arc::new(Shared {
+        // One connection per delivery, one for the claim, one for the heartbeat; a half-open one is noticed within two
+        // polls (contract §3).
+        pool: Pool::new(&config.database, concurrency + 2, config.poll * 2)?,
+        worker: Identity::new(provider.name()),
+        provider,
+        wakes: Arc::default(),
+        vitals,
+        slots: Arc::new(Semaphore::new(concurrency)),
+        config,
+    });
+    let stop = CancellationToken::new();
+    let listener = tokio::spawn(listen::listen(
+        shared.config.listen_database.clone(),
+        Arc::clone(&shared.wakes),
+        shared.config.poll,
+        stop.clone(),
+    ));
+    let pacer = Pacer::default();
+    let heart = tokio::spawn(pulse::beat(
+        Arc::clone(&shared),
+        pacer.clone(),
+        stop.clone(),
+    ));
+    tracing::info!(
+        worker = shared.worker.id,
+        provider = shared.worker.provider,
+        "running"
+    );
+
+    let mut shutdown = pin!(shutdown);
+    tokio::select! {
+        () = &mut shutdown => {}
+        () = claiming(&shared, &pacer) => {}
+    }
+
+    let letters = shared.in_flight();
+    tracing::info!(batches_in_flight = letters, "draining");
+    shared.vitals.set_draining();
+    pacer.draining();
+    let all = u32::from(shared.config.concurrency);
+    if tokio::time::timeout(shared.config.lease, shared.slots.acquire_many(all))
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            "some requests did not end within the lease; another sidecar will resolve them"
+        );
+    }
+    stop.cancel();
+    for task in [listener, heart] {
+        if let Err(error) = task.await {
+            tracing::error!(%error, "a background task ended badly");
+        }
+    }
+    shared.pool.close();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Claims while there is work, sleeps until there may be some. Never ends by itself.
+async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
+    let mut failures = 0;
+    loop {
+        let permit = slot(shared).await;
+        match next(shared, pacer).await {
+            Ok(Some(claim)) => {
+                failures = 0;
+                tokio::spawn(deliver::deliver(Arc::clone(shared), claim, permit));
+            }
+            Ok(None) => {
+                failures = 0;
+                drop(permit);
+                idle(shared, pacer).await;
+            }
+            Err(error) => {
+                drop(permit);
+                failures += 1;
+                let pause = backoff(failures);
+                tracing::warn!(%error, retry_in_ms = pause.as_millis(), "cannot claim");
+                tokio::time::sleep(pause).await;
+            }
+        }
+    }
+}
+
+async fn slot(shared: &Shared) -> OwnedSemaphorePermit {
+    Arc::clone(&shared.slots)
+        .acquire_owned()
+        .await
+        .expect("the semaphore is never closed")
+}
+
+/// The next batch: one that was left behind first, because its recipients have been waiting longest.
+async fn next(shared: &Shared, pacer: &Pacer) -> Result<Option<Claim>, DbError> {
+    let lease = shared.config.lease;
+    if pacer.take_leases_due()
+        && let Some(claim) = outbox::take_over(&shared.pool, &shared.worker, lease).await?
+    {
+        // There may be more than one.
+        pacer.leases_due();
+        return Ok(Some(claim));
+    }
+    let claim = outbox::claim(
+        &shared.pool,
+        &shared.worker,
+        shared.config.batch_size,
+        lease,
+    )
+    .await?;
+    shared
+        .vitals
+        .claimed(claim.as_ref().map_or(0, |claim| claim.letters.len()));
+    Ok(claim)
+}
+
+/// Sleeps until a notification, the next due row or the poll, whichever comes first.
+async fn idle(shared: &Shared, pacer: &Pacer) {
+    let asked = Instant::now();
+    let until = asked + pacer.rest(shared).await;
+    tokio::select! {
+        () = shared.wakes.woken() => {}
+        () = sleep_until(until) => pacer.leases_due(),
+    }
+}
+
+fn backoff(failures: u32) -> Duration {
+    Duration::from_millis(250)
+        .saturating_mul(1 << failures.min(6))
+        .min(Duration::from_secs(15))
+}

@@ -1,0 +1,135 @@
+//! The heartbeat, and what the claiming loop learns from it: whether it may send, and how long it may sleep.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Shared;
+use crate::db::outbox::{self, Pulse};
+
+/// A row another sidecar has locked looks due and cannot be claimed: ask again, but not at once.
+const SHORTEST_REST: Duration = Duration::from_millis(100);
+
+/// Flags between the loop, the deliveries and the heartbeat.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pacer {
+    flags: Arc<Flags>,
+}
+
+#[derive(Debug, Default)]
+struct Flags {
+    draining: AtomicBool,
+    /// Leases may have run out since they were last looked at.
+    leases_due: AtomicBool,
+}
+
+impl Pacer {
+    pub(super) fn draining(&self) {
+        self.flags.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn leases_due(&self) {
+        self.flags.leases_due.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn take_leases_due(&self) -> bool {
+        self.flags.leases_due.swap(false, Ordering::Relaxed)
+    }
+
+    fn state(&self) -> &'static str {
+        if self.flags.draining.load(Ordering::Relaxed) {
+            "draining"
+        } else {
+            "running"
+        }
+    }
+
+    /// How long the loop may sleep when nothing could be claimed.
+    pub(super) async fn rest(&self, shared: &Shared) -> Duration {
+        let poll = shared.config.poll;
+        match self.ask(shared).await {
+            Some(pulse) if pulse.armed && pulse.paused.is_none() => pulse
+                .sleep
+                .map_or(poll, |sleep| sleep.clamp(SHORTEST_REST.min(poll), poll)),
+            _ => poll,
+        }
+    }
+
+    async fn ask(&self, shared: &Shared) -> Option<Pulse> {
+        let session = shared.wakes.session();
+        match outbox::heartbeat(
+            &shared.pool,
+            &shared.worker,
+            self.state(),
+            shared.in_flight(),
+            session,
+        )
+        .await
+        {
+            Ok(pulse) => {
+                shared.vitals.seen(&pulse, session.is_some());
+                shared.vitals.set_lag(pulse.lag);
+                Some(pulse)
+            }
+            Err(error) => {
+                shared.vitals.database_lost();
+                tracing::warn!(%error, "no heartbeat: the database does not answer");
+                None
+            }
+        }
+    }
+}
+
+/// Says that we are alive once a poll, also while the loop is busy, and takes up a clock that was moved.
+pub(super) async fn beat(shared: Arc<Shared>, pacer: Pacer, stop: CancellationToken) {
+    let mut before: Option<Pulse> = None;
+    let mut every = tokio::time::interval(shared.config.poll);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            _ = every.tick() => {}
+        }
+        let Some(now) = pacer.ask(&shared).await else {
+            continue;
+        };
+        tell(before.as_ref(), &now);
+        // A loop that never sleeps must look for batches left behind too.
+        pacer.leases_due();
+        if before
+            .as_ref()
+            .is_some_and(|before| before.clock_offset != now.clock_offset)
+        {
+            shared.pool.renew();
+            shared.wakes.wake();
+        }
+        before = Some(now);
+    }
+    if let Err(error) = outbox::heartbeat(&shared.pool, &shared.worker, "stopped", 0, None).await {
+        tracing::warn!(%error, "could not record that this sidecar stopped");
+    }
+}
+
+/// Says once what an operator must know, and again when it is over.
+fn tell(before: Option<&Pulse>, now: &Pulse) {
+    if before.is_none_or(|before| before.armed) && !now.armed {
+        tracing::error!(
+            "nothing is sent: this database is not the one that was armed (a restored or renamed copy?); if it is the one to send from: select public.email_arm()"
+        );
+    }
+    if before.is_some_and(|before| !before.armed) && now.armed {
+        tracing::info!("armed: sending");
+    }
+    match (
+        before.and_then(|before| before.paused.as_deref()),
+        now.paused.as_deref(),
+    ) {
+        (old, Some(why)) if old != Some(why) => {
+            tracing::error!("nothing is sent: {why}; to start again: select public.email_resume()");
+        }
+        (Some(_), None) => tracing::info!("resumed: sending"),
+        _ => {}
+    }
+}

@@ -1,0 +1,409 @@
+//! What the sidecar knows about itself: the worker writes it, `/readyz` and `/metrics` read it.
+//!
+//! Writing is a few atomics or a short, uncontended lock, so that being watched costs sending nothing. Only what this
+//! process did is counted here; what the database knows (suppressed, queued, waiting) is in its views.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::db::outbox::Pulse;
+
+/// Seconds; providers answer in 0.1 to 1 s and are given up after `EMAIL_TIMEOUT_SECONDS`.
+const REQUEST_BUCKETS: [f64; 10] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+/// How late a heartbeat may be beyond three polls: longer than a statement may take.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Why this sidecar is not ready. Answered to anybody who asks, so nothing here tells about hosts or accounts: the log
+/// does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotReady {
+    /// The process has just started.
+    Starting,
+    /// The last heartbeat failed, or none came for too long.
+    Database,
+    /// Notifications do not arrive; the poll serves meanwhile.
+    Listen,
+    /// The database is not the one that was armed (contract §6, rule 9).
+    NotArmed,
+    /// SIGTERM came.
+    Draining,
+}
+
+impl fmt::Display for NotReady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Starting => "the database has not been reached and checked yet",
+            Self::Database => "the database does not answer",
+            Self::Listen => "the LISTEN connection is down; the poll serves meanwhile",
+            Self::NotArmed => {
+                "this database is not the one that was armed (a restored or renamed copy?); \
+                 if it is the one to send from: select public.email_arm()"
+            }
+            Self::Draining => "shutting down",
+        })
+    }
+}
+
+/// The state and the counters of one sidecar.
+#[derive(Debug)]
+pub struct Vitals {
+    state: Arc<State>,
+    registry: Registry,
+    letters: Family<LetterLabels, Counter>,
+    claims: Family<ClaimLabels, Counter>,
+    claimed: Counter,
+    requests: Family<RequestLabels, Histogram, fn() -> Histogram>,
+    heartbeats_failed: Counter,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LetterLabels {
+    email_type: String,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ClaimLabels {
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    provider: &'static str,
+}
+
+impl Default for Vitals {
+    /// For the default `EMAIL_POLL_SECONDS`.
+    fn default() -> Self {
+        Self::new(Duration::from_secs(5))
+    }
+}
+
+impl Vitals {
+    /// `poll` is how often a heartbeat is expected.
+    pub fn new(poll: Duration) -> Self {
+        let state = Arc::new(State {
+            patience: poll * 3 + GRACE,
+            now: Mutex::default(),
+        });
+        let mut registry = Registry::with_prefix("seqpulse_mailer");
+        let letters = Family::default();
+        let claims = Family::default();
+        let claimed = Counter::default();
+        let histogram: fn() -> Histogram = || Histogram::new(REQUEST_BUCKETS);
+        let requests = Family::new_with_constructor(histogram);
+        let heartbeats_failed = Counter::default();
+        registry.register(
+            "build",
+            "Version of this binary",
+            Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
+        );
+        registry.register(
+            "letters",
+            "Outcomes of letters this sidecar settled, by email type: sent, transient (will be tried again), permanent, …",
+            letters.clone(),
+        );
+        registry.register(
+            "claims",
+            "Claims by this sidecar that found work, or found none",
+            claims.clone(),
+        );
+        registry.register(
+            "letters_claimed",
+            "Letters this sidecar claimed",
+            claimed.clone(),
+        );
+        registry.register_with_unit(
+            "provider_request_duration",
+            "Time from sending a request to its provider until the whole answer was there",
+            Unit::Seconds,
+            requests.clone(),
+        );
+        registry.register(
+            "heartbeats_failed",
+            "Heartbeats that the database did not answer",
+            heartbeats_failed.clone(),
+        );
+        registry.register_collector(Box::new(Arc::clone(&state)));
+        Self {
+            state,
+            registry,
+            letters,
+            claims,
+            claimed,
+            requests,
+            heartbeats_failed,
+        }
+    }
+
+    /// A claim answered this many letters.
+    pub fn claimed(&self, letters: usize) {
+        let result = if letters == 0 { "empty" } else { "work" };
+        self.claims.get_or_create(&ClaimLabels { result }).inc();
+        self.claimed
+            .inc_by(u64::try_from(letters).unwrap_or(u64::MAX));
+    }
+
+    /// A provider answered, or was given up, after `took`.
+    pub fn request(&self, provider: &'static str, took: Duration) {
+        self.requests
+            .get_or_create(&RequestLabels { provider })
+            .observe(took.as_secs_f64());
+    }
+
+    /// A letter's outcome was recorded; `outcome` is a word of `public.email_settle`.
+    pub fn settled(&self, email_type: &str, outcome: &'static str) {
+        let labels = LetterLabels {
+            email_type: email_type.to_owned(),
+            outcome,
+        };
+        self.letters.get_or_create(&labels).inc();
+    }
+
+    /// A heartbeat was answered; `listening` says whether notifications arrive.
+    pub fn seen(&self, pulse: &Pulse, listening: bool) {
+        let mut now = self.state.now();
+        now.seen = Some(Instant::now());
+        now.lost = false;
+        now.listening = listening;
+        now.armed = pulse.armed;
+        now.paused = pulse.paused.is_some();
+    }
+
+    /// A heartbeat was not answered. Why belongs into the log, not here.
+    pub fn database_lost(&self) {
+        self.state.now().lost = true;
+        self.heartbeats_failed.inc();
+    }
+
+    /// Age of the oldest letter that is due and not sent; `None` when none is due.
+    pub fn set_lag(&self, lag: Option<Duration>) {
+        self.state.now().lag = Some(lag.unwrap_or_default());
+    }
+
+    /// No new work is taken.
+    pub fn set_draining(&self) {
+        self.state.now().draining = true;
+    }
+
+    /// What keeps this sidecar from working as it should; empty when it is ready.
+    pub fn not_ready(&self) -> Vec<NotReady> {
+        self.state.not_ready()
+    }
+
+    /// Whether sending is paused (by a person, or because the provider refuses the account). A paused sidecar is ready:
+    /// it would send if it were allowed to, and serves the links in letters meanwhile.
+    pub fn is_paused(&self) -> bool {
+        self.state.now().paused
+    }
+
+    /// All metrics in the `OpenMetrics` text format, which Prometheus scrapes.
+    pub fn metrics(&self) -> String {
+        let mut text = String::new();
+        match prometheus_client::encoding::text::encode(&mut text, &self.registry) {
+            Ok(()) => text,
+            Err(fmt::Error) => unreachable!("writing to a String does not fail"),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct State {
+    /// How old a heartbeat may be.
+    patience: Duration,
+    now: Mutex<Now>,
+}
+
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each with its own metric"
+)]
+#[derive(Debug, Default)]
+struct Now {
+    seen: Option<Instant>,
+    lost: bool,
+    listening: bool,
+    armed: bool,
+    paused: bool,
+    draining: bool,
+    lag: Option<Duration>,
+}
+
+impl State {
+    fn now(&self) -> MutexGuard<'_, Now> {
+        // Every write is whole, so a panic elsewhere leaves nothing half done.
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn not_ready(&self) -> Vec<NotReady> {
+        let now = self.now();
+        let mut reasons = Vec::new();
+        if now.draining {
+            reasons.push(NotReady::Draining);
+        }
+        match now.seen {
+            None => reasons.push(NotReady::Starting),
+            Some(seen) if now.lost || seen.elapsed() > self.patience => {
+                reasons.push(NotReady::Database);
+            }
+            Some(_) => {
+                if !now.listening {
+                    reasons.push(NotReady::Listen);
+                }
+                if !now.armed {
+                    reasons.push(NotReady::NotArmed);
+                }
+            }
+        }
+        reasons
+    }
+}
+
+impl Collector for State {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let reasons = self.not_ready();
+        let now = self.now();
+        let mut gauges = vec![
+            (
+                "ready",
+                "1 when /readyz answers 200",
+                truth(reasons.is_empty()),
+            ),
+            (
+                "listening",
+                "1 when notifications arrive",
+                truth(now.listening),
+            ),
+            (
+                "armed",
+                "1 when this database may be sent from",
+                truth(now.armed),
+            ),
+            (
+                "paused",
+                "1 when sending is paused for all sidecars",
+                truth(now.paused),
+            ),
+        ];
+        if let Some(seen) = now.seen {
+            let age = seen.elapsed().as_secs_f64();
+            gauges.push((
+                "heartbeat_age_seconds",
+                "Since the database last answered a heartbeat",
+                age,
+            ));
+        }
+        if let Some(lag) = now.lag {
+            gauges.push((
+                "queue_lag_seconds",
+                "Age of the oldest letter that is due and not sent",
+                lag.as_secs_f64(),
+            ));
+        }
+        for (name, help, value) in gauges {
+            let gauge = ConstGauge::new(value);
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        Ok(())
+    }
+}
+
+fn truth(value: bool) -> f64 {
+    if value { 1.0 } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pulse(armed: bool, paused: Option<&str>) -> Pulse {
+        Pulse {
+            armed,
+            paused: paused.map(str::to_owned),
+            clock_offset: None,
+            sleep: None,
+            lag: None,
+        }
+    }
+
+    #[test]
+    fn ready_only_when_everything_is_there() {
+        let vitals = Vitals::default();
+        assert_eq!(vitals.not_ready(), [NotReady::Starting]);
+        vitals.seen(&pulse(true, None), false);
+        assert_eq!(vitals.not_ready(), [NotReady::Listen]);
+        vitals.seen(&pulse(false, None), true);
+        assert_eq!(vitals.not_ready(), [NotReady::NotArmed]);
+        vitals.seen(&pulse(true, Some("a person")), true);
+        assert_eq!(vitals.not_ready(), []);
+        assert!(vitals.is_paused());
+        vitals.database_lost();
+        assert_eq!(vitals.not_ready(), [NotReady::Database]);
+        vitals.seen(&pulse(true, None), true);
+        assert_eq!(vitals.not_ready(), []);
+        vitals.set_draining();
+        assert_eq!(vitals.not_ready(), [NotReady::Draining]);
+    }
+
+    #[test]
+    fn a_database_that_is_lost_before_it_was_reached_is_still_starting() {
+        let vitals = Vitals::default();
+        vitals.database_lost();
+        assert_eq!(vitals.not_ready(), [NotReady::Starting]);
+    }
+
+    #[test]
+    fn an_old_heartbeat_is_none() {
+        let vitals = Vitals::default();
+        vitals.seen(&pulse(true, None), true);
+        let long_ago = Instant::now().checked_sub(vitals.state.patience + Duration::from_secs(1));
+        vitals.state.now().seen = Some(long_ago.expect("the machine has been up for longer"));
+        assert_eq!(vitals.not_ready(), [NotReady::Database]);
+    }
+
+    #[test]
+    fn metrics_count_what_happened() {
+        let vitals = Vitals::default();
+        assert!(
+            !vitals.metrics().contains("queue_lag_seconds"),
+            "unknown is not zero"
+        );
+        vitals.claimed(0);
+        vitals.claimed(3);
+        vitals.settled("E-TRX-01", "sent");
+        vitals.settled("E-TRX-01", "sent");
+        vitals.settled("E-TRX-01", "permanent");
+        vitals.request("resend", Duration::from_millis(300));
+        vitals.seen(&pulse(true, None), true);
+        vitals.set_lag(Some(Duration::from_millis(1500)));
+        let text = vitals.metrics();
+        for line in [
+            "seqpulse_mailer_letters_total{email_type=\"E-TRX-01\",outcome=\"sent\"} 2",
+            "seqpulse_mailer_letters_total{email_type=\"E-TRX-01\",outcome=\"permanent\"} 1",
+            "seqpulse_mailer_claims_total{result=\"empty\"} 1",
+            "seqpulse_mailer_claims_total{result=\"work\"} 1",
+            "seqpulse_mailer_letters_claimed_total 3",
+            "seqpulse_mailer_provider_request_duration_seconds_bucket{le=\"0.25\",provider=\"resend\"} 0",
+            "seqpulse_mailer_provider_request_duration_seconds_bucket{le=\"0.5\",provider=\"resend\"} 1",
+            "seqpulse_mailer_provider_request_duration_seconds_count{provider=\"resend\"} 1",
+            "seqpulse_mailer_ready 1.0",
+            "seqpulse_mailer_queue_lag_seconds 1.5",
+            "# EOF",
+        ] {
+            assert!(
+                text.lines().any(|got| got == line),
+                "no line {line:?} in\n{text}"
+            );
+        }
+    }
+}

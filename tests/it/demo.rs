@@ -1,0 +1,75 @@
+//! The demo from the outside: exit 0 when every letter arrived, and nothing left behind, however it ends.
+
+use std::fs;
+use std::path::Path;
+
+use nix::sys::signal::Signal;
+
+use crate::support::{SidecarBuilder, wait_for};
+
+/// The demo in a temporary directory of its own, so that what it leaves can be told from what others do.
+fn demo(arguments: &[&str], directory: &Path) -> SidecarBuilder {
+    // Postgres runs as an unprivileged user when we are root: it must be able to get there.
+    let everyone = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(directory, everyone).expect("our own directory");
+    let directory = directory.to_str().expect("UTF-8");
+    let path = std::env::var("PATH").unwrap_or_default();
+    let bin = std::env::var("SEQPULSE_PG_BIN").unwrap_or_default();
+    SidecarBuilder::command(arguments)
+        .env("TMPDIR", directory)
+        .env("PATH", &path)
+        .env("SEQPULSE_PG_BIN", &bin)
+}
+
+fn leftovers(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).expect("our own directory");
+    entries
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn every_letter_arrives_and_nothing_is_left() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (status, printed) = demo(&["demo", "--exit"], directory.path()).run().await;
+    assert!(status.success(), "{status}\n{printed}");
+    assert!(printed.contains("6 of 6 letters arrived"), "{printed}");
+    assert!(printed.contains("Nassir"), "{printed}");
+    assert!(
+        !printed.contains('\x1b'),
+        "colours although nobody looks at a terminal\n{printed}"
+    );
+    assert_eq!(leftovers(directory.path()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn ctrl_c_and_sigkill_leave_nothing() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut child = demo(&["demo"], directory.path()).spawn();
+        child.wait_for_log("inbox at").await;
+        child.signal(signal);
+        child.wait_exit().await;
+        wait_for("the directory to be empty", async || {
+            leftovers(directory.path()).is_empty()
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_machine_without_postgres_is_told_what_to_install() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (status, printed) = demo(&["demo", "--exit"], directory.path())
+        .env("SEQPULSE_PG_BIN", "/nonexistent")
+        .run()
+        .await;
+    assert_eq!(status.code(), Some(1), "{printed}");
+    assert!(printed.contains("SEQPULSE_PG_BIN"), "{printed}");
+}

@@ -1,0 +1,11 @@
+//! What the integration tests stand on: one Postgres for the run, a database per test, the real binary as a child.
+
+mod database;
+mod sidecar;
+mod wait;
+
+pub(crate) use database::{
+    BINARY, SEQPULSE_SCHEMA, TestDb, connect_to, describe, migrate, shared_cluster,
+};
+pub(crate) use sidecar::{Sidecar, SidecarBuilder};
+pub(crate) use wait::{skip, wait_for};

@@ -1,0 +1,1214 @@
+-- What migrations/ and sql/ add up to, without function bodies. Written by `make schema`; do not edit.
+
+CREATE FUNCTION public.email_arm() RETURNS text
+    LANGUAGE sql;
+
+COMMENT ON FUNCTION public.email_arm() IS 'Says that this database is the one to send from: call it after a restore or a rename, once nobody else sends from the original.';
+
+CREATE FUNCTION public.email_backoff(attempts integer, at_least interval DEFAULT '00:00:00'::interval) RETURNS interval
+    LANGUAGE sql;
+
+COMMENT ON FUNCTION public.email_backoff(attempts integer, at_least interval) IS 'How long a row waits after its nth failure: exponential from 2 seconds up to 10 minutes, full jitter, and never less than the provider asked for.';
+
+CREATE FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, taken_over boolean, age_seconds double precision)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) IS 'Claims up to batch_size due rows for a sidecar: applies the gates, ends the rows that must not go out, writes the journal, and answers the members of one API request in their order. No row: nothing can go out now.';
+
+CREATE FUNCTION public.email_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb, failure text, broken boolean)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_current(ids bigint[]) IS 'Whether each of these rows is still true (untrue null) and the fresh figures of its letter; failure says why that could not be told, broken that it is the schema''s fault and not the row''s.';
+
+CREATE FUNCTION public.email_doctor() RETURNS TABLE(check_name text, status text, detail text)
+    LANGUAGE plpgsql STABLE;
+
+COMMENT ON FUNCTION public.email_doctor() IS 'One row per thing that can be wrong with an installation: ok, warn or fail, and what to do.';
+
+CREATE FUNCTION public.email_enqueue(email_type text, user_id uuid, dedupe_key text, payload jsonb DEFAULT '{}'::jsonb, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, project_id uuid DEFAULT NULL::uuid, to_email text DEFAULT NULL::text) RETURNS bigint
+    LANGUAGE sql;
+
+COMMENT ON FUNCTION public.email_enqueue(email_type text, user_id uuid, dedupe_key text, payload jsonb, run_at timestamp with time zone, project_id uuid, to_email text) IS 'Enqueues one email; answers its id, or null when the key is known already or the type is disabled. run_at null means now, to_email null the user''s address at the moment of sending.';
+
+CREATE FUNCTION public.email_extend_lease(worker text, batch uuid, lease interval) RETURNS integer
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_extend_lease(worker text, batch uuid, lease interval) IS 'Renews the lease of a batch while its request is in flight; answers how many rows it still held.';
+
+CREATE FUNCTION public.email_fingerprint(objects text[]) RETURNS text
+    LANGUAGE sql STABLE;
+
+COMMENT ON FUNCTION public.email_fingerprint(objects text[]) IS 'MD5 of the definitions of these objects ("function NAME", "trigger NAME", "view NAME") as they are installed now; a missing or disabled one changes it.';
+
+CREATE FUNCTION public.email_first_name(name text) RETURNS text
+    LANGUAGE sql IMMUTABLE;
+
+COMMENT ON FUNCTION public.email_first_name(name text) IS 'What a letter calls somebody: the first word of their name; null when there is none.';
+
+CREATE FUNCTION public.email_function(code text, suffix text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT;
+
+COMMENT ON FUNCTION public.email_function(code text, suffix text) IS 'The name of a code''s function: E-TRX-01 and enqueue give email_trx_01_enqueue.';
+
+CREATE FUNCTION public.email_gates(ids bigint[]) RETURNS TABLE(id bigint, verdict text, reason text, recipient text, context jsonb)
+    LANGUAGE sql;
+
+COMMENT ON FUNCTION public.email_gates(ids bigint[]) IS 'What the policy says about each row now: verdict send, wait, retry, suppress or fail, the one reason, the recipient and the letter''s context.';
+
+CREATE FUNCTION public.email_grant(privileges text, role_name text) RETURNS void
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_grant(privileges text, role_name text) IS 'Grants, unless the role is missing: installing without the right to create roles must still work.';
+
+CREATE FUNCTION public.email_guard(source text, code text, facts jsonb) RETURNS void
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_guard(source text, code text, facts jsonb) IS 'After a trigger''s set of facts failed as a whole: tries each fact alone and notes those that still fail.';
+
+CREATE FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer) RETURNS TABLE(armed boolean, paused_reason text, clock_offset text, next_seconds double precision)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer) IS 'A sidecar says that it is alive, and learns whether it may send, what the clock offset of new sessions is, and in how many seconds there is something to do.';
+
+CREATE FUNCTION public.email_identity() RETURNS text
+    LANGUAGE sql STABLE;
+
+COMMENT ON FUNCTION public.email_identity() IS 'Which database this is: the cluster''s system identifier and the database''s name. A promoted standby answers the same; a restore into another cluster or under another name does not.';
+
+CREATE FUNCTION public.email_next_seconds() RETURNS double precision
+    LANGUAGE sql;
+
+COMMENT ON FUNCTION public.email_next_seconds() IS 'Seconds until the next row falls due, a backoff ends or a lease runs out: negative when one is overdue, null when nothing is waiting.';
+
+CREATE FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) RETURNS void
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) IS 'Notes in email_trigger_errors what could not be enqueued; raises a warning when even that fails, and never an error.';
+
+CREATE FUNCTION public.email_now() RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION public.email_now() IS 'The clock of every rule: now() plus the setting email.clock_offset (an interval, normally unset). Tests move time with it; leases, backoff and heartbeats use the real clock instead.';
+
+CREATE FUNCTION public.email_outbox_admit() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_outbox_admit() IS 'Before every insert into email_outbox: refuses unknown codes, skips known keys and disabled types, fills due_at and rank.';
+
+CREATE FUNCTION public.email_outbox_rank() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_outbox_rank() IS 'Keeps email_outbox.rank in step when somebody changes a row''s priority.';
+
+CREATE FUNCTION public.email_outbox_wake() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_outbox_wake() IS 'After every statement that inserts into email_outbox: wakes the sidecars when something falls due within 60 seconds.';
+
+CREATE FUNCTION public.email_pause(email_type text DEFAULT NULL::text, reason text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_pause(email_type text, reason text) IS 'Stops sending one kind of email, or everything (null). What is queued waits; nothing is lost.';
+
+CREATE FUNCTION public.email_pick(row_limit integer) RETURNS bigint[]
+    LANGUAGE sql;
+
+COMMENT ON FUNCTION public.email_pick(row_limit integer) IS 'Locks up to so many due rows that no other sidecar has locked, and answers their ids in the order they should go out; null when there is none.';
+
+CREATE FUNCTION public.email_provider_refused(why text) RETURNS void
+    LANGUAGE sql;
+
+COMMENT ON FUNCTION public.email_provider_refused(why text) IS 'Stops everything because the provider refuses the whole account (bad key, quota, blocked); email_resume(null) starts again.';
+
+CREATE FUNCTION public.email_replay_errors(since timestamp with time zone DEFAULT '-infinity'::timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_replay_errors(since timestamp with time zone) IS 'Enqueues what triggers missed since then; answers how many facts went through. Those that fail again stay open with their newest error.';
+
+CREATE FUNCTION public.email_resume(email_type text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_resume(email_type text) IS 'Starts sending one kind of email again, or everything (null: the general pause ends; types that are paused on their own stay so).';
+
+CREATE FUNCTION public.email_schema_version() RETURNS integer
+    LANGUAGE plpgsql STABLE;
+
+COMMENT ON FUNCTION public.email_schema_version() IS 'The newest migration that is applied.';
+
+CREATE FUNCTION public.email_settings_applied() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_settings_applied() IS 'After an update of email_settings: wakes the sidecars, so that resuming and arming act at once.';
+
+CREATE FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[]) RETURNS integer
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[]) IS 'Records the outcomes of one batch: sent; transient (an attempt is spent) and refused (none is) wait in the queue again; permanent and address end failed, the latter also suppresses the address; lost is failed as unknown outcome; unknown and server_error (an attempt is spent) stay claimed until the provider was asked again; released goes back untouched. Answers how many rows it still held.';
+
+CREATE FUNCTION public.email_signal(kind text, user_id uuid DEFAULT NULL::uuid, project_id uuid DEFAULT NULL::uuid, payload jsonb DEFAULT '{}'::jsonb, occurred_at timestamp with time zone DEFAULT NULL::timestamp with time zone, idempotency_key text DEFAULT NULL::text) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_signal(kind text, user_id uuid, project_id uuid, payload jsonb, occurred_at timestamp with time zone, idempotency_key text) IS 'Records a fact no table of the application holds; answers its id, or null when the idempotency key is known already.';
+
+CREATE FUNCTION public.email_signals_fill() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_signals_fill() IS 'Before every insert into email_signals: a fact without a time happened now.';
+
+CREATE FUNCTION public.email_take_over(worker text, lease interval) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, taken_over boolean, age_seconds double precision)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_take_over(worker text, lease interval) IS 'Claims one batch whose sidecar is gone, as it was: what became of its request is unknown, so the provider decides whether it may be repeated.';
+
+CREATE FUNCTION public.email_token(user_id uuid) RETURNS uuid
+    LANGUAGE sql;
+
+COMMENT ON FUNCTION public.email_token(user_id uuid) IS 'The token of a user''s unsubscribe and preferences links; makes their preferences row (with the defaults) when there is none.';
+
+CREATE FUNCTION public.email_trx_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_trx_01_current(ids bigint[]) IS 'E-TRX-01: true while the user is active; no figures.';
+
+CREATE FUNCTION public.email_trx_01_enqueue(fact jsonb) RETURNS void
+    LANGUAGE sql;
+
+COMMENT ON FUNCTION public.email_trx_01_enqueue(fact jsonb) IS 'E-TRX-01: enqueues the welcome of one user. fact: {user_id, created_at}.';
+
+CREATE FUNCTION public.email_trx_01_trigger() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms';
+
+COMMENT ON FUNCTION public.email_trx_01_trigger() IS 'E-TRX-01: after users are inserted or updated. Never fails the application''s statement.';
+
+CREATE FUNCTION public.email_types_applied() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_types_applied() IS 'After an update of email_types: disabling suppresses what is queued, resuming releases what waited, a new priority re-ranks the queue.';
+
+CREATE FUNCTION public.email_types_edited() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_types_edited() IS 'Before every update of email_types: enabling again sets active_since, so that nothing is sent about the time between.';
+
+CREATE TABLE public.email_deliveries (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    user_id uuid NOT NULL,
+    project_id uuid,
+    email_type character varying(40) NOT NULL,
+    dedupe_key character varying(255) NOT NULL,
+    status character varying(20) DEFAULT 'queued'::character varying NOT NULL,
+    provider_message_id character varying(255),
+    payload_json jsonb,
+    error_message text,
+    sent_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT public.email_now() NOT NULL,
+    outbox_id bigint,
+    provider text,
+    variant text
+);
+
+COMMENT ON TABLE public.email_deliveries IS 'The journal and the authority on duplicates: one row per dedupe key, for ever. Written when a row is claimed, settled when the provider answered.';
+
+COMMENT ON COLUMN public.email_deliveries.id IS 'Travels with the message as Resend tag or Postmark metadata "delivery" and comes back in every webhook.';
+
+COMMENT ON COLUMN public.email_deliveries.user_id IS 'The recipient''s user; for an invitation the inviter.';
+
+COMMENT ON COLUMN public.email_deliveries.project_id IS 'The project it is about; null when it is about none.';
+
+COMMENT ON COLUMN public.email_deliveries.email_type IS 'The code of the specification, such as E-TRX-01.';
+
+COMMENT ON COLUMN public.email_deliveries.dedupe_key IS 'Unique: a key that stands here is never sent again.';
+
+COMMENT ON COLUMN public.email_deliveries.status IS 'queued: claimed, not settled yet. sent: accepted by the provider. failed: given up, see error_message. suppressed: not sent on purpose, see payload_json.reason.';
+
+COMMENT ON COLUMN public.email_deliveries.provider_message_id IS 'The provider''s own id; null until accepted.';
+
+COMMENT ON COLUMN public.email_deliveries.payload_json IS 'to_email, subject, context (the figures in the letter) and reason; null once the user was forgotten.';
+
+COMMENT ON COLUMN public.email_deliveries.error_message IS 'The last failure; null means none.';
+
+COMMENT ON COLUMN public.email_deliveries.sent_at IS 'When the provider accepted it; null unless sent.';
+
+COMMENT ON COLUMN public.email_deliveries.created_at IS 'When it was first claimed.';
+
+COMMENT ON COLUMN public.email_deliveries.outbox_id IS 'The email_outbox row it came from, which is gone after the retention; null for rows of the application''s own sender.';
+
+COMMENT ON COLUMN public.email_deliveries.provider IS 'Which provider it was handed to; null for rows of the application''s own sender and for rows never handed to one.';
+
+COMMENT ON COLUMN public.email_deliveries.variant IS 'The A/B subject used (email_subject_variants); null means the letter''s own subject.';
+
+CREATE TABLE public.email_events (
+    id bigint NOT NULL,
+    email_delivery_id uuid NOT NULL,
+    event_type text NOT NULL,
+    occurred_at timestamp with time zone NOT NULL,
+    provider_event_id text,
+    details jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT email_events_event_type_known CHECK ((event_type = ANY (ARRAY['sent'::text, 'delivered'::text, 'delayed'::text, 'opened'::text, 'clicked'::text, 'bounced'::text, 'complained'::text, 'unsubscribed'::text, 'failed'::text, 'suppressed'::text])))
+);
+
+COMMENT ON TABLE public.email_events IS 'What became of a letter after the provider accepted it, from webhooks and from our own pages.';
+
+COMMENT ON COLUMN public.email_events.id IS 'Order of arrival, which is not the order of the events.';
+
+COMMENT ON COLUMN public.email_events.email_delivery_id IS 'email_deliveries.id. No foreign key: an event may arrive before its row is settled.';
+
+COMMENT ON COLUMN public.email_events.event_type IS 'What happened; opened and clicked are stored only with the user''s tracking_consent.';
+
+COMMENT ON COLUMN public.email_events.occurred_at IS 'When it happened, by the provider''s clock.';
+
+COMMENT ON COLUMN public.email_events.provider_event_id IS 'The provider''s id of the event: the same event twice is stored once. null for events of our own pages.';
+
+COMMENT ON COLUMN public.email_events.details IS 'What else the provider said.';
+
+ALTER TABLE public.email_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.email_events_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.email_outbox (
+    id bigint NOT NULL,
+    email_type text NOT NULL,
+    status text DEFAULT 'queued'::text NOT NULL,
+    user_id uuid NOT NULL,
+    project_id uuid,
+    to_email text,
+    dedupe_key text NOT NULL,
+    run_at timestamp with time zone DEFAULT public.email_now() NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    retry_at timestamp with time zone,
+    priority integer,
+    rank integer NOT NULL,
+    reason text,
+    attempts integer DEFAULT 0 NOT NULL,
+    claims integer DEFAULT 0 NOT NULL,
+    last_error text,
+    locked_by text,
+    locked_until timestamp with time zone,
+    batch_id uuid,
+    batch_position integer,
+    claimed_at timestamp with time zone,
+    batch_attempts integer,
+    payload jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT public.email_now() NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT email_outbox_attempts_not_negative CHECK (((attempts >= 0) AND (claims >= 0))),
+    CONSTRAINT email_outbox_dedupe_key_length CHECK (((length(dedupe_key) >= 1) AND (length(dedupe_key) <= 255))),
+    CONSTRAINT email_outbox_ended_has_finished_at CHECK (((finished_at IS NOT NULL) = (status = ANY (ARRAY['sent'::text, 'failed'::text, 'suppressed'::text])))),
+    CONSTRAINT email_outbox_failed_has_error CHECK (((status <> 'failed'::text) OR (last_error IS NOT NULL) OR (reason IS NOT NULL))),
+    CONSTRAINT email_outbox_payload_object CHECK ((jsonb_typeof(payload) = 'object'::text)),
+    CONSTRAINT email_outbox_retry_only_queued CHECK (((retry_at IS NULL) OR (status = 'queued'::text))),
+    CONSTRAINT email_outbox_sending_is_leased CHECK (
+CASE status
+    WHEN 'sending'::text THEN ((locked_by IS NOT NULL) AND (locked_until IS NOT NULL) AND (batch_id IS NOT NULL) AND (batch_position IS NOT NULL))
+    ELSE ((locked_by IS NULL) AND (locked_until IS NULL))
+END),
+    CONSTRAINT email_outbox_status_known CHECK ((status = ANY (ARRAY['queued'::text, 'sending'::text, 'sent'::text, 'failed'::text, 'suppressed'::text]))),
+    CONSTRAINT email_outbox_suppressed_has_reason CHECK (((status <> 'suppressed'::text) OR (reason IS NOT NULL)))
+)
+WITH (autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_insert_scale_factor='0.05', autovacuum_analyze_scale_factor='0.05');
+
+COMMENT ON TABLE public.email_outbox IS 'The work: one row per email to send. Plain INSERTs are welcome (email_type, user_id and dedupe_key are enough); a known key is skipped silently. Every row ends sent, failed or suppressed with one reason.';
+
+COMMENT ON COLUMN public.email_outbox.id IS 'Order of arrival.';
+
+COMMENT ON COLUMN public.email_outbox.email_type IS 'A code of email_types. No foreign key: its check locks the catalogue''s row at every insert, which concurrent writers pay for; the admission trigger refuses an unknown code with the same error.';
+
+COMMENT ON COLUMN public.email_outbox.status IS 'queued: waits for run_at. sending: claimed by locked_by until locked_until. sent: the provider accepted it. failed: given up, see last_error. suppressed: not sent on purpose, see reason.';
+
+COMMENT ON COLUMN public.email_outbox.user_id IS 'The recipient''s user; for an invitation the inviter.';
+
+COMMENT ON COLUMN public.email_outbox.project_id IS 'The project it is about; null when it is about none.';
+
+COMMENT ON COLUMN public.email_outbox.to_email IS 'Where it goes; null means the user''s address at the moment of sending.';
+
+COMMENT ON COLUMN public.email_outbox.dedupe_key IS 'One letter per key, for ever: the journal remembers it after this row is gone.';
+
+COMMENT ON COLUMN public.email_outbox.run_at IS 'Not before this moment of email_now(); moved when the row is deferred, infinity while its type is paused.';
+
+COMMENT ON COLUMN public.email_outbox.due_at IS 'The first run_at: email_types.expires_after counts from it.';
+
+COMMENT ON COLUMN public.email_outbox.retry_at IS 'After a transient failure: not before this moment of the real clock. null means no retry is pending.';
+
+COMMENT ON COLUMN public.email_outbox.priority IS 'Higher goes first; null means the type''s priority.';
+
+COMMENT ON COLUMN public.email_outbox.rank IS 'The priority in force (the row''s or else its type''s), kept by triggers so that the claim can use an index.';
+
+COMMENT ON COLUMN public.email_outbox.reason IS 'Why it is suppressed, or why it waits; null means no reason is needed.';
+
+COMMENT ON COLUMN public.email_outbox.attempts IS 'Requests the provider answered with a failure of this message or a server error.';
+
+COMMENT ON COLUMN public.email_outbox.claims IS 'Claims since the last settled one: a row that takes its sidecar down five times is failed.';
+
+COMMENT ON COLUMN public.email_outbox.last_error IS 'The last failure, in the provider''s or our words; null means none.';
+
+COMMENT ON COLUMN public.email_outbox.locked_by IS 'email_workers.id of the sidecar that sends it; null unless sending.';
+
+COMMENT ON COLUMN public.email_outbox.locked_until IS 'End of the lease by the real clock, after which another sidecar takes over; null unless sending.';
+
+COMMENT ON COLUMN public.email_outbox.batch_id IS 'The API request it is, or was last, part of; null before the first claim and after a definite failure.';
+
+COMMENT ON COLUMN public.email_outbox.batch_position IS 'Its place in that request, from 0.';
+
+COMMENT ON COLUMN public.email_outbox.claimed_at IS 'When batch_id was first claimed, by the real clock: how old an unknown outcome is. null when batch_id is.';
+
+COMMENT ON COLUMN public.email_outbox.batch_attempts IS 'attempts when batch_id was claimed: part of the request''s idempotency key, which must not change while an outcome is unknown. null when batch_id is.';
+
+COMMENT ON COLUMN public.email_outbox.payload IS 'Keys of the fact that caused it; fresh figures are computed at the claim and win over these.';
+
+COMMENT ON COLUMN public.email_outbox.created_at IS 'When it was enqueued.';
+
+COMMENT ON COLUMN public.email_outbox.finished_at IS 'When it ended; null while it is queued or sending.';
+
+CREATE TABLE public.email_settings (
+    id boolean DEFAULT true NOT NULL,
+    marketing_cooldown interval DEFAULT '24:00:00'::interval NOT NULL,
+    lookahead interval DEFAULT '02:00:00'::interval NOT NULL,
+    blast_limit integer DEFAULT 10000 NOT NULL,
+    retention_sent interval DEFAULT '7 days'::interval NOT NULL,
+    retention_failed interval DEFAULT '90 days'::interval NOT NULL,
+    notify boolean DEFAULT true NOT NULL,
+    paused_at timestamp with time zone,
+    paused_reason text,
+    armed_for text,
+    CONSTRAINT email_settings_blast_limit_positive CHECK ((blast_limit > 0)),
+    CONSTRAINT email_settings_lookahead_not_negative CHECK ((lookahead >= '00:00:00'::interval)),
+    CONSTRAINT email_settings_marketing_cooldown_not_negative CHECK ((marketing_cooldown >= '00:00:00'::interval)),
+    CONSTRAINT email_settings_one_row CHECK (id),
+    CONSTRAINT email_settings_paused_reason_only_paused CHECK (((paused_reason IS NULL) OR (paused_at IS NOT NULL))),
+    CONSTRAINT email_settings_retention_positive CHECK (((retention_sent > '00:00:00'::interval) AND (retention_failed > '00:00:00'::interval)))
+);
+
+COMMENT ON TABLE public.email_settings IS 'One row: what holds for every kind of email.';
+
+COMMENT ON COLUMN public.email_settings.id IS 'Always true: there is one row.';
+
+COMMENT ON COLUMN public.email_settings.marketing_cooldown IS 'At most one capped email per recipient in this time.';
+
+COMMENT ON COLUMN public.email_settings.lookahead IS 'A lighter capped email does not take the slot while a heavier one for the same recipient falls due within this time.';
+
+COMMENT ON COLUMN public.email_settings.blast_limit IS 'A scan that would enqueue more rows than this in one run enqueues nothing and pauses its type; email_types.params.blast_limit overrides it.';
+
+COMMENT ON COLUMN public.email_settings.retention_sent IS 'How long sent and suppressed outbox rows stay; the journal keeps their keys for ever.';
+
+COMMENT ON COLUMN public.email_settings.retention_failed IS 'How long failed outbox rows stay.';
+
+COMMENT ON COLUMN public.email_settings.notify IS 'false for applications that use PREPARE TRANSACTION (it cannot be combined with NOTIFY): the poll then serves.';
+
+COMMENT ON COLUMN public.email_settings.paused_at IS 'Since when nothing at all is sent; null means running. Set by email_pause(null), or by a sidecar when the provider refuses the whole account.';
+
+COMMENT ON COLUMN public.email_settings.paused_reason IS 'Why nothing is sent; null means running, or no reason given.';
+
+COMMENT ON COLUMN public.email_settings.armed_for IS 'The email_identity() this database may send from; null or another one (a restored copy) means nothing is sent until email_arm() is called.';
+
+CREATE TABLE public.email_trigger_errors (
+    id bigint NOT NULL,
+    source text NOT NULL,
+    email_type text,
+    error text NOT NULL,
+    row_data jsonb,
+    occurred_at timestamp with time zone DEFAULT public.email_now() NOT NULL,
+    replayed_at timestamp with time zone
+);
+
+COMMENT ON TABLE public.email_trigger_errors IS 'What a trigger of ours could not do: the application''s statement went through, the email was not enqueued. email_replay_errors() makes up for it.';
+
+COMMENT ON COLUMN public.email_trigger_errors.id IS 'Order of arrival.';
+
+COMMENT ON COLUMN public.email_trigger_errors.source IS 'The table whose trigger failed, or the function.';
+
+COMMENT ON COLUMN public.email_trigger_errors.email_type IS 'The code that was to be enqueued; null when it is not about one.';
+
+COMMENT ON COLUMN public.email_trigger_errors.error IS 'SQLSTATE and message.';
+
+COMMENT ON COLUMN public.email_trigger_errors.row_data IS 'The fact: ids and the columns the trigger uses, never secrets; null when there is none.';
+
+COMMENT ON COLUMN public.email_trigger_errors.occurred_at IS 'When.';
+
+COMMENT ON COLUMN public.email_trigger_errors.replayed_at IS 'When it was made up for; null means not yet.';
+
+CREATE TABLE public.email_types (
+    code text NOT NULL,
+    name text NOT NULL,
+    category text NOT NULL,
+    capped boolean NOT NULL,
+    priority integer NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    paused_at timestamp with time zone,
+    paused_reason text,
+    phase integer NOT NULL,
+    expires_after interval NOT NULL,
+    max_attempts integer DEFAULT 10 NOT NULL,
+    holdout_percent integer DEFAULT 0 NOT NULL,
+    active_since timestamp with time zone DEFAULT public.email_now() NOT NULL,
+    params jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT email_types_capped_category CHECK (((NOT capped) OR (category = ANY (ARRAY['product'::text, 'marketing'::text])))),
+    CONSTRAINT email_types_category_known CHECK ((category = ANY (ARRAY['security'::text, 'transactional'::text, 'product'::text, 'marketing'::text]))),
+    CONSTRAINT email_types_code_form CHECK ((code ~ '^E-[A-Z]{2,8}-[0-9]{2}$'::text)),
+    CONSTRAINT email_types_expires_after_positive CHECK ((expires_after > '00:00:00'::interval)),
+    CONSTRAINT email_types_holdout_percent_range CHECK (((holdout_percent >= 0) AND (holdout_percent <= 100))),
+    CONSTRAINT email_types_max_attempts_positive CHECK ((max_attempts > 0)),
+    CONSTRAINT email_types_params_object CHECK ((jsonb_typeof(params) = 'object'::text)),
+    CONSTRAINT email_types_paused_reason_only_paused CHECK (((paused_reason IS NULL) OR (paused_at IS NOT NULL))),
+    CONSTRAINT email_types_phase_positive CHECK ((phase > 0)),
+    CONSTRAINT email_types_priority_range CHECK (((priority >= 0) AND (priority <= 1000)))
+);
+
+COMMENT ON TABLE public.email_types IS 'The catalogue: one row per kind of email, edited by DBAs. How a kind is caused and when it is true stands in sql/triggers/, one file per code.';
+
+COMMENT ON COLUMN public.email_types.code IS 'The code of the specification, such as E-TRX-01.';
+
+COMMENT ON COLUMN public.email_types.name IS 'What it is, for people.';
+
+COMMENT ON COLUMN public.email_types.category IS 'security and transactional always go out; product obeys email_preferences.product_updates_opt_in, marketing obeys marketing_opt_in.';
+
+COMMENT ON COLUMN public.email_types.capped IS 'Whether it counts against, and waits for, the recipient''s one capped email per email_settings.marketing_cooldown.';
+
+COMMENT ON COLUMN public.email_types.priority IS 'Higher goes first, in the queue and for the recipient''s slot. A row''s own priority wins.';
+
+COMMENT ON COLUMN public.email_types.enabled IS 'false: nothing is enqueued any more, and what was queued becomes suppressed (type disabled). Enabling again sets active_since to now.';
+
+COMMENT ON COLUMN public.email_types.paused_at IS 'When it was paused; null means running. Rows of a paused type wait; nothing is lost.';
+
+COMMENT ON COLUMN public.email_types.paused_reason IS 'Why it was paused; null means running, or no reason given.';
+
+COMMENT ON COLUMN public.email_types.phase IS 'The rollout phase of the specification, section 9; see email_enable_phase.';
+
+COMMENT ON COLUMN public.email_types.expires_after IS 'Counted from email_outbox.due_at: a letter that could not go out by then is suppressed as expired.';
+
+COMMENT ON COLUMN public.email_types.max_attempts IS 'Requests the provider may answer with a failure before the row is failed.';
+
+COMMENT ON COLUMN public.email_types.holdout_percent IS 'Share of users, picked by a stable hash of user and code, who are suppressed as holdout, so that the KPI views can show what the email itself changed. 0 means nobody.';
+
+COMMENT ON COLUMN public.email_types.active_since IS 'Facts older than this never cause this email: installing on a live database sends nothing about the past.';
+
+COMMENT ON COLUMN public.email_types.params IS 'Thresholds and delays of this code, by name; documented at the top of its file in sql/triggers/.';
+
+CREATE TABLE public.email_workers (
+    id text NOT NULL,
+    hostname text NOT NULL,
+    pid integer NOT NULL,
+    version text NOT NULL,
+    provider text NOT NULL,
+    state text NOT NULL,
+    in_flight integer DEFAULT 0 NOT NULL,
+    session_pid integer,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    last_seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT email_workers_state_known CHECK ((state = ANY (ARRAY['running'::text, 'draining'::text, 'stopped'::text])))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE public.email_workers IS 'A heartbeat per sidecar, by the real clock.';
+
+COMMENT ON COLUMN public.email_workers.id IS 'host:pid:random, as in email_outbox.locked_by.';
+
+COMMENT ON COLUMN public.email_workers.hostname IS 'Where it runs.';
+
+COMMENT ON COLUMN public.email_workers.pid IS 'Its process there.';
+
+COMMENT ON COLUMN public.email_workers.version IS 'Of the binary.';
+
+COMMENT ON COLUMN public.email_workers.provider IS 'As in EMAIL_PROVIDER.';
+
+COMMENT ON COLUMN public.email_workers.state IS 'running, draining (SIGTERM was received) or stopped.';
+
+COMMENT ON COLUMN public.email_workers.in_flight IS 'Letters it holds at the moment.';
+
+COMMENT ON COLUMN public.email_workers.session_pid IS 'Backend pid of its LISTEN connection (pg_stat_activity.pid); null while that is not connected.';
+
+COMMENT ON COLUMN public.email_workers.started_at IS 'When it started.';
+
+COMMENT ON COLUMN public.email_workers.last_seen_at IS 'Its last heartbeat; older than three polls means it is gone.';
+
+CREATE VIEW public.email_health AS
+ SELECT (COALESCE(EXTRACT(epoch FROM (public.email_now() - min(o.run_at) FILTER (WHERE ((o.status = 'queued'::text) AND (o.retry_at IS NULL) AND (o.run_at <= public.email_now()))))), (0)::numeric))::numeric(12,1) AS lag_seconds,
+    count(*) FILTER (WHERE ((o.status = 'queued'::text) AND (o.retry_at IS NULL) AND (o.run_at <= public.email_now()))) AS due,
+    count(*) FILTER (WHERE (o.status = 'sending'::text)) AS in_flight,
+    count(*) FILTER (WHERE (o.status = 'failed'::text)) AS failed,
+    ( SELECT count(*) AS count
+           FROM public.email_workers w
+          WHERE ((w.state <> 'stopped'::text) AND (w.last_seen_at > (clock_timestamp() - '00:00:30'::interval)))) AS workers_alive,
+    ( SELECT (s.paused_at IS NOT NULL)
+           FROM public.email_settings s) AS paused,
+    ( SELECT s.paused_reason
+           FROM public.email_settings s) AS paused_reason,
+    ( SELECT array_agg(t.code ORDER BY t.code) AS array_agg
+           FROM public.email_types t
+          WHERE (t.paused_at IS NOT NULL)) AS paused_types,
+    ( SELECT (NOT (s.armed_for IS DISTINCT FROM public.email_identity()))
+           FROM public.email_settings s) AS armed,
+    ( SELECT count(*) AS count
+           FROM public.email_trigger_errors e
+          WHERE (e.replayed_at IS NULL)) AS open_trigger_errors
+   FROM public.email_outbox o
+  WHERE (o.status = ANY (ARRAY['queued'::text, 'sending'::text, 'failed'::text]));
+
+COMMENT ON VIEW public.email_health IS 'One row: is it alive, and is anything wrong?';
+
+COMMENT ON COLUMN public.email_health.lag_seconds IS 'How long the oldest due row has been waiting; alert above 60.';
+
+COMMENT ON COLUMN public.email_health.due IS 'Rows that could go out now.';
+
+COMMENT ON COLUMN public.email_health.in_flight IS 'Rows a sidecar holds.';
+
+COMMENT ON COLUMN public.email_health.failed IS 'Rows that were given up within the retention; look at last_error.';
+
+COMMENT ON COLUMN public.email_health.workers_alive IS 'Sidecars seen in the last 30 seconds; alert on 0.';
+
+COMMENT ON COLUMN public.email_health.paused IS 'Whether everything is stopped.';
+
+COMMENT ON COLUMN public.email_health.paused_reason IS 'Why; null when it is not, or no reason was given.';
+
+COMMENT ON COLUMN public.email_health.paused_types IS 'Types that are paused on their own; null when none is.';
+
+COMMENT ON COLUMN public.email_health.armed IS 'false: this looks like a restored copy, nothing is sent until email_arm() is called.';
+
+COMMENT ON COLUMN public.email_health.open_trigger_errors IS 'Facts a trigger could not enqueue and that were not replayed yet.';
+
+CREATE TABLE public.email_marketing_slots (
+    recipient text NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    outbox_id bigint NOT NULL
+)
+WITH (fillfactor='80');
+
+COMMENT ON TABLE public.email_marketing_slots IS 'Who holds a recipient''s slot: at most one capped email per email_settings.marketing_cooldown.';
+
+COMMENT ON COLUMN public.email_marketing_slots.recipient IS 'The user id, or the lower-case address of someone without an account.';
+
+COMMENT ON COLUMN public.email_marketing_slots.last_at IS 'When the slot was taken, or the letter sent, by email_now().';
+
+COMMENT ON COLUMN public.email_marketing_slots.outbox_id IS 'The email_outbox row that holds it.';
+
+ALTER TABLE public.email_outbox ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.email_outbox_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE VIEW public.email_outbox_summary AS
+ SELECT t.code AS email_type,
+    o.status,
+    count(*) AS emails,
+    min(o.run_at) FILTER (WHERE (o.status = 'queued'::text)) AS oldest_due,
+    max(o.finished_at) AS last_finished
+   FROM (public.email_types t
+     JOIN public.email_outbox o ON ((o.email_type = t.code)))
+  GROUP BY t.code, o.status
+  ORDER BY t.code, o.status;
+
+COMMENT ON VIEW public.email_outbox_summary IS 'The outbox by type and status.';
+
+COMMENT ON COLUMN public.email_outbox_summary.email_type IS 'A code of email_types.';
+
+COMMENT ON COLUMN public.email_outbox_summary.status IS 'As in email_outbox.';
+
+COMMENT ON COLUMN public.email_outbox_summary.emails IS 'How many rows.';
+
+COMMENT ON COLUMN public.email_outbox_summary.oldest_due IS 'The earliest run_at among the queued ones; null for other statuses. In the past: work is waiting.';
+
+COMMENT ON COLUMN public.email_outbox_summary.last_finished IS 'When the latest of them ended; null while none did.';
+
+CREATE TABLE public.email_preferences (
+    user_id uuid NOT NULL,
+    marketing_opt_in boolean DEFAULT true NOT NULL,
+    product_updates_opt_in boolean DEFAULT true NOT NULL,
+    security_opt_in boolean DEFAULT true NOT NULL,
+    tracking_consent boolean DEFAULT false NOT NULL,
+    timezone text DEFAULT 'Europe/Paris'::text NOT NULL,
+    unsubscribe_token uuid DEFAULT gen_random_uuid() NOT NULL,
+    updated_at timestamp with time zone DEFAULT public.email_now() NOT NULL,
+    CONSTRAINT email_preferences_security_always CHECK (security_opt_in),
+    CONSTRAINT email_preferences_timezone_given CHECK ((timezone <> ''::text))
+);
+
+COMMENT ON TABLE public.email_preferences IS 'What a user allows. No row means the defaults.';
+
+COMMENT ON COLUMN public.email_preferences.user_id IS 'users.id; no foreign key, so that the application can delete users as if we were not there.';
+
+COMMENT ON COLUMN public.email_preferences.marketing_opt_in IS 'Whether marketing emails may be sent.';
+
+COMMENT ON COLUMN public.email_preferences.product_updates_opt_in IS 'Whether product emails may be sent.';
+
+COMMENT ON COLUMN public.email_preferences.security_opt_in IS 'Always true: security mail cannot be refused.';
+
+COMMENT ON COLUMN public.email_preferences.tracking_consent IS 'Opens and clicks are tracked for this user only when true.';
+
+COMMENT ON COLUMN public.email_preferences.timezone IS 'IANA name; local-time mail and the times inside letters follow it.';
+
+COMMENT ON COLUMN public.email_preferences.unsubscribe_token IS 'What the unsubscribe and preferences links carry.';
+
+COMMENT ON COLUMN public.email_preferences.updated_at IS 'When the row was last changed.';
+
+CREATE TABLE public.email_project_contacts (
+    project_id uuid NOT NULL,
+    email text NOT NULL,
+    role text NOT NULL,
+    user_id uuid,
+    unsubscribe_token uuid DEFAULT gen_random_uuid() NOT NULL,
+    created_at timestamp with time zone DEFAULT public.email_now() NOT NULL,
+    CONSTRAINT email_project_contacts_email_form CHECK ((email ~ '^[^@[:space:]]+@[^@[:space:]]+$'::text)),
+    CONSTRAINT email_project_contacts_role_known CHECK ((role = ANY (ARRAY['admin'::text, 'on_call'::text])))
+);
+
+COMMENT ON TABLE public.email_project_contacts IS 'Who else hears about a project: admins its first verdict, on-call people its critical ones.';
+
+COMMENT ON COLUMN public.email_project_contacts.project_id IS 'projects.id; no foreign key, so that the application can delete projects as if we were not there.';
+
+COMMENT ON COLUMN public.email_project_contacts.email IS 'Where the copy goes.';
+
+COMMENT ON COLUMN public.email_project_contacts.role IS 'admin or on_call.';
+
+COMMENT ON COLUMN public.email_project_contacts.user_id IS 'The contact''s own account; null means none, then the copy carries the project owner''s user_id.';
+
+COMMENT ON COLUMN public.email_project_contacts.unsubscribe_token IS 'What the links of this contact''s copies carry.';
+
+COMMENT ON COLUMN public.email_project_contacts.created_at IS 'Since when.';
+
+CREATE TABLE public.email_schema_history (
+    version integer NOT NULL,
+    name character varying(255),
+    applied_on character varying(255),
+    checksum character varying(255)
+);
+
+CREATE TABLE public.email_signals (
+    id bigint NOT NULL,
+    kind text NOT NULL,
+    user_id uuid,
+    project_id uuid,
+    payload jsonb DEFAULT '{}'::jsonb NOT NULL,
+    occurred_at timestamp with time zone NOT NULL,
+    idempotency_key text,
+    CONSTRAINT email_signals_kind_known CHECK ((kind = ANY (ARRAY['invitation_created'::text, 'invitation_accepted'::text, 'invitation_revoked'::text, 'login'::text, 'suspicious_login'::text, 'quota_refused'::text, 'pro_feature_attempted'::text, 'payment_failed'::text, 'payment_succeeded'::text, 'nps_answered'::text, 'verdict_viewed'::text, 'plan_changed'::text]))),
+    CONSTRAINT email_signals_payload_object CHECK ((jsonb_typeof(payload) = 'object'::text))
+);
+
+COMMENT ON TABLE public.email_signals IS 'Facts the application knows and no table of its own records; written by email_signal() or a plain INSERT.';
+
+COMMENT ON COLUMN public.email_signals.id IS 'Order of arrival.';
+
+COMMENT ON COLUMN public.email_signals.kind IS 'What happened; which payload keys each kind carries stands in docs/signals.md.';
+
+COMMENT ON COLUMN public.email_signals.user_id IS 'Who did it or whom it concerns; null when it is about a project only.';
+
+COMMENT ON COLUMN public.email_signals.project_id IS 'The project it is about; null when it is about none.';
+
+COMMENT ON COLUMN public.email_signals.payload IS 'The kind''s own keys.';
+
+COMMENT ON COLUMN public.email_signals.occurred_at IS 'When it happened; email_now() when not given.';
+
+COMMENT ON COLUMN public.email_signals.idempotency_key IS 'The same key twice is stored once, so that the application may retry; null means no such protection.';
+
+ALTER TABLE public.email_signals ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.email_signals_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.email_sql_files (
+    path text NOT NULL,
+    checksum text NOT NULL,
+    objects text[] DEFAULT '{}'::text[] NOT NULL,
+    fingerprint text NOT NULL,
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE public.email_sql_files IS 'The repeatable SQL files (sql/core, sql/triggers) as migrate applied them last.';
+
+COMMENT ON COLUMN public.email_sql_files.path IS 'Inside the repository, such as sql/triggers/E-TRX-01_welcome.sql.';
+
+COMMENT ON COLUMN public.email_sql_files.checksum IS 'SHA-256 (base64) of the file and of the names of our roles that exist: another one in the binary means it is applied again.';
+
+COMMENT ON COLUMN public.email_sql_files.objects IS 'The functions, views and triggers it creates.';
+
+COMMENT ON COLUMN public.email_sql_files.fingerprint IS 'MD5 of those objects'' definitions right after it was applied: another one now means that somebody changed them by hand.';
+
+COMMENT ON COLUMN public.email_sql_files.applied_at IS 'When.';
+
+CREATE TABLE public.email_subject_variants (
+    email_type text NOT NULL,
+    variant text NOT NULL,
+    subject text NOT NULL,
+    weight integer DEFAULT 1 NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    CONSTRAINT email_subject_variants_subject_one_line CHECK (((subject <> ''::text) AND (subject !~ '[[:cntrl:]]'::text))),
+    CONSTRAINT email_subject_variants_weight_positive CHECK ((weight > 0))
+);
+
+COMMENT ON TABLE public.email_subject_variants IS 'A/B subjects: one is chosen per user by a stable hash, in proportion to the weights.';
+
+COMMENT ON COLUMN public.email_subject_variants.email_type IS 'A code of email_types.';
+
+COMMENT ON COLUMN public.email_subject_variants.variant IS 'Its name in the results, such as A.';
+
+COMMENT ON COLUMN public.email_subject_variants.subject IS 'The subject line; {key} is replaced from the letter''s context.';
+
+COMMENT ON COLUMN public.email_subject_variants.weight IS 'Its share among the enabled variants of the type.';
+
+COMMENT ON COLUMN public.email_subject_variants.enabled IS 'Whether it is being used.';
+
+CREATE TABLE public.email_suppressions (
+    email text NOT NULL,
+    reason text NOT NULL,
+    source text,
+    created_at timestamp with time zone DEFAULT public.email_now() NOT NULL,
+    CONSTRAINT email_suppressions_reason_known CHECK ((reason = ANY (ARRAY['bounced'::text, 'complained'::text, 'manual'::text, 'unsubscribed'::text])))
+);
+
+COMMENT ON TABLE public.email_suppressions IS 'Addresses never to write to. bounced and manual stop everything but security; complained and unsubscribed stop product and marketing.';
+
+COMMENT ON COLUMN public.email_suppressions.email IS 'The address; upper and lower case are the same.';
+
+COMMENT ON COLUMN public.email_suppressions.reason IS 'bounced, complained, manual or unsubscribed.';
+
+COMMENT ON COLUMN public.email_suppressions.source IS 'Who said so, such as the provider or a person; null means unknown.';
+
+COMMENT ON COLUMN public.email_suppressions.created_at IS 'Since when.';
+
+ALTER TABLE public.email_trigger_errors ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.email_trigger_errors_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE ONLY public.email_deliveries
+    ADD CONSTRAINT email_deliveries_pkey PRIMARY KEY (id);
+
+ALTER TABLE public.email_deliveries
+    ADD CONSTRAINT email_deliveries_status_known CHECK (((status)::text = ANY ((ARRAY['queued'::character varying, 'sent'::character varying, 'failed'::character varying, 'suppressed'::character varying])::text[]))) NOT VALID;
+
+ALTER TABLE ONLY public.email_events
+    ADD CONSTRAINT email_events_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.email_events
+    ADD CONSTRAINT email_events_provider_event_id_key UNIQUE (provider_event_id);
+
+ALTER TABLE ONLY public.email_marketing_slots
+    ADD CONSTRAINT email_marketing_slots_pkey PRIMARY KEY (recipient);
+
+ALTER TABLE ONLY public.email_outbox
+    ADD CONSTRAINT email_outbox_dedupe_key_key UNIQUE (dedupe_key);
+
+ALTER TABLE ONLY public.email_outbox
+    ADD CONSTRAINT email_outbox_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.email_preferences
+    ADD CONSTRAINT email_preferences_pkey PRIMARY KEY (user_id);
+
+ALTER TABLE ONLY public.email_preferences
+    ADD CONSTRAINT email_preferences_unsubscribe_token_key UNIQUE (unsubscribe_token);
+
+ALTER TABLE ONLY public.email_project_contacts
+    ADD CONSTRAINT email_project_contacts_pkey PRIMARY KEY (project_id, email, role);
+
+ALTER TABLE ONLY public.email_project_contacts
+    ADD CONSTRAINT email_project_contacts_unsubscribe_token_key UNIQUE (unsubscribe_token);
+
+ALTER TABLE ONLY public.email_schema_history
+    ADD CONSTRAINT email_schema_history_pkey PRIMARY KEY (version);
+
+ALTER TABLE ONLY public.email_settings
+    ADD CONSTRAINT email_settings_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.email_signals
+    ADD CONSTRAINT email_signals_idempotency_key_key UNIQUE (idempotency_key);
+
+ALTER TABLE ONLY public.email_signals
+    ADD CONSTRAINT email_signals_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.email_sql_files
+    ADD CONSTRAINT email_sql_files_pkey PRIMARY KEY (path);
+
+ALTER TABLE ONLY public.email_subject_variants
+    ADD CONSTRAINT email_subject_variants_pkey PRIMARY KEY (email_type, variant);
+
+ALTER TABLE ONLY public.email_suppressions
+    ADD CONSTRAINT email_suppressions_pkey PRIMARY KEY (email);
+
+ALTER TABLE ONLY public.email_trigger_errors
+    ADD CONSTRAINT email_trigger_errors_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.email_types
+    ADD CONSTRAINT email_types_pkey PRIMARY KEY (code);
+
+ALTER TABLE ONLY public.email_workers
+    ADD CONSTRAINT email_workers_pkey PRIMARY KEY (id);
+
+CREATE INDEX email_events_delivery_idx ON public.email_events USING btree (email_delivery_id, event_type);
+
+CREATE INDEX email_outbox_due_idx ON public.email_outbox USING btree (rank DESC, run_at, id) WHERE ((status = 'queued'::text) AND (retry_at IS NULL));
+
+COMMENT ON INDEX public.email_outbox_due_idx IS 'The claim, and the sidecar''s question when the next row falls due.';
+
+CREATE INDEX email_outbox_finished_idx ON public.email_outbox USING btree (finished_at) WHERE (finished_at IS NOT NULL);
+
+COMMENT ON INDEX public.email_outbox_finished_idx IS 'Retention.';
+
+CREATE INDEX email_outbox_lease_idx ON public.email_outbox USING btree (locked_until) WHERE (status = 'sending'::text);
+
+COMMENT ON INDEX public.email_outbox_lease_idx IS 'Batches whose sidecar is gone.';
+
+CREATE INDEX email_outbox_retry_idx ON public.email_outbox USING btree (retry_at) WHERE ((status = 'queued'::text) AND (retry_at IS NOT NULL));
+
+COMMENT ON INDEX public.email_outbox_retry_idx IS 'Rows whose backoff is over.';
+
+CREATE INDEX email_outbox_user_idx ON public.email_outbox USING btree (user_id);
+
+COMMENT ON INDEX public.email_outbox_user_idx IS 'What waits for, or went to, a user.';
+
+CREATE INDEX email_signals_project_idx ON public.email_signals USING btree (project_id, kind, occurred_at);
+
+CREATE INDEX email_signals_user_idx ON public.email_signals USING btree (user_id, kind, occurred_at);
+
+CREATE UNIQUE INDEX email_suppressions_address_idx ON public.email_suppressions USING btree (lower(email));
+
+CREATE INDEX email_trigger_errors_open_idx ON public.email_trigger_errors USING btree (occurred_at) WHERE (replayed_at IS NULL);
+
+CREATE INDEX ix_email_deliveries_created_at ON public.email_deliveries USING btree (created_at);
+
+CREATE INDEX ix_email_deliveries_user_id ON public.email_deliveries USING btree (user_id);
+
+CREATE UNIQUE INDEX uq_email_deliveries_dedupe_key ON public.email_deliveries USING btree (dedupe_key);
+
+CREATE TRIGGER email_outbox_admit BEFORE INSERT ON public.email_outbox FOR EACH ROW EXECUTE FUNCTION public.email_outbox_admit();
+
+CREATE TRIGGER email_outbox_rank BEFORE UPDATE OF priority, email_type ON public.email_outbox FOR EACH ROW WHEN (((old.priority IS DISTINCT FROM new.priority) OR (old.email_type <> new.email_type))) EXECUTE FUNCTION public.email_outbox_rank();
+
+CREATE TRIGGER email_outbox_wake AFTER INSERT ON public.email_outbox REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION public.email_outbox_wake();
+
+CREATE TRIGGER email_settings_applied AFTER UPDATE ON public.email_settings FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION public.email_settings_applied();
+
+CREATE TRIGGER email_signals_fill BEFORE INSERT ON public.email_signals FOR EACH ROW EXECUTE FUNCTION public.email_signals_fill();
+
+CREATE TRIGGER email_trx_01_insert AFTER INSERT ON public.users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.email_trx_01_trigger();
+
+CREATE TRIGGER email_trx_01_update AFTER UPDATE ON public.users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.email_trx_01_trigger();
+
+CREATE TRIGGER email_types_applied AFTER UPDATE ON public.email_types FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION public.email_types_applied();
+
+CREATE TRIGGER email_types_edited BEFORE UPDATE ON public.email_types FOR EACH ROW EXECUTE FUNCTION public.email_types_edited();
+
+ALTER TABLE ONLY public.email_subject_variants
+    ADD CONSTRAINT email_subject_variants_email_type_fkey FOREIGN KEY (email_type) REFERENCES public.email_types(code);
+
+GRANT USAGE ON SCHEMA public TO email_worker;
+GRANT USAGE ON SCHEMA public TO email_reader;
+GRANT USAGE ON SCHEMA public TO email_admin;
+GRANT USAGE ON SCHEMA public TO email_app;
+
+REVOKE ALL ON FUNCTION public.email_arm() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_arm() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_backoff(attempts integer, at_least interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_backoff(attempts integer, at_least interval) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_current(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_current(ids bigint[]) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_doctor() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_doctor() TO email_worker;
+GRANT ALL ON FUNCTION public.email_doctor() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_enqueue(email_type text, user_id uuid, dedupe_key text, payload jsonb, run_at timestamp with time zone, project_id uuid, to_email text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_enqueue(email_type text, user_id uuid, dedupe_key text, payload jsonb, run_at timestamp with time zone, project_id uuid, to_email text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_extend_lease(worker text, batch uuid, lease interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_extend_lease(worker text, batch uuid, lease interval) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_fingerprint(objects text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_fingerprint(objects text[]) TO email_worker;
+GRANT ALL ON FUNCTION public.email_fingerprint(objects text[]) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_first_name(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_first_name(name text) TO email_worker;
+GRANT ALL ON FUNCTION public.email_first_name(name text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_function(code text, suffix text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_function(code text, suffix text) TO email_worker;
+GRANT ALL ON FUNCTION public.email_function(code text, suffix text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_gates(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_gates(ids bigint[]) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_grant(privileges text, role_name text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_guard(source text, code text, facts jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_identity() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_identity() TO email_worker;
+GRANT ALL ON FUNCTION public.email_identity() TO email_reader;
+GRANT ALL ON FUNCTION public.email_identity() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_next_seconds() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_next_seconds() TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_now() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_now() TO email_worker;
+GRANT ALL ON FUNCTION public.email_now() TO email_reader;
+GRANT ALL ON FUNCTION public.email_now() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_outbox_admit() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_outbox_rank() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_outbox_wake() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_pause(email_type text, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_pause(email_type text, reason text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_pick(row_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_pick(row_limit integer) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_provider_refused(why text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_provider_refused(why text) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_resume(email_type text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_resume(email_type text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_schema_version() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_schema_version() TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_settings_applied() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[]) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_signal(kind text, user_id uuid, project_id uuid, payload jsonb, occurred_at timestamp with time zone, idempotency_key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_signal(kind text, user_id uuid, project_id uuid, payload jsonb, occurred_at timestamp with time zone, idempotency_key text) TO email_admin;
+GRANT ALL ON FUNCTION public.email_signal(kind text, user_id uuid, project_id uuid, payload jsonb, occurred_at timestamp with time zone, idempotency_key text) TO email_app;
+
+REVOKE ALL ON FUNCTION public.email_signals_fill() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_take_over(worker text, lease interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_take_over(worker text, lease interval) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_token(user_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_token(user_id uuid) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_trx_01_current(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_trx_01_current(ids bigint[]) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_trx_01_enqueue(fact jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_trx_01_trigger() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_types_applied() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_types_edited() FROM PUBLIC;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.email_deliveries TO email_worker;
+GRANT SELECT ON TABLE public.email_deliveries TO email_admin;
+
+GRANT SELECT(id) ON TABLE public.email_deliveries TO email_reader;
+
+GRANT SELECT(user_id) ON TABLE public.email_deliveries TO email_reader;
+
+GRANT SELECT(project_id) ON TABLE public.email_deliveries TO email_reader;
+
+GRANT SELECT(email_type) ON TABLE public.email_deliveries TO email_reader;
+
+GRANT SELECT(status) ON TABLE public.email_deliveries TO email_reader;
+
+GRANT SELECT(sent_at) ON TABLE public.email_deliveries TO email_reader;
+
+GRANT SELECT(created_at) ON TABLE public.email_deliveries TO email_reader;
+
+GRANT SELECT(outbox_id) ON TABLE public.email_deliveries TO email_reader;
+
+GRANT SELECT(provider) ON TABLE public.email_deliveries TO email_reader;
+
+GRANT SELECT(variant) ON TABLE public.email_deliveries TO email_reader;
+
+GRANT SELECT ON TABLE public.email_events TO email_admin;
+
+GRANT SELECT(id) ON TABLE public.email_events TO email_reader;
+
+GRANT SELECT(email_delivery_id) ON TABLE public.email_events TO email_reader;
+
+GRANT SELECT(event_type) ON TABLE public.email_events TO email_reader;
+
+GRANT SELECT(occurred_at) ON TABLE public.email_events TO email_reader;
+
+GRANT SELECT,UPDATE ON TABLE public.email_outbox TO email_worker;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.email_outbox TO email_admin;
+
+GRANT SELECT(id) ON TABLE public.email_outbox TO email_reader;
+
+GRANT SELECT(email_type) ON TABLE public.email_outbox TO email_reader;
+
+GRANT SELECT(status) ON TABLE public.email_outbox TO email_reader;
+
+GRANT SELECT(user_id) ON TABLE public.email_outbox TO email_reader;
+
+GRANT SELECT(project_id) ON TABLE public.email_outbox TO email_reader;
+
+GRANT SELECT(run_at) ON TABLE public.email_outbox TO email_reader;
+
+GRANT SELECT(due_at) ON TABLE public.email_outbox TO email_reader;
+
+GRANT SELECT(retry_at) ON TABLE public.email_outbox TO email_reader;
+
+GRANT SELECT(priority) ON TABLE public.email_outbox TO email_reader;
+
+GRANT SELECT(rank) ON TABLE public.email_outbox TO email_reader;
+
+GRANT SELECT(reason) ON TABLE public.email_outbox TO email_reader;
+
+GRANT SELECT(attempts) ON TABLE public.email_outbox TO email_reader;
+
+GRANT SELECT(claims) ON TABLE public.email_outbox TO email_reader;
+
+GRANT SELECT(locked_by) ON TABLE public.email_outbox TO email_reader;
+
+GRANT SELECT(locked_until) ON TABLE public.email_outbox TO email_reader;
+
+GRANT SELECT(batch_id) ON TABLE public.email_outbox TO email_reader;
+
+GRANT SELECT(batch_position) ON TABLE public.email_outbox TO email_reader;
+
+GRANT SELECT(claimed_at) ON TABLE public.email_outbox TO email_reader;
+
+GRANT SELECT(created_at) ON TABLE public.email_outbox TO email_reader;
+
+GRANT SELECT(finished_at) ON TABLE public.email_outbox TO email_reader;
+
+GRANT SELECT ON TABLE public.email_settings TO email_worker;
+GRANT SELECT ON TABLE public.email_settings TO email_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.email_settings TO email_admin;
+
+GRANT UPDATE(paused_at) ON TABLE public.email_settings TO email_worker;
+
+GRANT UPDATE(paused_reason) ON TABLE public.email_settings TO email_worker;
+
+GRANT SELECT ON TABLE public.email_trigger_errors TO email_worker;
+GRANT SELECT,UPDATE ON TABLE public.email_trigger_errors TO email_admin;
+
+GRANT SELECT(id) ON TABLE public.email_trigger_errors TO email_reader;
+
+GRANT SELECT(source) ON TABLE public.email_trigger_errors TO email_reader;
+
+GRANT SELECT(email_type) ON TABLE public.email_trigger_errors TO email_reader;
+
+GRANT SELECT(occurred_at) ON TABLE public.email_trigger_errors TO email_reader;
+
+GRANT SELECT(replayed_at) ON TABLE public.email_trigger_errors TO email_reader;
+
+GRANT SELECT ON TABLE public.email_types TO email_worker;
+GRANT SELECT ON TABLE public.email_types TO email_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.email_types TO email_admin;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_workers TO email_worker;
+GRANT SELECT ON TABLE public.email_workers TO email_reader;
+GRANT SELECT ON TABLE public.email_workers TO email_admin;
+
+GRANT SELECT ON TABLE public.email_health TO email_worker;
+GRANT SELECT ON TABLE public.email_health TO email_reader;
+GRANT SELECT ON TABLE public.email_health TO email_admin;
+
+GRANT SELECT ON TABLE public.email_marketing_slots TO email_admin;
+
+GRANT SELECT ON TABLE public.email_outbox_summary TO email_worker;
+GRANT SELECT ON TABLE public.email_outbox_summary TO email_reader;
+GRANT SELECT ON TABLE public.email_outbox_summary TO email_admin;
+
+GRANT SELECT,INSERT ON TABLE public.email_preferences TO email_worker;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.email_preferences TO email_admin;
+
+GRANT UPDATE(user_id) ON TABLE public.email_preferences TO email_worker;
+GRANT SELECT(user_id) ON TABLE public.email_preferences TO email_reader;
+
+GRANT SELECT(marketing_opt_in) ON TABLE public.email_preferences TO email_reader;
+
+GRANT SELECT(product_updates_opt_in) ON TABLE public.email_preferences TO email_reader;
+
+GRANT SELECT(security_opt_in) ON TABLE public.email_preferences TO email_reader;
+
+GRANT SELECT(tracking_consent) ON TABLE public.email_preferences TO email_reader;
+
+GRANT SELECT(timezone) ON TABLE public.email_preferences TO email_reader;
+
+GRANT SELECT(updated_at) ON TABLE public.email_preferences TO email_reader;
+
+GRANT SELECT ON TABLE public.email_project_contacts TO email_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_project_contacts TO email_admin;
+
+GRANT SELECT ON TABLE public.email_schema_history TO email_worker;
+GRANT SELECT ON TABLE public.email_schema_history TO email_reader;
+GRANT SELECT ON TABLE public.email_schema_history TO email_admin;
+
+GRANT SELECT ON TABLE public.email_signals TO email_worker;
+GRANT SELECT ON TABLE public.email_signals TO email_admin;
+GRANT INSERT ON TABLE public.email_signals TO email_app;
+
+GRANT SELECT(id) ON TABLE public.email_signals TO email_reader;
+
+GRANT SELECT(kind) ON TABLE public.email_signals TO email_reader;
+
+GRANT SELECT(user_id) ON TABLE public.email_signals TO email_reader;
+
+GRANT SELECT(project_id) ON TABLE public.email_signals TO email_reader;
+
+GRANT SELECT(occurred_at) ON TABLE public.email_signals TO email_reader;
+
+GRANT SELECT ON TABLE public.email_sql_files TO email_worker;
+GRANT SELECT ON TABLE public.email_sql_files TO email_reader;
+GRANT SELECT ON TABLE public.email_sql_files TO email_admin;
+
+GRANT SELECT ON TABLE public.email_subject_variants TO email_worker;
+GRANT SELECT ON TABLE public.email_subject_variants TO email_reader;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_subject_variants TO email_admin;
+
+GRANT SELECT,INSERT ON TABLE public.email_suppressions TO email_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_suppressions TO email_admin;
+
+GRANT SELECT(reason) ON TABLE public.email_suppressions TO email_reader;
+
+GRANT SELECT(created_at) ON TABLE public.email_suppressions TO email_reader;
+
+GRANT SELECT(id) ON TABLE public.users TO email_worker;
+
+GRANT SELECT(name) ON TABLE public.users TO email_worker;
+
+GRANT SELECT(email) ON TABLE public.users TO email_worker;
+
+GRANT SELECT(is_active) ON TABLE public.users TO email_worker;
+
+GRANT SELECT(created_at) ON TABLE public.users TO email_worker;
