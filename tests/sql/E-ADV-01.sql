@@ -1,6 +1,6 @@
 -- E-ADV-01: the NPS survey after 30 active days and more than 20 deployments.
 begin;
-\ir support/fixtures.psql
+\ir support/scans.sql
 select plan(20);
 
 select pg_temp.at('2026-03-20 06:40Z');

@@ -1,6 +1,6 @@
 -- E-CONV-01: free quota at 80 %.
 begin;
-\ir support/fixtures.psql
+\ir support/scans.sql
 select plan(33);
 
 select pg_temp.at('2026-03-18 12:00Z');
@@ -116,7 +116,7 @@ rollback to s;
 select pg_temp.at('2026-03-18 12:00Z');
 update email_types set params = params || '{"threshold": 35}' where code = 'E-CONV-01';
 select is(email_scan('E-CONV-01'), 1, 'a DBA tunes 40 to 35 by UPDATE: 39 are enough');
-select is((select count(*) from email_outbox where project_id = (select few from what)), 1::bigint, 'for the project with 39');
+select is((select count(*) from email_outbox where project_id = (select few from what) and email_type = 'E-CONV-01'), 1::bigint, 'for the project with 39');
 rollback to s;
 update email_types set params = params || '{"threshold": 42}' where code = 'E-CONV-02';
 select is((select g.verdict from key, pg_temp.gate(k) g), 'suppress', 'its upper end is E-CONV-02''s threshold, wherever a DBA puts it');

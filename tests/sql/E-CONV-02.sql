@@ -1,6 +1,6 @@
 -- E-CONV-02: free quota at 90 %. What it shares with E-CONV-01 is tested there.
 begin;
-\ir support/fixtures.psql
+\ir support/scans.sql
 select plan(15);
 
 select pg_temp.at('2026-03-18 12:00Z');

@@ -1,6 +1,6 @@
 -- E-CONV-05: the monthly report of a free project.
 begin;
-\ir support/fixtures.psql
+\ir support/scans.sql
 select plan(28);
 
 -- One owner per zone; the second column is when 09:00 of 1 April 2026 is there, or the end of March in UTC if that is later.
@@ -55,7 +55,7 @@ select is_empty(
 );
 select is_empty($$ select * from seen where at > run_at $$, 'each was there before its moment');
 select results_eq(
-    $$ select o.user_id, o.dedupe_key, o.to_email, o.payload, o.due_at = o.run_at from email_outbox o join zones z on z.project = o.project_id where z.zone = 'Europe/Paris' $$,
+    $$ select o.user_id, o.dedupe_key, o.to_email, o.payload, o.due_at = o.run_at from email_outbox o join zones z on z.project = o.project_id where z.zone = 'Europe/Paris' and o.email_type = 'E-CONV-05' $$,
     $$ select person, format('monthly_value_report:%s:2026-03', project), null::text, '{"month": "2026-03"}'::jsonb, true from zones where zone = 'Europe/Paris' $$,
     'for the owner, under the month reported'
 );

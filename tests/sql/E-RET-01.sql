@@ -1,6 +1,6 @@
 -- E-RET-01: the weekly report, Monday 08:00 on the user's own clock.
 begin;
-\ir support/fixtures.psql
+\ir support/scans.sql
 select plan(38);
 
 create temp table people (name text, zone text, person uuid);

@@ -1,6 +1,6 @@
 -- E-RET-02: a project's activity dropped.
 begin;
-\ir support/fixtures.psql
+\ir support/scans.sql
 select plan(24);
 
 -- The owner lives in New York: week 11 of 2026 is Monday 9 March 04:00Z (clocks went forward the day before) to 16 March 04:00Z,

@@ -1,6 +1,6 @@
 -- E-RET-03: 14 days without activity.
 begin;
-\ir support/fixtures.psql
+\ir support/scans.sql
 select plan(21);
 
 select pg_temp.at('2026-03-20 06:20Z');

@@ -1,6 +1,6 @@
 -- E-RET-04: 30 days without activity, in two steps.
 begin;
-\ir support/fixtures.psql
+\ir support/scans.sql
 select plan(21);
 
 select pg_temp.at('2026-03-20 06:30Z');

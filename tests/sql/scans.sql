@@ -1,6 +1,6 @@
 -- email_audience and email_scan: what holds for every code that is caused by a scan; and the segments.
 begin;
-\ir support/fixtures.psql
+\ir support/scans.sql
 set client_min_messages = error; -- a blast warns
 select plan(49);
 
