@@ -47,14 +47,14 @@ insert into sim.plan (at, kind, person) select opts_out, 'opts out', id from sim
 insert into sim.plan (at, kind, person, project) select created, 'creates', owner, id from sim.projects;
 insert into sim.plan (at, kind, person, project) select greatest(upgrades, created + interval '1 hour'), 'upgrades', owner, id from sim.projects where plan = 'free' and upgrades is not null;
 
--- Deployments: start, finish, verdict. 45 days before the quarter belong to the past that nobody is written to about.
+-- Deployments: start, finish, verdict. 35 days before the quarter belong to the past that nobody is written to about.
 create table sim.starts as
 select md5('deployment' || p.n || '-' || d.day || '-' || k)::uuid as id, p.id as project, p.owner, p.persona, d.day + sim.dice('minute' || k, p.n * 1000 + d.nr) * interval '1 day' as at,
     p.n * 1000000 + d.nr * 100 + k as seed
 from sim.projects p
 cross join sim.bounds b
 join sim.people o on o.id = p.owner
-cross join lateral generate_series(greatest(date_trunc('day', p.created), b.starts - interval '45 days'), b.ends, interval '1 day') with ordinality d (day, nr)
+cross join lateral generate_series(greatest(date_trunc('day', p.created), b.starts - interval '35 days'), b.ends, interval '1 day') with ordinality d (day, nr)
 cross join lateral (
     select case p.persona
         when 'steady' then 0.9
@@ -72,7 +72,7 @@ select at + interval '7 minutes', 'finishes', owner, project, jsonb_build_object
 insert into sim.plan (at, kind, person, project, data)
 select at + interval '12 minutes', 'is judged', owner, project, jsonb_build_object('id', id, 'seed', seed,
     'verdict', case when sim.dice('verdict', seed) < 0.8 then 'ok' when sim.dice('verdict', seed) < 0.95 then 'warning' else 'rollback_recommended' end)
-from sim.starts where persona <> 'stuck' and sim.dice('stuck', seed) > 0.02;
+from sim.starts cross join sim.bounds b where persona <> 'stuck' and sim.dice('stuck', seed) > 0.02 and at > b.starts - interval '5 days';
 
 -- Logins follow the deployments, and strangers look in now and then; one in thirty is from somewhere else.
 insert into sim.plan (at, kind, person, data)
@@ -267,6 +267,8 @@ begin
 end
 $$;
 
+create temp table claimed (batch_id uuid, id bigint, recipient text, context jsonb);
+
 -- A sidecar at this moment: whatever is due goes out and is accepted.
 create procedure sim.send() language plpgsql
 as $$
@@ -274,8 +276,7 @@ declare
     batch record;
 begin
     loop
-        create temp table if not exists claimed (batch_id uuid, id bigint, recipient text, context jsonb);
-        truncate claimed;
+        delete from claimed;
         insert into claimed select c.batch_id, c.id, c.recipient, c.context from public.email_claim('quarter', 'console', 200, interval '1 minute') c;
         select c.batch_id, array_agg(c.id) as ids, count(*)::integer as members into batch from claimed c group by c.batch_id;
         if not found then
