@@ -26,8 +26,9 @@ lint: ## rustfmt and clippy, warnings are errors
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
-bench: ## measurements (come later)
-	@echo "make bench comes later: there is nothing to measure yet."
+bench: ## measurements: from INSERT to the provider (the rest comes with the performance work)
+	@sh tests/ensure-packages.sh build server
+	$(CARGO) bench --locked --bench latency
 
 schema: ## write tests/schema.sql anew, after a change of the schema that is meant
 	@sh tests/ensure-packages.sh build server tests

@@ -25,6 +25,7 @@ create table public.email_outbox (
     batch_id       uuid,
     batch_position integer,
     claimed_at     timestamptz,
+    batch_attempts integer,
     payload        jsonb       not null default '{}',
     created_at     timestamptz not null default public.email_now(),
     finished_at    timestamptz,
@@ -73,6 +74,7 @@ comment on column public.email_outbox.locked_until is 'End of the lease by the r
 comment on column public.email_outbox.batch_id is 'The API request it is, or was last, part of; null before the first claim and after a definite failure.';
 comment on column public.email_outbox.batch_position is 'Its place in that request, from 0.';
 comment on column public.email_outbox.claimed_at is 'When batch_id was first claimed, by the real clock: how old an unknown outcome is. null when batch_id is.';
+comment on column public.email_outbox.batch_attempts is 'attempts when batch_id was claimed: part of the request''s idempotency key, which must not change while an outcome is unknown. null when batch_id is.';
 comment on column public.email_outbox.payload is 'Keys of the fact that caused it; fresh figures are computed at the claim and win over these.';
 comment on column public.email_outbox.created_at is 'When it was enqueued.';
 comment on column public.email_outbox.finished_at is 'When it ended; null while it is queued or sending.';

@@ -39,7 +39,7 @@ create table public.email_sql_files (
 );
 comment on table public.email_sql_files is 'The repeatable SQL files (sql/core, sql/triggers) as migrate applied them last.';
 comment on column public.email_sql_files.path is 'Inside the repository, such as sql/triggers/E-TRX-01_welcome.sql.';
-comment on column public.email_sql_files.checksum is 'SHA-256 of the file: another one in the binary means it is applied again.';
+comment on column public.email_sql_files.checksum is 'SHA-256 (base64) of the file and of the names of our roles that exist: another one in the binary means it is applied again.';
 comment on column public.email_sql_files.objects is 'The functions, views and triggers it creates.';
 comment on column public.email_sql_files.fingerprint is 'MD5 of those objects'' definitions right after it was applied: another one now means that somebody changed them by hand.';
 comment on column public.email_sql_files.applied_at is 'When.';

@@ -98,7 +98,7 @@ pub async fn run() -> Result<ExitCode, Failure> {
     let provider = provider::from_config(config.provider_kind, &config.provider)
         .map_err(|error| Failure::Settings(error.to_string()))?;
     let vitals = Arc::new(Vitals::new(config.poll));
-    let served = CancellationToken::new();
+    let stop_serving = CancellationToken::new();
     let server = match config.http_listen {
         None => None,
         Some(address) => {
@@ -111,12 +111,12 @@ pub async fn run() -> Result<ExitCode, Failure> {
                 vitals: Arc::clone(&vitals),
             });
             Some(tokio::spawn(
-                server.serve(router, served.clone().cancelled_owned()),
+                server.serve(router, stop_serving.clone().cancelled_owned()),
             ))
         }
     };
     let outcome = worker::run(config, provider, vitals, stop).await;
-    served.cancel();
+    stop_serving.cancel();
     if let Some(server) = server {
         server.await.context("the HTTP server ended badly")?;
     }

@@ -41,6 +41,18 @@ elif has sudo && sudo -n true 2>/dev/null; then
 fi
 
 updated=no
+log=
+trap '[ -z "$log" ] || rm -f "$log"' EXIT
+
+# Runs apt-get quietly: what it prints is shown only when it fails.
+# shellcheck disable=SC2086
+apt() {
+    [ -n "$log" ] || log=$(mktemp)
+    $root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@" >"$log" 2>&1 </dev/null && return
+    cat "$log" >&2
+    return 1
+}
+
 # install WHY PACKAGE…: true when they are there afterwards.
 install() {
     why=$1
@@ -55,13 +67,10 @@ install() {
     fi
     say "installing $* ($why)"
     if [ "$updated" = no ]; then
-        # shellcheck disable=SC2086
-        $root apt-get update -qq -o DPkg::Lock::Timeout=300 >&2 || say "apt-get update failed; trying with what is known"
+        apt update || say "apt-get update failed; trying with what is known"
         updated=yes
     fi
-    # shellcheck disable=SC2086
-    $root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
-        -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" >/dev/null
+    apt install -y --no-install-recommends "$@"
 }
 
 # Sets "missing" to those of its arguments that dpkg does not know as installed.

@@ -65,15 +65,20 @@ CREATE FUNCTION public.email_guard(source text, code text, facts jsonb) RETURNS 
 
 COMMENT ON FUNCTION public.email_guard(source text, code text, facts jsonb) IS 'After a trigger''s set of facts failed as a whole: tries each fact alone and notes those that still fail.';
 
-CREATE FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer) RETURNS TABLE(armed boolean, paused_reason text, clock_offset text, sleep_seconds double precision)
+CREATE FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer) RETURNS TABLE(armed boolean, paused_reason text, clock_offset text, next_seconds double precision)
     LANGUAGE plpgsql;
 
-COMMENT ON FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer) IS 'A sidecar says that it is alive, and learns whether it may send, what the clock offset of new sessions is, and how many seconds it may sleep.';
+COMMENT ON FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer) IS 'A sidecar says that it is alive, and learns whether it may send, what the clock offset of new sessions is, and in how many seconds there is something to do.';
 
 CREATE FUNCTION public.email_identity() RETURNS text
     LANGUAGE sql STABLE;
 
 COMMENT ON FUNCTION public.email_identity() IS 'Which database this is: the cluster''s system identifier and the database''s name. A promoted standby answers the same; a restore into another cluster or under another name does not.';
+
+CREATE FUNCTION public.email_next_seconds() RETURNS double precision
+    LANGUAGE sql;
+
+COMMENT ON FUNCTION public.email_next_seconds() IS 'Seconds until the next row falls due, a backoff ends or a lease runs out: negative when one is overdue, null when nothing is waiting.';
 
 CREATE FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) RETURNS void
     LANGUAGE plpgsql;
@@ -143,7 +148,7 @@ COMMENT ON FUNCTION public.email_settings_applied() IS 'After an update of email
 CREATE FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[]) RETURNS integer
     LANGUAGE plpgsql;
 
-COMMENT ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[]) IS 'Records the outcomes of one batch: sent; transient (an attempt is spent) and refused (none is) wait in the queue again; permanent and address end failed, the latter also suppresses the address; lost is failed as unknown outcome; unknown stays claimed until it is looked at again; released goes back untouched. Answers how many rows it still held.';
+COMMENT ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[]) IS 'Records the outcomes of one batch: sent; transient (an attempt is spent) and refused (none is) wait in the queue again; permanent and address end failed, the latter also suppresses the address; lost is failed as unknown outcome; unknown and server_error (an attempt is spent) stay claimed until the provider was asked again; released goes back untouched. Answers how many rows it still held.';
 
 CREATE FUNCTION public.email_signal(kind text, user_id uuid DEFAULT NULL::uuid, project_id uuid DEFAULT NULL::uuid, payload jsonb DEFAULT '{}'::jsonb, occurred_at timestamp with time zone DEFAULT NULL::timestamp with time zone, idempotency_key text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE sql SECURITY DEFINER
@@ -156,11 +161,6 @@ CREATE FUNCTION public.email_signals_fill() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_signals_fill() IS 'Before every insert into email_signals: a fact without a time happened now.';
-
-CREATE FUNCTION public.email_sleep() RETURNS double precision
-    LANGUAGE sql;
-
-COMMENT ON FUNCTION public.email_sleep() IS 'Seconds until the next row falls due, a backoff ends or a lease runs out; null when nothing is waiting.';
 
 CREATE FUNCTION public.email_take_over(worker text, lease interval) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, taken_over boolean, age_seconds double precision)
     LANGUAGE plpgsql;
@@ -303,6 +303,7 @@ CREATE TABLE public.email_outbox (
     batch_id uuid,
     batch_position integer,
     claimed_at timestamp with time zone,
+    batch_attempts integer,
     payload jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT public.email_now() NOT NULL,
     finished_at timestamp with time zone,
@@ -365,6 +366,8 @@ COMMENT ON COLUMN public.email_outbox.batch_id IS 'The API request it is, or was
 COMMENT ON COLUMN public.email_outbox.batch_position IS 'Its place in that request, from 0.';
 
 COMMENT ON COLUMN public.email_outbox.claimed_at IS 'When batch_id was first claimed, by the real clock: how old an unknown outcome is. null when batch_id is.';
+
+COMMENT ON COLUMN public.email_outbox.batch_attempts IS 'attempts when batch_id was claimed: part of the request''s idempotency key, which must not change while an outcome is unknown. null when batch_id is.';
 
 COMMENT ON COLUMN public.email_outbox.payload IS 'Keys of the fact that caused it; fresh figures are computed at the claim and win over these.';
 
@@ -737,7 +740,7 @@ COMMENT ON TABLE public.email_sql_files IS 'The repeatable SQL files (sql/core, 
 
 COMMENT ON COLUMN public.email_sql_files.path IS 'Inside the repository, such as sql/triggers/E-TRX-01_welcome.sql.';
 
-COMMENT ON COLUMN public.email_sql_files.checksum IS 'SHA-256 of the file: another one in the binary means it is applied again.';
+COMMENT ON COLUMN public.email_sql_files.checksum IS 'SHA-256 (base64) of the file and of the names of our roles that exist: another one in the binary means it is applied again.';
 
 COMMENT ON COLUMN public.email_sql_files.objects IS 'The functions, views and triggers it creates.';
 
@@ -968,6 +971,9 @@ GRANT ALL ON FUNCTION public.email_identity() TO email_worker;
 GRANT ALL ON FUNCTION public.email_identity() TO email_reader;
 GRANT ALL ON FUNCTION public.email_identity() TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_next_seconds() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_next_seconds() TO email_worker;
+
 REVOKE ALL ON FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) TO email_admin;
 
@@ -1010,9 +1016,6 @@ GRANT ALL ON FUNCTION public.email_signal(kind text, user_id uuid, project_id uu
 GRANT ALL ON FUNCTION public.email_signal(kind text, user_id uuid, project_id uuid, payload jsonb, occurred_at timestamp with time zone, idempotency_key text) TO email_app;
 
 REVOKE ALL ON FUNCTION public.email_signals_fill() FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION public.email_sleep() FROM PUBLIC;
-GRANT ALL ON FUNCTION public.email_sleep() TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_take_over(worker text, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_take_over(worker text, lease interval) TO email_worker;

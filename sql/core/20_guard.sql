@@ -1,7 +1,15 @@
 -- A trigger of ours never breaks the application (contract, rule 1): what failed is noted and made up for later.
 --
--- A fact is a small jsonb object with the ids and columns one code needs.  public.email_<code>_enqueue(fact) turns it into
--- outbox rows; the trigger, the guard and the replay all call that one function.
+-- A fact is a small jsonb object with the ids and columns one code needs.  public.email_<code>_enqueue(facts) turns an array
+-- of them into outbox rows; the trigger, the guard and the replay all call that one function.  Every trigger has this shape:
+--
+--     facts := what this statement changed, as far as it matters to the code (null: nothing);
+--     if facts is not null then perform email_<code>_enqueue(facts); end if;
+--     exception: email_guard(table, code, facts or whatever of them can still be read, sqlstate, sqlerrm)
+--                exception: a warning
+--
+-- Three things keep it from failing: no type in its DECLARE section comes from a table, no expression stands there (the
+-- handler does not cover that section), and after a failure rows are read through to_jsonb(), which knows no missing column.
 
 create or replace function public.email_function(code text, suffix text) returns text
 language sql immutable strict
@@ -12,41 +20,83 @@ comment on function public.email_function(text, text) is
 'The name of a code''s function: E-TRX-01 and enqueue give email_trx_01_enqueue.';
 revoke all on function public.email_function(text, text) from public;
 
-create or replace function public.email_note_error(source text, email_type text, error text, fact jsonb) returns void
+create or replace function public.email_need(value text, field text) returns text
+language plpgsql immutable
+as $$
+begin
+    if value is null or value = '' then
+        raise exception 'field "%" is missing', field using errcode = 'null_value_not_allowed';
+    end if;
+    return value;
+end
+$$;
+comment on function public.email_need(text, text) is
+'The value, or an error that names the field: what a fact must have to become an outbox row at all.';
+revoke all on function public.email_need(text, text) from public;
+
+create or replace function public.email_note_errors(source text, email_type text, errors text[], facts jsonb[]) returns void
 language plpgsql
 as $$
 begin
-    insert into public.email_trigger_errors (source, email_type, error, row_data) values ($1, $2, $3, $4);
+    insert into public.email_trigger_errors (source, email_type, error, row_data)
+    select $1, $2, m.error, m.fact from unnest(errors, facts) as m (error, fact)
+    on conflict do nothing;
 exception when others then
-    raise warning 'seqpulse-mailer: % could not be enqueued (%), nor could that be noted (%)', $2, $3, sqlerrm;
+    raise warning 'seqpulse-mailer: % could not be enqueued (%), nor could that be noted (%)', coalesce($2, $1), errors[1], sqlerrm;
 end
 $$;
+comment on function public.email_note_errors(text, text, text[], jsonb[]) is
+'Notes in email_trigger_errors what could not be enqueued, each fact once while it is open; raises a warning when even that fails, and never an error.';
+revoke all on function public.email_note_errors(text, text, text[], jsonb[]) from public;
+
+create or replace function public.email_note_error(source text, email_type text, error text, fact jsonb) returns void
+language sql
+as $$
+select public.email_note_errors(source, email_type, array[error], array[fact])
+$$;
 comment on function public.email_note_error(text, text, text, jsonb) is
-'Notes in email_trigger_errors what could not be enqueued; raises a warning when even that fails, and never an error.';
+'Notes one thing that could not be enqueued; see email_note_errors.';
 revoke all on function public.email_note_error(text, text, text, jsonb) from public;
 
--- One subtransaction per fact.  Cancellation and statement_timeout are not caught by "others": they end the application's
--- statement as it expects.
-create or replace function public.email_guard(source text, code text, facts jsonb) returns void
+-- One subtransaction per fact, but only where that can help: a missing object fails for every fact, and a lock that was not
+-- to be had is not waited for again.  Cancellation and statement_timeout are not caught by "others": they end the
+-- application's statement as it expects.
+create or replace function public.email_guard(source text, code text, facts jsonb, state text, message text) returns void
 language plpgsql
 as $$
 declare
+    call text := format('select public.%I($1)', case when code is null then source || '_enqueue' else public.email_function(code, 'enqueue') end);
+    failed_state text := state;
+    failure text := state || ': ' || message;
     fact jsonb;
+    errors text[] := array[]::text[];
+    missed jsonb[] := array[]::jsonb[];
 begin
-    for fact in select f from jsonb_array_elements(coalesce(facts, '[]')) f loop
-        begin
-            execute format('select public.%I($1)', public.email_function(code, 'enqueue')) using fact;
-        exception when others then
-            perform public.email_note_error(source, code, sqlstate || ': ' || sqlerrm, fact);
-        end;
+    if jsonb_array_length(facts) = 1 then
+        perform public.email_note_errors(source, code, array[failure], array[facts -> 0]);
+        return;
+    end if;
+    for fact in select f from jsonb_array_elements(facts) f loop
+        if failed_state not like '42%' and failed_state <> '55P03' then
+            begin
+                execute call using jsonb_build_array(fact);
+                continue;
+            exception when others then
+                failed_state := sqlstate;
+                failure := sqlstate || ': ' || sqlerrm;
+            end;
+        end if;
+        errors := array_append(errors, failure);
+        missed := array_append(missed, fact);
     end loop;
+    perform public.email_note_errors(source, code, errors, missed);
 end
 $$;
-comment on function public.email_guard(text, text, jsonb) is
-'After a trigger''s set of facts failed as a whole: tries each fact alone and notes those that still fail.';
-revoke all on function public.email_guard(text, text, jsonb) from public;
+comment on function public.email_guard(text, text, jsonb, text, text) is
+'After a trigger''s facts failed as a whole with this SQLSTATE and message: tries each alone and notes those that still fail. code null: the facts go to SOURCE_enqueue.';
+revoke all on function public.email_guard(text, text, jsonb, text, text) from public;
 
--- SECURITY DEFINER: it calls every code's enqueue function, which nobody else needs to execute.
+-- SECURITY DEFINER like the triggers whose work it repeats: whoever may call it needs no right on the application's tables.
 create or replace function public.email_replay_errors(since timestamptz default '-infinity') returns integer
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -56,14 +106,15 @@ declare
     replayed integer := 0;
 begin
     for missed in
-        select e.id, e.email_type, e.row_data
+        select e.id, e.row_data, coalesce(public.email_function(e.email_type, 'enqueue'), e.source || '_enqueue') as enqueue
         from public.email_trigger_errors e
-        where e.replayed_at is null and e.occurred_at >= since and e.email_type is not null and e.row_data is not null
+        where e.replayed_at is null and e.occurred_at >= since and e.row_data is not null
+        and (e.email_type is not null or e.source like 'email$_%' escape '$')
         order by e.id
         for update skip locked
     loop
         begin
-            execute format('select public.%I($1)', public.email_function(missed.email_type, 'enqueue')) using missed.row_data;
+            execute format('select public.%I($1)', missed.enqueue) using jsonb_build_array(missed.row_data);
             update public.email_trigger_errors set replayed_at = public.email_now() where id = missed.id;
             replayed := replayed + 1;
         exception when others then

@@ -44,6 +44,26 @@ $$;
 comment on function public.email_first_name(text) is 'What a letter calls somebody: the first word of their name; null when there is none.';
 revoke all on function public.email_first_name(text) from public;
 
+-- Sequences --------------------------------------------------------------------------------------------------------------
+-- Steps of one sequence share their key up to the last colon; which steps there are says email_types.params.steps.  So the
+-- other steps of a row are found by their keys, through the unique index.
+create or replace function public.email_step(dedupe_key text) returns text
+language sql immutable strict
+as $$
+select substr(dedupe_key, length(dedupe_key) - strpos(reverse(dedupe_key), ':') + 2)
+$$;
+comment on function public.email_step(text) is 'The step a sequence''s key ends with: payment_failed:in_1042:J3 gives J3.';
+revoke all on function public.email_step(text) from public;
+
+create or replace function public.email_step_keys(dedupe_key text, params jsonb) returns text[]
+language sql immutable strict
+as $$
+select array_agg(left(dedupe_key, length(dedupe_key) - strpos(reverse(dedupe_key), ':') + 1) || s.step) from jsonb_object_keys(params -> 'steps') as s (step)
+$$;
+comment on function public.email_step_keys(text, jsonb) is
+'The keys of all steps of the sequence this key belongs to; null when its code has no steps.';
+revoke all on function public.email_step_keys(text, jsonb) from public;
+
 -- The gates --------------------------------------------------------------------------------------------------------------
 -- In the order of the contract, rule 7: the first that applies is the row's one reason.
 create or replace function public.email_gates(ids bigint[])
@@ -71,6 +91,12 @@ cross join lateral (
     select g.verdict, g.reason
     from (values
         (10, t.paused_at is not null, 'wait', 'type paused'),
+        (20, t.params ? 'steps' and exists (
+            select from public.email_outbox later
+            where later.dedupe_key = any(public.email_step_keys(o.dedupe_key, t.params)) and later.email_type = o.email_type
+            and (later.due_at, later.id) > (o.due_at, o.id)
+            and (later.status in ('sending', 'sent') or least(later.due_at, later.run_at) <= public.email_now())
+        ), 'suppress', 'superseded'),
         (30, o.due_at + t.expires_after <= public.email_now(), 'suppress', 'expired'),
         (40, not t.enabled, 'suppress', 'type disabled'),
         (50, u.id is null, 'suppress', 'no such user'),
@@ -250,6 +276,7 @@ begin
             batch_id = case when p.action = 'send' then batch end,
             batch_position = case when p.action = 'send' then p.place end,
             claimed_at = case when p.action = 'send' then clock_timestamp() end,
+            batch_attempts = case when p.action = 'send' then o.attempts end,
             finished_at = case when p.action in ('fail', 'suppress', 'duplicate') then public.email_now() end
         from placed p
         where o.id = p.id
@@ -328,7 +355,7 @@ begin
         where o.batch_id = batch and o.status = 'sending' and o.locked_until <= clock_timestamp()
         returning o.*
     )
-    select batch, o.id, d.id, o.email_type, t.category, d.payload_json ->> 'to_email', o.dedupe_key, o.attempts,
+    select batch, o.id, d.id, o.email_type, t.category, d.payload_json ->> 'to_email', o.dedupe_key, o.batch_attempts,
         d.payload_json -> 'context',
         case when t.category in ('product', 'marketing') then coalesce(pc.unsubscribe_token, public.email_token(o.user_id)) end,
         t.category <> 'security' and coalesce(pr.tracking_consent, false),

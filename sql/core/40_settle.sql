@@ -31,15 +31,16 @@ begin
     ),
     held as (
         select o.id, o.email_type, o.attempts, o.dedupe_key, o.user_id, a.outcome, a.message_id, a.error, a.subject,
-            o.attempts + (a.outcome in ('transient', 'permanent', 'address'))::integer as attempts_now,
+            o.attempts + (a.outcome in ('transient', 'server_error', 'permanent', 'address'))::integer as attempts_now,
             make_interval(secs => coalesce(a.wait_seconds, 0)) as wait,
             case
                 when a.outcome = 'sent' then 'sent'
                 when a.outcome in ('permanent', 'address', 'lost') then 'failed'
-                when a.outcome = 'transient' and o.attempts + 1 >= t.max_attempts then 'failed'
+                when a.outcome in ('transient', 'server_error') and o.attempts + 1 >= t.max_attempts then 'failed'
                 when a.outcome in ('transient', 'refused', 'released') then 'queued'
-                when a.outcome = 'unknown' then 'sending'
-            end as status
+                when a.outcome in ('unknown', 'server_error') then 'sending'
+            end as status,
+            a.outcome in ('lost', 'server_error') as doubtful
         from answered a
         join public.email_outbox o on o.id = a.id
         join public.email_types t on t.code = o.email_type
@@ -51,16 +52,18 @@ begin
             status = h.status,
             attempts = h.attempts_now,
             claims = 0,
-            reason = case when h.outcome = 'lost' then 'unknown outcome' else o.reason end,
+            reason = case when h.doubtful and h.status = 'failed' then 'unknown outcome' else o.reason end,
             last_error = coalesce(h.error, case when h.status = 'sent' then null else o.last_error end),
             retry_at = case when h.outcome in ('transient', 'refused') and h.status = 'queued'
                 then clock_timestamp() + public.email_backoff(case when h.outcome = 'refused' then 1 else h.attempts_now end, h.wait) end,
             locked_by = case when h.status = 'sending' then o.locked_by end,
-            -- An unknown outcome is looked at again soon, by whoever comes first, and not only when the lease ends.
-            locked_until = case when h.status = 'sending' then clock_timestamp() + greatest(h.wait, interval '2 seconds') end,
+            -- An unknown outcome is looked at again soon, by whoever comes first, then ever more rarely.
+            locked_until = case when h.status = 'sending'
+                then clock_timestamp() + greatest(h.wait, interval '1 second', least((clock_timestamp() - o.claimed_at) / 2, interval '10 minutes')) end,
             batch_id = case when h.status = 'queued' then null else o.batch_id end,
             batch_position = case when h.status = 'queued' then null else o.batch_position end,
             claimed_at = case when h.status = 'queued' then null else o.claimed_at end,
+            batch_attempts = case when h.status = 'queued' then null else o.batch_attempts end,
             finished_at = case when h.status in ('sent', 'failed') then public.email_now() end
         from held h
         where o.id = h.id
@@ -72,7 +75,7 @@ begin
             provider_message_id = coalesce(h.message_id, d.provider_message_id),
             error_message = coalesce(h.error, case when h.status = 'sent' then null else d.error_message end),
             payload_json = d.payload_json
-                || jsonb_strip_nulls(jsonb_build_object('subject', h.subject, 'reason', case when h.outcome = 'lost' then 'unknown outcome' end)),
+                || jsonb_strip_nulls(jsonb_build_object('subject', h.subject, 'reason', case when h.doubtful and h.status = 'failed' then 'unknown outcome' end)),
             sent_at = case when h.status = 'sent' then public.email_now() end
         from held h
         where d.dedupe_key = h.dedupe_key
@@ -91,7 +94,7 @@ begin
 end
 $$;
 comment on function public.email_settle(text, uuid, bigint[], text[], text[], text[], text[], double precision[]) is
-'Records the outcomes of one batch: sent; transient (an attempt is spent) and refused (none is) wait in the queue again; permanent and address end failed, the latter also suppresses the address; lost is failed as unknown outcome; unknown stays claimed until it is looked at again; released goes back untouched. Answers how many rows it still held.';
+'Records the outcomes of one batch: sent; transient (an attempt is spent) and refused (none is) wait in the queue again; permanent and address end failed, the latter also suppresses the address; lost is failed as unknown outcome; unknown and server_error (an attempt is spent) stay claimed until the provider was asked again; released goes back untouched. Answers how many rows it still held.';
 revoke all on function public.email_settle(text, uuid, bigint[], text[], text[], text[], text[], double precision[]) from public;
 
 create or replace function public.email_extend_lease(worker text, batch uuid, lease interval) returns integer

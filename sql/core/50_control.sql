@@ -1,5 +1,64 @@
 -- What people and sidecars use to steer: pausing, arming, and the heartbeat.
 
+-- Ending what is queued ------------------------------------------------------------------------------------------------
+-- The one way to suppress from SQL: row and journal together.  Rows somebody else holds are left alone: a sidecar that is
+-- claiming one asks the same question, and one that is being sent ends with its outcome.
+create or replace function public.email_suppress(ids bigint[], reason text) returns integer
+language plpgsql
+as $$
+declare
+    suppressed integer;
+begin
+    with ended as (
+        update public.email_outbox o set
+            status = 'suppressed', reason = $2, retry_at = null, finished_at = public.email_now()
+        where o.id in (
+            select q.id from public.email_outbox q
+            where q.id = any($1) and q.status = 'queued'
+            for update skip locked
+        )
+        returning o.*
+    ),
+    journaled as (
+        insert into public.email_deliveries as d (user_id, project_id, email_type, dedupe_key, status, payload_json, created_at, outbox_id)
+        select e.user_id, e.project_id, e.email_type, e.dedupe_key, 'suppressed', jsonb_build_object('reason', $2), public.email_now(), e.id
+        from ended e
+        on conflict (dedupe_key) do update set status = excluded.status, payload_json = excluded.payload_json
+        where d.outbox_id = excluded.outbox_id and d.status in ('queued', 'failed')
+    )
+    select count(*) into suppressed from ended;
+    return suppressed;
+end
+$$;
+comment on function public.email_suppress(bigint[], text) is
+'Ends those of these rows that are queued: suppressed for this reason, in the outbox and in the journal. Answers how many.';
+revoke all on function public.email_suppress(bigint[], text) from public;
+
+create or replace function public.email_suppress_untrue(code text, ids bigint[]) returns integer
+language plpgsql
+as $$
+declare
+    why text;
+    untrue bigint[];
+    suppressed integer := 0;
+begin
+    if coalesce(cardinality(ids), 0) = 0 then
+        return 0;
+    end if;
+    for why, untrue in
+        execute format('select c.untrue, array_agg(c.id) from public.%I($1) c where c.untrue is not null group by c.untrue',
+            public.email_function(code, 'current'))
+        using ids
+    loop
+        suppressed := suppressed + public.email_suppress(untrue, why);
+    end loop;
+    return suppressed;
+end
+$$;
+comment on function public.email_suppress_untrue(text, bigint[]) is
+'Suppresses at once those of these rows of one code that its own "still true" denies: how a sequence is left. Answers how many.';
+revoke all on function public.email_suppress_untrue(text, bigint[]) from public;
+
 -- Editing the catalogue ----------------------------------------------------------------------------------------------
 create or replace function public.email_types_edited() returns trigger
 language plpgsql security definer
@@ -27,17 +86,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     if old.enabled and not new.enabled then
-        with ended as (
-            update public.email_outbox o set
-                status = 'suppressed', reason = 'type disabled', retry_at = null, finished_at = public.email_now()
-            where o.email_type = new.code and o.status = 'queued'
-            returning o.*
-        )
-        insert into public.email_deliveries as d (user_id, project_id, email_type, dedupe_key, status, payload_json, created_at, outbox_id)
-        select e.user_id, e.project_id, e.email_type, e.dedupe_key, 'suppressed', '{"reason": "type disabled"}', public.email_now(), e.id
-        from ended e
-        on conflict (dedupe_key) do update set status = excluded.status, payload_json = excluded.payload_json
-        where d.outbox_id = excluded.outbox_id and d.status in ('queued', 'failed');
+        perform public.email_suppress(array(
+            select o.id from public.email_outbox o where o.email_type = new.code and o.status = 'queued'
+        ), 'type disabled');
     end if;
     if old.paused_at is not null and new.paused_at is null then
         update public.email_outbox o set run_at = o.due_at, reason = null

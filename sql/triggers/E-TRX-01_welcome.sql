@@ -9,17 +9,20 @@
 -- reads       users (id, is_active, created_at)
 
 -- Cause ----------------------------------------------------------------------------------------------------------------
--- fact: {user_id, created_at}
-create or replace function public.email_trx_01_enqueue(fact jsonb) returns void
-language sql
+-- fact: {user_id, created_at, at}; at is the moment of the cause, from which the letter expires, also when it is replayed
+create or replace function public.email_trx_01_enqueue(facts jsonb) returns void
+language plpgsql
 as $$
-insert into public.email_outbox (email_type, user_id, dedupe_key)
-select t.code, (fact ->> 'user_id')::uuid, 'welcome_signup:' || (fact ->> 'user_id')
-from public.email_types t
-where t.code = 'E-TRX-01' and t.enabled and (fact ->> 'created_at')::timestamptz >= t.active_since
-on conflict (dedupe_key) do nothing
+begin
+    insert into public.email_outbox (email_type, user_id, dedupe_key, run_at)
+    select t.code, f.user_id, 'welcome_signup:' || f.user_id, f.at
+    from jsonb_to_recordset(facts) as f (user_id uuid, created_at timestamptz, at timestamptz)
+    join public.email_types t on t.code = 'E-TRX-01' and t.enabled
+    where public.email_need(f.created_at::text, 'created_at') is not null and f.created_at >= t.active_since
+    on conflict (dedupe_key) do nothing;
+end
 $$;
-comment on function public.email_trx_01_enqueue(jsonb) is 'E-TRX-01: enqueues the welcome of one user. fact: {user_id, created_at}.';
+comment on function public.email_trx_01_enqueue(jsonb) is 'E-TRX-01: enqueues the welcome of users. facts: [{user_id, created_at, at}].';
 revoke all on function public.email_trx_01_enqueue(jsonb) from public;
 
 create or replace function public.email_trx_01_trigger() returns trigger
@@ -27,35 +30,43 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '100ms'
 as $$
+declare
+    facts jsonb;
 begin
     if tg_op = 'INSERT' then
-        perform public.email_trx_01_enqueue(jsonb_build_object('user_id', n.id, 'created_at', n.created_at))
-        from new_rows n
-        where n.is_active;
+        facts := (
+            select jsonb_agg(jsonb_build_object('user_id', n.id, 'created_at', n.created_at, 'at', public.email_now()))
+            from new_rows n
+            where n.is_active
+        );
     else
         -- Grouped rather than joined: a plan made for one row must also do for a bulk update.
-        perform public.email_trx_01_enqueue(jsonb_build_object('user_id', c.id, 'created_at', c.created_at))
-        from (
-            select v.id, max(v.created_at) as created_at
+        facts := (
+            select jsonb_agg(jsonb_build_object('user_id', c.id, 'created_at', c.created_at, 'at', public.email_now()))
             from (
-                select n.id, n.created_at, n.is_active as active, false as was_active from new_rows n
-                union all
-                select o.id, o.created_at, false, o.is_active from old_rows o
-            ) v
-            group by v.id
-            having bool_or(v.active) and not coalesce(bool_or(v.was_active), false)
-        ) c;
+                select v.id, max(v.created_at) as created_at
+                from (
+                    select n.id, n.created_at, n.is_active as active, false as was_active from new_rows n
+                    union all
+                    select o.id, o.created_at, false, o.is_active from old_rows o
+                ) v
+                group by v.id
+                having bool_or(v.active) and not coalesce(bool_or(v.was_active), false)
+            ) c
+        );
+    end if;
+    if facts is not null then
+        perform public.email_trx_01_enqueue(facts);
     end if;
     return null;
 exception when others then
     begin
-        perform public.email_guard('users', 'E-TRX-01', (
-            select jsonb_agg(jsonb_build_object('user_id', r.data -> 'id', 'created_at', r.data -> 'created_at'))
-            from (select to_jsonb(n) as data from new_rows n) r
-            where r.data ->> 'is_active' = 'true'
-        ));
+        perform public.email_guard('users', 'E-TRX-01', coalesce(facts, (
+            select jsonb_agg(jsonb_build_object('user_id', to_jsonb(n) -> 'id', 'created_at', to_jsonb(n) -> 'created_at'))
+            from new_rows n
+        )), sqlstate, sqlerrm);
     exception when others then
-        raise warning 'seqpulse-mailer: E-TRX-01 on users: %', sqlerrm;
+        raise warning 'seqpulse-mailer: E-TRX-01 missed a fact of users: %', sqlerrm;
     end;
     return null;
 end

@@ -296,6 +296,33 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_has_the_same_table() {
+        let expected: Vec<String> = VARIABLES.iter().map(row).collect();
+        let document = include_str!("../../docs/configuration.md");
+        let found: Vec<&str> = document
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .collect();
+        assert_eq!(
+            found,
+            expected,
+            "docs/configuration.md should have these rows:\n{}",
+            expected.join("\n")
+        );
+    }
+
+    fn row(variable: &Variable) -> String {
+        let Variable {
+            name,
+            default,
+            meaning,
+            example,
+            ..
+        } = variable;
+        format!("| `{name}` | {default} | {meaning} | `{example}` |")
+    }
+
+    #[test]
     fn help_lists_each_variable_with_an_example() {
         let text = run_help();
         for variable in VARIABLES {

@@ -1,7 +1,7 @@
 //! The dedicated connection that hears `NOTIFY email_outbox`.
 //!
 //! LISTEN is registered before anybody is told that we listen, so that nothing inserted in between is missed; a silent
-//! connection is asked every poll and given up when it does not answer; every (re)connection counts as a wake-up.
+//! connection is asked every poll and given up when it does not answer within another; every (re)connection counts as a wake-up.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -18,8 +18,6 @@ use super::url::DbConfig;
 /// The channel of contract §6, rule 6.
 const LISTEN: &str = include_str!("sql/listen.sql");
 const ALIVE: &str = include_str!("sql/alive.sql");
-/// A listener that does not answer this long is dead.
-const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// The longest pause between two attempts to connect.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
@@ -54,7 +52,7 @@ enum Lost {
     Connect(ConnectError),
     Query(tokio_postgres::Error),
     Silent,
-    Closed(Option<tokio_postgres::Error>),
+    Closed,
 }
 
 /// Listens until `stop`, reconnecting with a capped, growing pause.
@@ -71,9 +69,8 @@ pub async fn listen(config: DbConfig, wakes: Arc<Wakes>, every: Duration, stop: 
         let why = match lost {
             Lost::Connect(error) => error.to_string(),
             Lost::Query(error) => super::pool::describe(&error),
-            Lost::Silent => format!("it did not answer within {} s", ANSWER_LIMIT.as_secs()),
-            Lost::Closed(Some(error)) => super::pool::describe(&error),
-            Lost::Closed(None) => "the server closed it".into(),
+            Lost::Silent => format!("it did not answer within {} s", every.as_secs()),
+            Lost::Closed => "the server closed it".into(),
         };
         tracing::warn!(
             retry_in_ms = pause.as_millis(),
@@ -100,17 +97,17 @@ async fn session(config: &DbConfig, wakes: &Wakes, every: Duration) -> Lost {
             match message {
                 Ok(AsyncMessage::Notification(_)) => wakes.wake(),
                 Ok(_) => {}
-                Err(error) => return Lost::Closed(Some(error)),
+                Err(error) => return Lost::Query(error),
             }
         }
-        Lost::Closed(None)
+        Lost::Closed
     };
     let ask = async {
         if let Err(error) = client.batch_execute(LISTEN).await {
             return Lost::Query(error);
         }
         loop {
-            match tokio::time::timeout(ANSWER_LIMIT, client.query_typed_one(ALIVE, &[])).await {
+            match tokio::time::timeout(every, client.query_typed_one(ALIVE, &[])).await {
                 Ok(Ok(row)) => {
                     if wakes.session.swap(row.get(0), Ordering::Relaxed) == 0 {
                         tracing::info!("listening");

@@ -4,9 +4,12 @@
 //! stand between, and every one has a client-side limit, so that a half-open connection is noticed.
 
 pub mod connect;
+mod connect_error;
 pub mod listen;
 pub mod outbox;
 pub mod pool;
 pub mod tls;
 pub mod url;
+mod url_text;
+mod verify;
 pub mod version;

@@ -46,7 +46,7 @@ pub struct Claimed {
     pub recipient: String,
     /// The journal's unique key.
     pub dedupe_key: String,
-    /// Failed requests so far.
+    /// Failed requests before this batch was claimed.
     pub attempts: i32,
     /// What the letter is rendered from, frozen by the claim.
     pub context: Value,
@@ -61,7 +61,7 @@ pub struct Claimed {
 pub struct Settlement {
     /// `email_outbox.id`.
     pub id: i64,
-    /// sent, transient, refused, permanent, address, lost, unknown or released.
+    /// `sent`, `transient`, `refused`, `server_error`, `permanent`, `address`, `lost`, `unknown` or `released`.
     pub outcome: &'static str,
     /// The provider's id, when sent.
     pub message_id: Option<String>,

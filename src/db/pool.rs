@@ -12,9 +12,6 @@ use tokio_postgres::types::{ToSql, Type};
 use super::connect;
 use super::url::DbConfig;
 
-/// A statement of ours that takes longer than this is taken for a dead connection.
-const STATEMENT_LIMIT: Duration = Duration::from_secs(8);
-
 /// What can go wrong between us and Postgres.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
@@ -54,11 +51,13 @@ pub type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 pub struct Pool {
     inner: deadpool_postgres::Pool,
     generation: Arc<AtomicU64>,
+    limit: Duration,
 }
 
 impl Pool {
-    /// A pool of at most `size` connections; connects when first used.
-    pub fn new(config: &DbConfig, size: usize) -> Result<Self, DbError> {
+    /// A pool of at most `size` connections; connects when first used. A statement that takes longer than `limit` is
+    /// taken for a dead connection.
+    pub fn new(config: &DbConfig, size: usize, limit: Duration) -> Result<Self, DbError> {
         let manager = connect::manager(
             config,
             ManagerConfig {
@@ -67,13 +66,15 @@ impl Pool {
         );
         let inner = deadpool_postgres::Pool::builder(manager)
             .max_size(size)
-            .wait_timeout(Some(STATEMENT_LIMIT))
-            .create_timeout(Some(STATEMENT_LIMIT))
+            .wait_timeout(Some(limit))
+            // Connecting limits every attempt by itself; how many there are depends on the hosts.
+            .create_timeout(None)
             .runtime(Runtime::Tokio1)
             .build()?;
         Ok(Self {
             inner,
             generation: Arc::default(),
+            limit,
         })
     }
 
@@ -85,7 +86,7 @@ impl Pool {
     ) -> Result<Vec<Row>, DbError> {
         let generation = self.generation.load(Ordering::Acquire);
         let session = self.inner.get().await?;
-        match within(session.query_typed(statement, parameters)).await {
+        match within(self.limit, session.query_typed(statement, parameters)).await {
             Ok(rows) => {
                 if generation != self.generation.load(Ordering::Acquire) {
                     drop(Object::take(session));
@@ -126,10 +127,11 @@ impl Pool {
 }
 
 async fn within<T>(
+    limit: Duration,
     statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
 ) -> Result<T, DbError> {
-    match tokio::time::timeout(STATEMENT_LIMIT, statement).await {
+    match tokio::time::timeout(limit, statement).await {
         Ok(answer) => Ok(answer?),
-        Err(_) => Err(DbError::TimedOut(STATEMENT_LIMIT)),
+        Err(_) => Err(DbError::TimedOut(limit)),
     }
 }

@@ -207,6 +207,12 @@ fn times() {
         "milliseconds, as in libpq"
     );
     assert_eq!(config.base.get_keepalives_idle(), KEEPALIVES_IDLE);
+    let config = parse("postgres://db/x?keepalives_count=9");
+    assert_eq!(
+        config.base.get_keepalives_retries(),
+        Some(9),
+        "libpq's name"
+    );
     assert!(refused("postgres://db/x?connect_timeout=soon").contains("connect_timeout"));
 }
 

@@ -9,6 +9,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, User, getuid};
 
-use super::leash::{Leash, run_as};
+use super::leash::Leash;
 use super::pg_bin::{PgBin, PgBinError};
 
 /// What the leash does at the end.
@@ -170,7 +171,7 @@ impl ClusterBuilder {
         };
         let owner = unprivileged_user()?;
         let dir = make_directory(owner.as_ref())?;
-        let leash = start_watchdog(&dir, owner.as_ref())?;
+        let leash = start_watchdog(&dir)?;
         let pg_cron = self.pg_cron.is_some() && bin.has_extension("pg_cron");
         let mut cluster = Cluster {
             bin,
@@ -441,7 +442,10 @@ impl Cluster {
             .stdout(Stdio::null())
             .stderr(log);
         self.leash.attach(&mut command);
-        run_as(&mut command, self.owner.as_ref());
+        if let Some(user) = &self.owner {
+            // The standard library drops root's supplementary groups along with the uid.
+            command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
+        }
         Ok(command)
     }
 
@@ -618,8 +622,8 @@ fn make_directory(owner: Option<&User>) -> Result<PathBuf, ClusterError> {
     Ok(dir.keep())
 }
 
-fn start_watchdog(dir: &Path, owner: Option<&User>) -> Result<Leash, ClusterError> {
-    let leash = Leash::with_script(WATCHDOG, &[dir.as_os_str()], owner);
+fn start_watchdog(dir: &Path) -> Result<Leash, ClusterError> {
+    let leash = Leash::with_script(WATCHDOG, &[dir.as_os_str()]);
     if leash.is_err() {
         // Best effort: the error is the one to report.
         let _removed = fs::remove_dir_all(dir);

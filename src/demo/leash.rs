@@ -4,11 +4,10 @@
 //! a process group and reads from a pipe that only this process holds open: when the pipe closes, for whatever reason, the
 //! script ends the group.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
-
-use nix::unistd::User;
 
 /// Ignores what a terminal or a service manager sends to end its owner: its owner's end is what it waits for. Then ends
 /// everybody in its group, itself included.
@@ -27,15 +26,11 @@ pub struct Leash {
 impl Leash {
     /// Kills (SIGKILL) whoever is on the leash when it is dropped: stop children that deserve better before.
     pub fn new() -> io::Result<Self> {
-        Self::with_script(KILL, &[], None)
+        Self::with_script(KILL, &[])
     }
 
-    /// Runs another script with these arguments, as `user` when given.
-    pub(super) fn with_script(
-        script: &str,
-        args: &[&std::ffi::OsStr],
-        user: Option<&User>,
-    ) -> io::Result<Self> {
+    /// Runs another script with these arguments.
+    pub(super) fn with_script(script: &str, args: &[&OsStr]) -> io::Result<Self> {
         let mut command = Command::new("/bin/sh");
         command
             .args(["-c", script, "seqpulse-leash"])
@@ -47,7 +42,6 @@ impl Leash {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        run_as(&mut command, user);
         let mut script = command.spawn()?;
         let pipe = script.stdin.take();
         let group = i32::try_from(script.id()).map_err(io::Error::other)?;
@@ -69,13 +63,6 @@ impl Drop for Leash {
     fn drop(&mut self) {
         drop(self.pipe.take());
         let _status = self.script.wait();
-    }
-}
-
-/// Becomes `user` in the child; the standard library drops root's supplementary groups along with the uid.
-pub(super) fn run_as(command: &mut Command, user: Option<&User>) {
-    if let Some(user) = user {
-        command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
     }
 }
 

@@ -46,12 +46,14 @@ pub async fn run(exit: bool, shutdown: impl Future<Output = ()>) -> Result<bool,
         () = &mut shutdown => return Ok(false),
     };
     let complete = tokio::select! {
-        played = play(&mut stage, show) => played?,
-        () = &mut shutdown => false,
+        played = play(&mut stage, show) => Some(played?),
+        () = &mut shutdown => None,
     };
-    if !exit && complete {
+    // A letter that is missing is a reason to look around, not to leave.
+    if !exit && complete.is_some() {
         show.heading("Have a look");
         show.item("inbox", &stage.inbox_url());
+        show.item("health", &format!("{}/readyz", stage.sidecar_url()));
         show.item("database", &format!("psql {}", stage.database_url()));
         show.item(
             "sign up",
@@ -68,7 +70,7 @@ pub async fn run(exit: bool, shutdown: impl Future<Output = ()>) -> Result<bool,
     }
     stage.take_down().await?;
     show.aside("\nEverything is stopped and removed.");
-    Ok(complete)
+    Ok(complete.unwrap_or(false))
 }
 
 /// A letter that is waited for.

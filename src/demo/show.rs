@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal as _, stdout};
 use std::time::Duration;
 
-/// Longest cell of the table; the subject is the only one that gets there.
-const LONGEST_CELL: usize = 52;
+/// Longest cell of the table, which then fits 80 columns; the subject is the only one that gets there.
+const LONGEST_CELL: usize = 38;
 
 /// How a piece of text is meant.
 #[derive(Debug, Clone, Copy)]
@@ -89,15 +89,10 @@ impl Show {
 
     /// A letter that has arrived.
     pub(super) fn arrival(self, who: &str, code: &str, subject: &str, latency: Option<Duration>) {
-        let latency = latency.map_or_else(String::new, |latency| {
-            format!(" after {}", milliseconds(latency))
-        });
-        println!(
-            "  {} {} {code}  {subject}{}",
-            pad(who, 14),
-            self.paint(Style::Good, "✉"),
-            self.paint(Style::Dim, &latency)
-        );
+        let latency = latency.map_or_else(String::new, milliseconds);
+        let mark = self.paint(Style::Good, "✉");
+        let latency = self.paint(Style::Dim, &format!("{latency:>7}"));
+        println!("  {} {mark} {latency}  {code}  {subject}", pad(who, 14));
     }
 
     /// The result, a line per letter that was expected.

@@ -161,6 +161,11 @@ impl Stage {
         self.sandbox.url()
     }
 
+    /// The sidecar's own HTTP.
+    pub(super) fn sidecar_url(&self) -> String {
+        format!("http://{}", self.sidecar.listen)
+    }
+
     /// What has arrived so far.
     pub(super) fn arrived(&self) -> Vec<Entry> {
         self.sandbox.entries()
@@ -213,6 +218,8 @@ impl Stage {
 #[derive(Debug)]
 struct Sidecar {
     child: Child,
+    /// Of its HTTP server.
+    listen: SocketAddr,
     log: PathBuf,
     /// The child ends with this process, however that ends.
     _leash: Leash,
@@ -253,6 +260,7 @@ impl Sidecar {
             .map_err(doing("starting the sidecar"))?;
         Ok(Self {
             child,
+            listen,
             log,
             _leash: leash,
         })
@@ -304,7 +312,7 @@ fn this_program() -> Result<Command, DemoError> {
     Ok(command)
 }
 
-/// Runs `migrate` and gives the last line it prints.
+/// Runs `migrate` and says how much it applied.
 async fn migrate(url: &str) -> Result<String, DemoError> {
     let mut command = this_program()?;
     command.arg("migrate").env("DATABASE_URL", url);
@@ -320,7 +328,11 @@ async fn migrate(url: &str) -> Result<String, DemoError> {
         });
     }
     let printed = String::from_utf8_lossy(&printed);
-    Ok(printed.lines().last().unwrap_or("done").trim().to_owned())
+    let applied = printed
+        .lines()
+        .filter(|line| line.starts_with("applied"))
+        .count();
+    Ok(format!("{applied} migrations and SQL files applied"))
 }
 
 async fn connect(url: &str) -> Result<Client, DemoError> {

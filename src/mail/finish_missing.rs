@@ -42,9 +42,9 @@ impl FinishMissing {
         }
         facts.extend(Fact::known("Environnement", self.env.as_ref()));
         if let Some(at) = self.started_at {
-            facts.push(Fact::new("trigger reçu", &page.zone.moment(at)));
+            facts.push(Fact::new("Trigger reçu", &page.zone.moment(at)));
         }
-        facts.push(Fact::new("finish reçu", "aucun"));
+        facts.push(Fact::new("Finish reçu", "aucun"));
         if let Some(unfinished) = self.unfinished.filter(|&count| count > 1) {
             facts.push(Fact::new(
                 "En attente",

@@ -102,10 +102,15 @@ pub fn of_month(date: NaiveDate) -> String {
     }
 }
 
+/// `1er`, `3`.
+pub fn day(date: NaiveDate) -> String {
+    let ordinal = if date.day() == 1 { "er" } else { "" };
+    format!("{}{ordinal}", date.day())
+}
+
 /// `1er avril`, `3 mars`.
 pub fn day_month(date: NaiveDate) -> String {
-    let ordinal = if date.day() == 1 { "er" } else { "" };
-    format!("{}{ordinal}{NBSP}{}", date.day(), month(date))
+    format!("{}{NBSP}{}", day(date), month(date))
 }
 
 /// `lundi 2 mars 2026`.

@@ -90,6 +90,14 @@ pub(super) fn write<P: Payload>(
     recipient: &Recipient,
     site: &SiteConfig,
 ) -> Result<Letter, RenderError> {
+    if !context.is_object() {
+        let problem = "is not a JSON object".to_owned();
+        return Err(RenderError::Invalid {
+            code: P::CODE,
+            field: "context".to_owned(),
+            problem,
+        });
+    }
     for &field in P::REQUIRED {
         if context.get(field).is_none_or(Value::is_null) {
             return Err(RenderError::Missing {
@@ -122,7 +130,7 @@ pub(super) fn write<P: Payload>(
 
     Ok(Letter {
         html: french::typeset(&payload.html(&page).map_err(failed)?),
-        text: french::typeset(&payload.text(&page).map_err(failed)?),
+        text: french::typeset(payload.text(&page).map_err(failed)?.trim_end()) + "\n",
         headers: headers::of(recipient, site),
         subject: page.subject,
     })

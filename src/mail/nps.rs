@@ -50,7 +50,7 @@ impl Payload for Nps {
             tone: Tone::Calm,
             preheader: "Une seule question, une note de 0 à 10.".to_owned(),
             cta: Cta { label: "Donner ma note", href: survey.clone() },
-            why: "Vous recevez ce message parce que vous utilisez SEQPULSE régulièrement depuis plus d'un mois.",
+            why: "Vous recevez ce message parce que vous utilisez SEQPULSE régulièrement depuis au moins un mois.",
         })?;
         page.links
             .extend((0..=10).map(|score| format!("{survey}?score={score}")));

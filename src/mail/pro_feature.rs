@@ -72,19 +72,19 @@ impl Feature {
     fn benefit(self) -> &'static str {
         match self {
             Self::Sdh => {
-                "Chaque verdict s'accompagne alors d'un diagnostic par métrique et des actions à mener en premier, au lieu d'un simple feu orange."
+                "Avec Pro, chaque verdict vient avec un diagnostic par métrique et les actions à mener en premier, au lieu d'un simple feu orange."
             }
             Self::Retention => {
-                "Vos métriques restent consultables un mois : de quoi comparer une version à celle d'il y a trois semaines, et retrouver quand une dérive a commencé."
+                "Avec Pro, vos métriques restent consultables un mois : de quoi comparer une version à celle d'il y a trois semaines, et retrouver quand une dérive a commencé."
             }
             Self::Export => {
-                "Déploiements, verdicts et métriques sortent en un fichier, prêts pour votre tableur, votre post-mortem ou votre outil interne."
+                "Avec Pro, vos données sortent de SEQPULSE en un fichier, prêtes pour votre tableur, votre post-mortem ou votre outil interne."
             }
             Self::Alerts => {
-                "Un verdict critique vous rejoint là où vous travaillez, au lieu d'attendre que quelqu'un ouvre le dashboard."
+                "Avec Pro, un verdict critique vient à vous, par email ou dans Slack, sans attendre que quelqu'un ouvre le dashboard."
             }
             Self::MultiEnv => {
-                "Staging et production vivent dans le même projet, chacun avec ses propres verdicts : vous voyez une régression avant qu'elle n'atteigne la production."
+                "Avec Pro, staging et production vivent dans le même projet, chacun avec ses propres verdicts : vous voyez une régression avant qu'elle n'atteigne la production."
             }
             Self::Other => {
                 "Elle s'active pour ce projet dès le passage au plan Pro, sans rien changer à votre intégration."

@@ -31,9 +31,6 @@ pub struct Figures {
     pub previous_rollbacks: Option<u64>,
 }
 
-/// The keys a report cannot do without.
-pub(super) const FIGURES: [&str; 3] = ["deployments", "warnings", "rollbacks"];
-
 /// One line of the table.
 pub(super) struct Row {
     pub(super) label: &'static str,
@@ -41,6 +38,26 @@ pub(super) struct Row {
     /// Against the period before; `None` when that is not known.
     pub(super) trend: Option<String>,
     pub(super) tone: Tone,
+}
+
+impl Row {
+    /// A trend that is neither good nor bad news is soft.
+    pub(super) fn class(&self) -> &'static str {
+        match self.tone {
+            Tone::Calm => "soft",
+            Tone::Good => "t-good",
+            Tone::Caution => "t-warn",
+            Tone::Danger => "t-risk",
+        }
+    }
+
+    pub(super) fn colour(&self) -> &'static str {
+        if self.tone == Tone::Calm {
+            "#51626b"
+        } else {
+            self.tone.colour()
+        }
+    }
 }
 
 impl Figures {

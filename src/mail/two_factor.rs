@@ -61,10 +61,7 @@ impl TwoFactor {
             ),
         ];
         if let Some(at) = self.login_at {
-            facts.push(Fact::new(
-                "Dernière connexion avant le changement",
-                &page.zone.moment(at),
-            ));
+            facts.push(Fact::new("Dernière connexion", &page.zone.moment(at)));
         }
         facts.extend(Fact::known("Appareil", self.login_device.as_ref()));
         facts.extend(place_of(

@@ -100,12 +100,15 @@ impl Analysis {
     fn signals(&self) -> impl Iterator<Item = Fact> + '_ {
         let toned = |label, value: f64, unit, alarming: f64| {
             let tone = match value {
-                value if french::is_flat(value) => Tone::Calm,
                 value if value < 0.0 => Tone::Good,
                 value if value >= alarming => Tone::Danger,
                 _ => Tone::Caution,
             };
-            Fact::toned(label, &french::signed(value, unit), tone)
+            if french::is_flat(value) {
+                Fact::new(label, "stable")
+            } else {
+                Fact::toned(label, &french::signed(value, unit), tone)
+            }
         };
         let latency = self
             .latency_delta

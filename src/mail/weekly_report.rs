@@ -1,6 +1,6 @@
 //! E-RET-01, the week in one glance, on Monday morning.
 
-use chrono::{Days, NaiveDate};
+use chrono::{Datelike, Days, NaiveDate};
 use serde::Deserialize;
 
 use super::RenderError;
@@ -27,17 +27,18 @@ templates!(
 );
 
 impl WeeklyReport {
-    /// `du 2 mars au 8 mars`.
+    /// `du 2 au 8 mars`, `du 30 mars au 5 avril`.
     fn span(&self) -> String {
         let sunday = self
             .week_start
             .checked_add_days(Days::new(6))
             .unwrap_or(self.week_start);
-        format!(
-            "du {} au {}",
-            french::day_month(self.week_start),
-            french::day_month(sunday)
-        )
+        let monday = if self.week_start.month() == sunday.month() {
+            french::day(self.week_start)
+        } else {
+            french::day_month(self.week_start)
+        };
+        format!("du {monday} au {}", french::day_month(sunday))
     }
 
     /// One sentence on what the figures mean.

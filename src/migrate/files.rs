@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use include_dir::{Dir, include_dir};
 use sha2::{Digest as _, Sha256};
 
@@ -50,14 +52,14 @@ pub(super) fn all() -> &'static [SqlFile] {
 }
 
 impl SqlFile {
-    /// SHA-256 of the text and of the names of our roles that exist (grants to missing ones are skipped).
+    /// SHA-256, in base64, of the text and of the names of our roles that exist (grants to missing ones are skipped).
     pub(super) fn checksum(&self, roles: &str) -> String {
         let digest = Sha256::new()
             .chain_update(self.text)
             .chain_update("\n")
             .chain_update(roles)
             .finalize();
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        STANDARD_NO_PAD.encode(digest)
     }
 
     /// What the file makes, as `email_fingerprint` wants it: "function NAME", "trigger NAME", "view NAME".

@@ -263,7 +263,7 @@ async fn drift(client: &Client) -> Result<Vec<Finding>, MigrateError> {
 }
 
 /// One file in one transaction, with its record. `create trigger` waits for, and then holds up, writers of the table:
-/// lock_timeout keeps both short.
+/// `lock_timeout` keeps both short.
 async fn apply(client: &Client, file: &SqlFile) -> Result<(), MigrateError> {
     let roles: String = client.query_typed_one(ROLES, &[]).await?.try_get(0)?;
     for tried in 1.. {

@@ -7,6 +7,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -165,12 +167,7 @@ fn key(part: &[Written<'_>]) -> String {
     for Written { claimed, .. } in part {
         digest.update(format!("{}\n{}\n", claimed.dedupe_key, claimed.attempts));
     }
-    let hex: String = digest
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("seqpulse/{hex}")
+    format!("seqpulse/{}", URL_SAFE_NO_PAD.encode(digest.finalize()))
 }
 
 /// Pauses everything, for all sidecars, when the provider refuses the whole account.
@@ -208,7 +205,14 @@ fn judged(written: &Written<'_>, outcome: Outcome) -> Settlement {
                 } => ("refused", retry_after),
                 ErrorKind::Permanent | ErrorKind::BatchRefused => ("permanent", None),
                 ErrorKind::Address => ("address", None),
-                ErrorKind::Unknown { retry_after, .. } => ("unknown", retry_after),
+                ErrorKind::Unknown {
+                    counts: true,
+                    retry_after,
+                } => ("server_error", retry_after),
+                ErrorKind::Unknown {
+                    counts: false,
+                    retry_after,
+                } => ("unknown", retry_after),
                 ErrorKind::KeyConflict => ("lost", None),
                 ErrorKind::SenderWide { .. } => ("released", None),
             };

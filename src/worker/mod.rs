@@ -60,8 +60,9 @@ pub async fn run(
 ) -> Result<(), DbError> {
     let concurrency = usize::from(config.concurrency);
     let shared = Arc::new(Shared {
-        // One connection per delivery, one for the claim, one for the heartbeat.
-        pool: Pool::new(&config.database, concurrency + 2)?,
+        // One connection per delivery, one for the claim, one for the heartbeat; a half-open one is noticed within two
+        // polls (contract §3).
+        pool: Pool::new(&config.database, concurrency + 2, config.poll * 2)?,
         worker: Identity::new(provider.name()),
         provider,
         wakes: Arc::default(),

@@ -254,7 +254,7 @@ impl State {
         match now.seen {
             None => reasons.push(NotReady::Starting),
             Some(seen) if now.lost || seen.elapsed() > self.patience => {
-                reasons.push(NotReady::Database)
+                reasons.push(NotReady::Database);
             }
             Some(_) => {
                 if !now.listening {

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::certificates::{Authority, self_signed};
 use crate::connect::{allow, is_encrypted, present};
+use crate::support::BINARY;
 
 const NAME: &str = "db.example.com";
 const PLAIN: Result<bool, Reason> = Ok(false);
@@ -253,4 +254,45 @@ async fn allow_and_prefer_take_the_kind_of_connection_that_the_server_accepts() 
         let outcome = is_encrypted(&url).await.map_err(|error| error.reason());
         assert_eq!(outcome, expected, "{user} {mode}");
     }
+}
+
+/// `sslrootcert=system` through the real binary, whose "system" store `SSL_CERT_FILE` replaces.
+#[tokio::test]
+async fn the_system_store_is_trusted_when_asked_for() {
+    let mut cluster = cluster_with_tls();
+    let roots = Roots::new();
+    present(&mut cluster, &roots.ours.issue(&[NAME]));
+    let check = |host: &str, root: &Path| {
+        let url = format!(
+            "postgres://postgres@/postgres?host={host}&hostaddr=127.0.0.1&port={}&sslrootcert=system",
+            cluster.port()
+        );
+        let mut command = std::process::Command::new(BINARY);
+        command.args(["migrate", "--check"]).env_clear();
+        let output = command
+            .env("DATABASE_URL", url)
+            .env("SSL_CERT_FILE", root)
+            .output();
+        let output = output.expect("the binary runs");
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    // Connected: the refusal is about what the database holds.
+    let (code, text) = check(NAME, &roots.right);
+    assert!(
+        code == Some(1) && text.contains("lacks SEQPULSE's tables"),
+        "{text}"
+    );
+    let (code, text) = check("elsewhere", &roots.right);
+    assert!(
+        code == Some(1) && text.contains("not for the host name"),
+        "{text}"
+    );
+    let (code, text) = check(NAME, &roots.wrong);
+    assert!(
+        code == Some(1) && text.contains("not signed by any of the root"),
+        "{text}"
+    );
 }

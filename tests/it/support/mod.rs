@@ -1,5 +1,4 @@
 //! What the integration tests stand on: one Postgres for the run, a database per test, the real binary as a child.
-#![expect(unused_imports, dead_code, reason = "tests of later features use them")]
 
 mod database;
 mod sidecar;

@@ -1,0 +1,93 @@
+-- What several codes' functions for "still true and fresh figures" share.
+
+-- An id may stand in the key only: plain inserts and the application's own jobs carry the catalogue's keys (contract, section 9).
+create or replace function public.email_key_id(dedupe_key text, part integer) returns uuid
+language sql immutable strict
+as $$
+select case when split_part(dedupe_key, ':', part) ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then split_part(dedupe_key, ':', part)::uuid end
+$$;
+comment on function public.email_key_id(text, integer) is
+'The id in this part of a dedupe key (parts are separated by colons, the first is 1); null when no uuid stands there.';
+revoke all on function public.email_key_id(text, integer) from public;
+
+-- What a verdict's letter says: the deployment, the verdict, what the release changed (median p95 latency and mean error rate
+-- after against before), and what to do, most severe hint first.  NaN and Infinity, which the columns allow, are left out.
+create or replace function public.email_verdict_figures(deployments uuid[])
+returns table (deployment_id uuid, verdict text, figures jsonb)
+language plpgsql
+as $$
+begin
+    return query
+    select d.id, v.verdict::text, jsonb_strip_nulls(jsonb_build_object(
+        'project_id', d.project_id,
+        'project_name', p.name,
+        'deployment_id', d.id,
+        'deployment_number', d.deployment_number,
+        'env', d.env,
+        'verdict', v.verdict,
+        'occurred_at', v.created_at,
+        'confidence', case when v.confidence between 0 and 1 then v.confidence end,
+        'summary', v.summary,
+        'latency_delta', round((100 * (m.latency_after - m.latency_before) / nullif(m.latency_before, 0))::numeric, 1),
+        'error_rate_delta', round((100 * (m.errors_after - m.errors_before))::numeric, 2),
+        'actions', h.actions
+    ))
+    from (select distinct i from unnest(deployments) as i) wanted (id)
+    join public.deployments d on d.id = wanted.id
+    join public.projects p on p.id = d.project_id
+    left join public.deployment_verdicts v on v.deployment_id = d.id
+    left join lateral (
+        select
+            percentile_cont(0.5) within group (order by s.latency_p95) filter (where s.phase = 'pre' and s.latency_p95 between 0 and 1e12) as latency_before,
+            percentile_cont(0.5) within group (order by s.latency_p95) filter (where s.phase = 'post' and s.latency_p95 between 0 and 1e12) as latency_after,
+            avg(s.error_rate) filter (where s.phase = 'pre' and s.error_rate between 0 and 1) as errors_before,
+            avg(s.error_rate) filter (where s.phase = 'post' and s.error_rate between 0 and 1) as errors_after
+        from public.metric_samples s
+        where s.deployment_id = d.id
+    ) m on true
+    left join lateral (
+        select jsonb_agg(a.action order by a.place) as actions
+        from (
+            select ordered.action, min(ordered.place) as place
+            from (
+                select btrim(s.action) as action, row_number() over (
+                    order by case i.severity when 'critical' then 1 when 'warning' then 2 else 3 end, i.confidence desc, i.metric, s.place
+                ) as place
+                from public.sdh_hints i
+                cross join lateral unnest(i.suggested_actions) with ordinality as s (action, place)
+                where i.deployment_id = d.id
+            ) ordered
+            where ordered.action <> ''
+            group by ordered.action
+        ) a
+    ) h on true;
+end
+$$;
+comment on function public.email_verdict_figures(uuid[]) is
+'Verdict and figures of these deployments'' letters: median p95 latency after against before the release in percent, mean error rate in points, suggested actions without duplicates.';
+revoke all on function public.email_verdict_figures(uuid[]) from public;
+
+-- Who hears about a project: its owner first (at whatever address they have when it is sent), then its contacts of one role.
+-- Addresses are the same in upper and lower case; a contact who is the owner gets no second letter.
+-- One statement and stable, so that it is planned as part of the statement that asks.
+create or replace function public.email_project_recipients(project uuid, contact_role text)
+returns table (user_id uuid, to_email text, key_suffix text)
+language sql stable
+as $$
+select p.owner_id, null::text, ''
+from public.projects p
+where p.id = project
+union all
+(
+    select distinct on (lower(c.email)) coalesce(c.user_id, p.owner_id), c.email, ':' || lower(c.email)
+    from public.email_project_contacts c
+    join public.projects p on p.id = c.project_id
+    left join public.users u on u.id = p.owner_id
+    where c.project_id = project and c.role = contact_role
+    and c.user_id is distinct from p.owner_id and lower(c.email) is distinct from lower(u.email)
+    order by lower(c.email), c.user_id nulls last, c.email
+)
+$$;
+comment on function public.email_project_recipients(uuid, text) is
+'The owner of a project and its contacts of one role, each once: user, address (null: the user''s own), and what their copy''s key ends with.';
+revoke all on function public.email_project_recipients(uuid, text) from public;

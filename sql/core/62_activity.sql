@@ -1,0 +1,203 @@
+-- What "active" means, the user's own time, and figures several letters share.
+--
+-- The two functions that say when a user was active are written so that Postgres inlines them into the query that asks
+-- (one statement, stable, no "set", not strict): for one user or for all, they become index scans.
+
+-- Activity -----------------------------------------------------------------------------------------------------------
+create or replace function public.email_activity(of_user uuid, since timestamptz, until timestamptz)
+returns table (active_at timestamptz)
+language sql stable
+as $$
+select u.created_at from public.users u
+where u.id = of_user and u.created_at >= since and u.created_at < until
+union all
+select d.started_at from public.projects p join public.deployments d on d.project_id = p.id
+where p.owner_id = of_user and d.started_at >= since and d.started_at < until
+union all
+select s.occurred_at from public.email_signals s
+where s.user_id = of_user and s.kind in ('login', 'verdict_viewed') and s.occurred_at >= since and s.occurred_at < until
+union all
+select p.created_at from public.projects p
+where p.owner_id = of_user and p.created_at >= since and p.created_at < until
+$$;
+comment on function public.email_activity(uuid, timestamptz, timestamptz) is
+'Every moment from since (included) to until (not included) at which this user was active: sign-up, project created, deployment of an own project started, signals login and verdict_viewed.';
+revoke all on function public.email_activity(uuid, timestamptz, timestamptz) from public;
+
+-- The same five sources, but only the end of each: one step into an index instead of the whole history.
+create or replace function public.email_last_active(of_user uuid, as_of timestamptz)
+returns table (last_active_at timestamptz)
+language sql stable
+as $$
+select max(a.active_at)
+from (
+    select u.created_at from public.users u where u.id = of_user and u.created_at <= as_of
+    union all
+    select p.created_at from public.projects p where p.owner_id = of_user and p.created_at <= as_of
+    union all
+    select latest.started_at
+    from public.projects p
+    cross join lateral (
+        select d.started_at from public.deployments d
+        where d.project_id = p.id and d.started_at <= as_of
+        order by d.started_at desc
+        limit 1
+    ) latest
+    where p.owner_id = of_user
+    union all
+    (
+        select s.occurred_at from public.email_signals s
+        where s.user_id = of_user and s.kind = 'login' and s.occurred_at <= as_of
+        order by s.occurred_at desc
+        limit 1
+    )
+    union all
+    (
+        select s.occurred_at from public.email_signals s
+        where s.user_id = of_user and s.kind = 'verdict_viewed' and s.occurred_at <= as_of
+        order by s.occurred_at desc
+        limit 1
+    )
+) a (active_at)
+$$;
+comment on function public.email_last_active(uuid, timestamptz) is
+'When this user was last active, up to and including as_of: the latest moment of email_activity(); null when there is no such user.';
+revoke all on function public.email_last_active(uuid, timestamptz) from public;
+
+-- Local time ---------------------------------------------------------------------------------------------------------
+create or replace function public.email_zone(name text) returns text
+language plpgsql stable
+as $$
+begin
+    if name is null then
+        return 'Europe/Paris';
+    end if;
+    perform pg_catalog.now() at time zone name;
+    return name;
+exception when invalid_parameter_value then
+    return 'Europe/Paris';
+end
+$$;
+comment on function public.email_zone(text) is
+'The time zone to reckon with for what a preferences row says: itself when Postgres knows it, otherwise (and for null) Europe/Paris.';
+revoke all on function public.email_zone(text) from public;
+
+create or replace function public.email_zones() returns table (name text, zone text)
+language sql stable
+as $$
+-- "offset 0" keeps what is asked about a zone from being worked out once per row of email_preferences.
+select z.name, z.zone
+from (
+    select n.name, public.email_zone(n.name) as zone
+    from (select 'Europe/Paris' union select p.timezone from public.email_preferences p offset 0) n (name)
+    offset 0
+) z
+$$;
+comment on function public.email_zones() is
+'Every time zone that stands in email_preferences and the default one: as written, and the one to reckon with.';
+revoke all on function public.email_zones() from public;
+
+create or replace function public.email_week(week text) returns date
+language plpgsql immutable
+as $$
+begin
+    if week ~ '^[0-9]{4}-W(0[1-9]|[1-4][0-9]|5[0-3])$' then
+        return to_date(week, 'IYYY-"W"IW');
+    end if;
+    return null;
+end
+$$;
+comment on function public.email_week(text) is 'The Monday of an ISO week such as 2026-W09; null when it is not one.';
+revoke all on function public.email_week(text) from public;
+
+create or replace function public.email_month(month text) returns date
+language plpgsql immutable
+as $$
+begin
+    if month ~ '^[0-9]{4}-(0[1-9]|1[0-2])$' then
+        return to_date(month, 'YYYY-MM');
+    end if;
+    return null;
+end
+$$;
+comment on function public.email_month(text) is 'The first day of a month such as 2026-02; null when it is not one.';
+revoke all on function public.email_month(text) from public;
+
+create or replace function public.email_day(day text) returns date
+language plpgsql immutable
+as $$
+begin
+    if day ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' then
+        return make_date(substr(day, 1, 4)::integer, substr(day, 6, 2)::integer, substr(day, 9, 2)::integer);
+    end if;
+    return null;
+exception when datetime_field_overflow then
+    return null;
+end
+$$;
+comment on function public.email_day(text) is 'A day such as 2026-02-28; null when it is not one.';
+revoke all on function public.email_day(text) from public;
+
+-- Ids that a payload lacks are read from the key (contract, section 9).
+create or replace function public.email_key_uuid(dedupe_key text, part integer) returns uuid
+language sql immutable
+as $$
+select case
+    when split_part($1, ':', $2) ~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then split_part($1, ':', $2)::uuid
+end
+$$;
+comment on function public.email_key_uuid(text, integer) is 'The id that is this part of a dedupe key, counted from 1; null when that part is none.';
+revoke all on function public.email_key_uuid(text, integer) from public;
+
+-- Figures ------------------------------------------------------------------------------------------------------------
+-- What happened in a set of projects between two moments; the second one is not included.
+create or replace function public.email_value(of_projects uuid[], since timestamptz, until timestamptz)
+returns table (deployments bigint, warnings bigint, rollbacks bigint, hidden_anomalies bigint)
+language sql stable
+as $$
+select
+    count(*),
+    count(*) filter (where v.verdict = 'warning'),
+    count(*) filter (where v.verdict = 'rollback_recommended'),
+    coalesce(sum((
+        select count(*) from public.sdh_hints h where h.deployment_id = d.id and h.severity in ('warning', 'critical')
+    )), 0)::bigint
+from public.deployments d
+left join public.deployment_verdicts v on v.deployment_id = d.id
+where d.project_id = any(of_projects) and d.started_at >= since and d.started_at < until
+$$;
+comment on function public.email_value(uuid[], timestamptz, timestamptz) is
+'What SEQPULSE did for these projects from since to until (not included): deployments, those with verdict warning and rollback_recommended, and the SDH hints of severity warning and critical, which Free does not show. Zeros when there is nothing.';
+revoke all on function public.email_value(uuid[], timestamptz, timestamptz) from public;
+
+-- Zero, NaN, infinite and absurd samples (milliseconds) say nothing about a change and would spoil it.
+create or replace function public.email_latency_delta(of_projects uuid[], since timestamptz, until timestamptz)
+returns numeric
+language sql stable
+as $$
+select round((percentile_cont(0.5) within group (order by 100 * (s.post / s.pre - 1)))::numeric, 1)
+from (
+    select
+        percentile_cont(0.5) within group (order by m.latency_p95) filter (where m.phase = 'pre') as pre,
+        percentile_cont(0.5) within group (order by m.latency_p95) filter (where m.phase = 'post') as post
+    from public.deployments d
+    join public.metric_samples m on m.deployment_id = d.id
+    where d.project_id = any(of_projects) and d.started_at >= since and d.started_at < until
+    and m.latency_p95 between 1e-3 and 1e9
+    group by d.id
+) s
+where s.pre is not null and s.post is not null
+$$;
+comment on function public.email_latency_delta(uuid[], timestamptz, timestamptz) is
+'Median over the deployments started from since to until (not included) of the change of the median p95 latency after the release against before, in percent with one decimal; null when no deployment has both.';
+revoke all on function public.email_latency_delta(uuid[], timestamptz, timestamptz) from public;
+
+do $$
+declare
+    grantee text;
+begin
+    for grantee in select r.rolname from pg_catalog.pg_roles r where r.rolname in ('email_worker', 'email_admin') loop
+        execute format('grant execute on function public.email_activity(uuid, timestamptz, timestamptz), public.email_last_active(uuid, timestamptz), public.email_zone(text), public.email_zones(), public.email_week(text), public.email_month(text), public.email_day(text), public.email_key_uuid(text, integer), public.email_value(uuid[], timestamptz, timestamptz), public.email_latency_delta(uuid[], timestamptz, timestamptz) to %I', grantee);
+    end loop;
+end
+$$;

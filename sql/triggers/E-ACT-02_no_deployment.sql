@@ -1,0 +1,89 @@
+-- E-ACT-02  Project without a deployment                             product, capped, priority 60
+--
+-- cause       projects: inserted; to the owner
+-- when        params.delay (24 hours) after projects.created_at
+-- key         no_deployment_after_project:{project}
+-- still true  the project exists and has no deployment
+-- figures     project_name, project_id, env (the first of projects.envs)
+-- params      delay
+-- reads       projects (id, owner_id, created_at, name, envs), deployments (project_id)
+
+-- Cause ----------------------------------------------------------------------------------------------------------------
+-- fact: {project_id, user_id, created_at}
+create or replace function public.email_act_02_enqueue(facts jsonb) returns void
+language plpgsql
+as $$
+begin
+    insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, run_at)
+    select
+        t.code, public.email_need(f.user_id::text, 'user_id')::uuid, f.project_id,
+        'no_deployment_after_project:' || f.project_id, f.created_at + (t.params ->> 'delay')::interval
+    from jsonb_to_recordset(facts) as f (project_id uuid, user_id uuid, created_at timestamptz)
+    join public.email_types t on t.code = 'E-ACT-02' and t.enabled
+    where public.email_need(f.created_at::text, 'created_at') is not null and f.created_at >= t.active_since
+    on conflict (dedupe_key) do nothing;
+end
+$$;
+comment on function public.email_act_02_enqueue(jsonb) is 'E-ACT-02: enqueues what new projects cause. facts: [{project_id, user_id, created_at}].';
+revoke all on function public.email_act_02_enqueue(jsonb) from public;
+
+create or replace function public.email_act_02_trigger() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '100ms'
+as $$
+declare
+    facts jsonb;
+begin
+    facts := (select jsonb_agg(jsonb_build_object('project_id', n.id, 'user_id', n.owner_id, 'created_at', n.created_at)) from new_rows n);
+    if facts is not null then
+        perform public.email_act_02_enqueue(facts);
+    end if;
+    return null;
+exception when others then
+    begin
+        perform public.email_guard('projects', 'E-ACT-02', coalesce(facts, (
+            select jsonb_agg(jsonb_build_object(
+                'project_id', to_jsonb(n) -> 'id', 'user_id', to_jsonb(n) -> 'owner_id', 'created_at', to_jsonb(n) -> 'created_at'
+            ))
+            from new_rows n
+        )), sqlstate, sqlerrm);
+    exception when others then
+        raise warning 'seqpulse-mailer: E-ACT-02 missed a fact of projects: %', sqlerrm;
+    end;
+    return null;
+end
+$$;
+comment on function public.email_act_02_trigger() is 'E-ACT-02: after projects are inserted. Never fails the application''s statement.';
+revoke all on function public.email_act_02_trigger() from public;
+
+create or replace trigger email_act_02_insert after insert on public.projects
+referencing new table as new_rows
+for each statement execute function public.email_act_02_trigger();
+
+-- Still true, and fresh figures -------------------------------------------------------------------------------------------
+create or replace function public.email_act_02_current(ids bigint[])
+returns table (id bigint, untrue text, context jsonb)
+language plpgsql
+as $$
+begin
+    return query
+    select
+        o.id,
+        case
+            when p.id is null then 'no such project'
+            when exists (select from public.deployments d where d.project_id = p.id) then 'project has a deployment'
+        end,
+        jsonb_strip_nulls(jsonb_build_object('project_name', p.name, 'project_id', p.id, 'env', p.envs[1]))
+    from public.email_outbox o
+    left join public.projects p
+        on p.id = coalesce(o.project_id, (o.payload ->> 'project_id')::uuid, public.email_key_id(o.dedupe_key, 2))
+    where o.id = any(ids);
+end
+$$;
+comment on function public.email_act_02_current(bigint[]) is 'E-ACT-02: true while the project has no deployment; project_name, env.';
+revoke all on function public.email_act_02_current(bigint[]) from public;
+
+select public.email_grant('execute on function public.email_act_02_current(bigint[])', 'email_worker');
+select public.email_grant('select (id, name, envs) on public.projects', 'email_worker');
+select public.email_grant('select (project_id) on public.deployments', 'email_worker');

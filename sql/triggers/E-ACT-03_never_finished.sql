@@ -1,0 +1,146 @@
+-- E-ACT-03  Deployment started, never finished                       product, capped, priority 60
+--
+-- cause       deployments: inserted running, or becoming running, in a project that never finished one; to the project's owner
+-- when        params.delay (48 hours) after deployments.started_at
+-- key         deployment_never_finished:{project}
+-- still true  the project has a running deployment and never finished one
+-- figures     project_name, project_id; the deployment that caused it, or else the latest running one: deployment_id,
+--             deployment_number, env, started_at; unfinished (how many are running)
+-- params      delay
+-- reads       deployments (id, project_id, state, started_at, finished_at, deployment_number, env), projects (id, owner_id, name)
+
+-- Cause ----------------------------------------------------------------------------------------------------------------
+-- fact: {deployment_id, project_id, started_at}
+create or replace function public.email_act_03_enqueue(facts jsonb) returns void
+language plpgsql
+as $$
+begin
+    insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
+    select
+        t.code, public.email_need(p.owner_id::text, 'owner_id')::uuid, f.project_id,
+        'deployment_never_finished:' || f.project_id, jsonb_build_object('deployment_id', f.deployment_id),
+        f.started_at + (t.params ->> 'delay')::interval
+    from jsonb_to_recordset(facts) as f (deployment_id uuid, project_id uuid, started_at timestamptz)
+    join public.email_types t on t.code = 'E-ACT-03' and t.enabled
+    left join public.projects p on p.id = f.project_id
+    where public.email_need(f.project_id::text, 'project_id') is not null
+    and public.email_need(f.started_at::text, 'started_at') is not null and f.started_at >= t.active_since
+    -- Nearly every deployment is of a project that has finished one: the letter could never be true.  A scalar subquery,
+    -- because it stays one short index scan whatever the planner thinks of the table.
+    and (
+        select true from public.deployments d
+        where d.project_id = f.project_id and (d.state in ('finished', 'analyzed') or d.finished_at is not null)
+        limit 1
+    ) is null
+    on conflict (dedupe_key) do nothing;
+end
+$$;
+comment on function public.email_act_03_enqueue(jsonb) is 'E-ACT-03: enqueues what running deployments cause. facts: [{deployment_id, project_id, started_at}].';
+revoke all on function public.email_act_03_enqueue(jsonb) from public;
+
+create or replace function public.email_act_03_trigger() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '100ms'
+as $$
+declare
+    facts jsonb;
+begin
+    if tg_op = 'INSERT' then
+        facts := (
+            select jsonb_agg(jsonb_build_object('deployment_id', n.id, 'project_id', n.project_id, 'started_at', n.started_at))
+            from new_rows n
+            where n.state = 'running'
+        );
+    else
+        -- Grouped rather than joined: a plan made for one row must also do for a bulk update.
+        facts := (
+            select jsonb_agg(jsonb_build_object('deployment_id', r.id, 'project_id', r.project_id, 'started_at', r.started_at))
+            from new_rows r
+            where r.id in (
+                select v.id
+                from (
+                    select n.id, n.state = 'running' as running, false as was_running from new_rows n
+                    union all
+                    select o.id, false, o.state = 'running' from old_rows o
+                ) v
+                group by v.id
+                having bool_or(v.running) and not bool_or(v.was_running)
+            )
+        );
+    end if;
+    if facts is not null then
+        perform public.email_act_03_enqueue(facts);
+    end if;
+    return null;
+exception when others then
+    begin
+        perform public.email_guard('deployments', 'E-ACT-03', coalesce(facts, (
+            select jsonb_agg(jsonb_build_object(
+                'deployment_id', to_jsonb(n) -> 'id', 'project_id', to_jsonb(n) -> 'project_id', 'started_at', to_jsonb(n) -> 'started_at'
+            ))
+            from new_rows n
+            where coalesce(to_jsonb(n) ->> 'state', 'running') = 'running'
+        )), sqlstate, sqlerrm);
+    exception when others then
+        raise warning 'seqpulse-mailer: E-ACT-03 missed a fact of deployments: %', sqlerrm;
+    end;
+    return null;
+end
+$$;
+comment on function public.email_act_03_trigger() is 'E-ACT-03: after deployments are inserted or updated. Never fails the application''s statement.';
+revoke all on function public.email_act_03_trigger() from public;
+
+create or replace trigger email_act_03_insert after insert on public.deployments
+referencing new table as new_rows
+for each statement execute function public.email_act_03_trigger();
+
+create or replace trigger email_act_03_update after update on public.deployments
+referencing old table as old_rows new table as new_rows
+for each statement execute function public.email_act_03_trigger();
+
+-- Still true, and fresh figures -------------------------------------------------------------------------------------------
+create or replace function public.email_act_03_current(ids bigint[])
+returns table (id bigint, untrue text, context jsonb)
+language plpgsql
+as $$
+begin
+    return query
+    select
+        o.id,
+        case
+            when p.id is null then 'no such project'
+            when exists (
+                select from public.deployments f
+                where f.project_id = p.id and (f.state in ('finished', 'analyzed') or f.finished_at is not null)
+            ) then 'project finished a deployment'
+            when d.unfinished is null then 'no deployment is running'
+        end,
+        jsonb_strip_nulls(jsonb_build_object(
+            'project_name', p.name,
+            'project_id', p.id,
+            'deployment_id', d.id,
+            'deployment_number', d.deployment_number,
+            'env', d.env,
+            'started_at', d.started_at,
+            'unfinished', d.unfinished
+        ))
+    from public.email_outbox o
+    left join public.projects p
+        on p.id = coalesce(o.project_id, (o.payload ->> 'project_id')::uuid, public.email_key_id(o.dedupe_key, 2))
+    left join lateral (
+        select r.id, r.deployment_number, r.env, r.started_at, count(*) over () as unfinished
+        from public.deployments r
+        where r.project_id = p.id and r.state = 'running'
+        order by r.id = (o.payload ->> 'deployment_id')::uuid desc nulls last, r.started_at desc
+        limit 1
+    ) d on true
+    where o.id = any(ids);
+end
+$$;
+comment on function public.email_act_03_current(bigint[]) is 'E-ACT-03: true while the project has a running deployment and never finished one; the deployment and how many are running.';
+revoke all on function public.email_act_03_current(bigint[]) from public;
+
+select public.email_grant('execute on function public.email_act_03_current(bigint[])', 'email_worker');
+select public.email_grant('select (id, name) on public.projects', 'email_worker');
+select public.email_grant('select (id, project_id, deployment_number, env, state, started_at, finished_at) on public.deployments', 'email_worker');

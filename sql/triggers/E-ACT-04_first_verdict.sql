@@ -1,0 +1,108 @@
+-- E-ACT-04  First verdict of a project                               product, capped, priority 80
+--
+-- cause       deployment_verdicts: the first of a project is inserted; to the project's owner and its admin contacts
+-- when        now
+-- key         first_verdict_available:{project}; a contact's copy appends :{email}, in lower case
+-- still true  always (as long as the project exists)
+-- figures     the verdict's: see email_verdict_figures
+-- params      none
+-- reads       deployment_verdicts (deployment_id, created_at, verdict, …), deployments (id, project_id, …), projects (id,
+--             owner_id, name), users (id, email), metric_samples, sdh_hints
+
+-- Cause ----------------------------------------------------------------------------------------------------------------
+-- fact: {deployment_id, created_at, at}; at is the moment of the cause, from which the letter expires, also when it is replayed
+create or replace function public.email_act_04_enqueue(facts jsonb) returns void
+language plpgsql
+as $$
+begin
+    insert into public.email_outbox (email_type, user_id, project_id, to_email, dedupe_key, payload, run_at)
+    select
+        t.code, public.email_need(r.user_id::text, 'owner_id')::uuid, d.project_id, r.to_email,
+        'first_verdict_available:' || d.project_id || r.key_suffix, jsonb_build_object('deployment_id', f.deployment_id), f.at
+    from jsonb_to_recordset(facts) as f (deployment_id uuid, created_at timestamptz, at timestamptz)
+    join public.email_types t on t.code = 'E-ACT-04' and t.enabled
+    left join public.deployments d on d.id = f.deployment_id
+    left join lateral public.email_project_recipients(d.project_id, 'admin') r on true
+    where public.email_need(f.created_at::text, 'created_at') is not null and f.created_at >= t.active_since
+    -- None before it.  A scalar subquery, because it stays one short index scan whatever the planner thinks of the tables.
+    and (
+        select true
+        from public.deployments other
+        join public.deployment_verdicts v on v.deployment_id = other.id
+        where other.project_id = d.project_id and (v.created_at, v.deployment_id) < (f.created_at, f.deployment_id)
+        limit 1
+    ) is null
+    on conflict (dedupe_key) do nothing;
+end
+$$;
+comment on function public.email_act_04_enqueue(jsonb) is 'E-ACT-04: enqueues what first verdicts cause. facts: [{deployment_id, created_at, at}].';
+revoke all on function public.email_act_04_enqueue(jsonb) from public;
+
+create or replace function public.email_act_04_trigger() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '100ms'
+as $$
+declare
+    facts jsonb;
+begin
+    facts := (
+        select jsonb_agg(jsonb_build_object('deployment_id', n.deployment_id, 'created_at', n.created_at, 'at', public.email_now()))
+        from new_rows n
+    );
+    if facts is not null then
+        perform public.email_act_04_enqueue(facts);
+    end if;
+    return null;
+exception when others then
+    begin
+        perform public.email_guard('deployment_verdicts', 'E-ACT-04', coalesce(facts, (
+            select jsonb_agg(jsonb_build_object('deployment_id', to_jsonb(n) -> 'deployment_id', 'created_at', to_jsonb(n) -> 'created_at'))
+            from new_rows n
+        )), sqlstate, sqlerrm);
+    exception when others then
+        raise warning 'seqpulse-mailer: E-ACT-04 missed a fact of deployment_verdicts: %', sqlerrm;
+    end;
+    return null;
+end
+$$;
+comment on function public.email_act_04_trigger() is 'E-ACT-04: after verdicts are inserted. Never fails the application''s statement.';
+revoke all on function public.email_act_04_trigger() from public;
+
+create or replace trigger email_act_04_insert after insert on public.deployment_verdicts
+referencing new table as new_rows
+for each statement execute function public.email_act_04_trigger();
+
+-- Still true, and fresh figures -------------------------------------------------------------------------------------------
+create or replace function public.email_act_04_current(ids bigint[])
+returns table (id bigint, untrue text, context jsonb)
+language plpgsql
+as $$
+begin
+    return query
+    with rows as materialized (
+        select o.id, coalesce((o.payload ->> 'deployment_id')::uuid, (
+            select d.id
+            from public.deployments d
+            join public.deployment_verdicts v on v.deployment_id = d.id
+            where d.project_id = coalesce(o.project_id, (o.payload ->> 'project_id')::uuid, public.email_key_id(o.dedupe_key, 2))
+            order by v.created_at, d.id
+            limit 1
+        )) as deployment_id
+        from public.email_outbox o
+        where o.id = any(ids)
+    )
+    select r.id, case when f.deployment_id is null then 'no such deployment' end, coalesce(f.figures, '{}')
+    from rows r
+    left join public.email_verdict_figures(array(select w.deployment_id from rows w)) f on f.deployment_id = r.deployment_id;
+end
+$$;
+comment on function public.email_act_04_current(bigint[]) is 'E-ACT-04: true while the deployment exists; the verdict''s figures.';
+revoke all on function public.email_act_04_current(bigint[]) from public;
+
+select public.email_grant('execute on function public.email_act_04_current(bigint[])', 'email_worker');
+select public.email_grant('select (id, name) on public.projects', 'email_worker');
+select public.email_grant('select (id, project_id, deployment_number, env) on public.deployments', 'email_worker');
+select public.email_grant('select (deployment_id, verdict, confidence, summary, created_at) on public.deployment_verdicts', 'email_worker');
+select public.email_grant('select (deployment_id, phase, latency_p95, error_rate) on public.metric_samples', 'email_worker');
+select public.email_grant('select (deployment_id, metric, severity, confidence, suggested_actions) on public.sdh_hints', 'email_worker');

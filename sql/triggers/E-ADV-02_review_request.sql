@@ -1,0 +1,49 @@
+-- E-ADV-02  Review request to a promoter                             marketing, capped, priority 16
+--
+-- cause       signal nps_answered {score 0-10, comment?} with a score of at least params.min_score (9)
+-- when        params.delay (1 day) after it
+-- key         review_request:{user}
+-- still true  always
+-- figures     none: the payload carries score
+-- params      delay, min_score
+-- reads       email_signals only
+
+-- Cause ----------------------------------------------------------------------------------------------------------------
+-- fact: {signal_id}
+create or replace function public.email_adv_02_enqueue(facts jsonb) returns void
+language plpgsql
+as $$
+begin
+    insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
+    select
+        t.code, public.email_need(s.user_id::text, 'user_id')::uuid, s.project_id, 'review_request:' || s.user_id,
+        jsonb_build_object('score', s.payload -> 'score', 'signal_id', s.id), s.occurred_at + (t.params ->> 'delay')::interval
+    from jsonb_to_recordset(facts) as f (signal_id bigint)
+    join public.email_signals s on s.id = f.signal_id
+    join public.email_types t on t.code = 'E-ADV-02' and t.enabled
+    where s.occurred_at >= t.active_since
+    and public.email_need(s.payload ->> 'score', 'score')::numeric >= (t.params ->> 'min_score')::numeric
+    on conflict (dedupe_key) do nothing;
+end
+$$;
+comment on function public.email_adv_02_enqueue(jsonb) is 'E-ADV-02: enqueues what answers of promoters cause. facts: [{signal_id}].';
+revoke all on function public.email_adv_02_enqueue(jsonb) from public;
+
+create or replace trigger email_adv_02_signal after insert on public.email_signals
+for each row when (new.kind = 'nps_answered')
+execute function public.email_signal_trigger('E-ADV-02');
+
+-- Still true, and fresh figures -------------------------------------------------------------------------------------------
+create or replace function public.email_adv_02_current(ids bigint[])
+returns table (id bigint, untrue text, context jsonb)
+language plpgsql
+as $$
+begin
+    return query
+    select o.id, null::text, '{}'::jsonb from public.email_outbox o where o.id = any(ids);
+end
+$$;
+comment on function public.email_adv_02_current(bigint[]) is 'E-ADV-02: always true; no figures.';
+revoke all on function public.email_adv_02_current(bigint[]) from public;
+
+select public.email_grant('execute on function public.email_adv_02_current(bigint[])', 'email_worker');

@@ -1,0 +1,105 @@
+-- E-BILL-01  Payment failed                                          transactional, not capped, priority 92
+--
+-- cause       signal payment_failed {invoice_id, amount?, currency?, update_url?}; to the project's owner (without a project to
+--             the signal's user).  The same invoice failing again starts nothing new.
+-- when        params.steps after it: J0, J+3, J+7, J+10
+-- key         payment_failed:{invoice_id}:J0, J3, J7, J10
+-- still true  no later signal payment_succeeded of the project (or, where either has none, of the invoice); one that arrives
+--             suppresses what is left at once
+-- figures     project_name, project_id; invoice_id and step where the payload has none
+-- params      steps: name and delay of each
+-- reads       projects (id, owner_id, name)
+
+-- Cause ----------------------------------------------------------------------------------------------------------------
+-- fact: {signal_id}
+create or replace function public.email_bill_01_enqueue(facts jsonb) returns void
+language plpgsql
+as $$
+begin
+    insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
+    select
+        t.code, public.email_need(coalesce(p.owner_id, s.user_id)::text, 'user_id')::uuid, s.project_id,
+        'payment_failed:' || public.email_need(s.payload ->> 'invoice_id', 'invoice_id') || ':' || step.name,
+        s.payload || jsonb_build_object('step', step.name, 'occurred_at', s.occurred_at, 'signal_id', s.id),
+        s.occurred_at + step.delay::interval
+    from jsonb_to_recordset(facts) as f (signal_id bigint)
+    join public.email_signals s on s.id = f.signal_id and s.kind = 'payment_failed'
+    join public.email_types t on t.code = 'E-BILL-01' and t.enabled
+    cross join lateral jsonb_each_text(t.params -> 'steps') as step (name, delay)
+    left join public.projects p on p.id = s.project_id
+    where s.occurred_at >= t.active_since
+    on conflict (dedupe_key) do nothing;
+
+    perform public.email_suppress_untrue('E-BILL-01', array(
+        select o.id
+        from jsonb_to_recordset(facts) as f (signal_id bigint)
+        join public.email_signals s on s.id = f.signal_id and s.kind = 'payment_succeeded'
+        join public.email_outbox o on o.project_id = s.project_id
+        where o.email_type = 'E-BILL-01' and o.status = 'queued'
+        union
+        select o.id
+        from jsonb_to_recordset(facts) as f (signal_id bigint)
+        join public.email_signals s on s.id = f.signal_id and s.kind = 'payment_succeeded'
+        join public.email_types t on t.code = 'E-BILL-01'
+        join public.email_outbox o
+            on o.dedupe_key = any(public.email_step_keys('payment_failed:' || (s.payload ->> 'invoice_id') || ':', t.params))
+        where o.email_type = t.code and o.status = 'queued'
+    ));
+end
+$$;
+comment on function public.email_bill_01_enqueue(jsonb) is 'E-BILL-01: enqueues all steps of failed payments, and ends those that a payment made needless. facts: [{signal_id}].';
+revoke all on function public.email_bill_01_enqueue(jsonb) from public;
+
+create or replace trigger email_bill_01_signal after insert on public.email_signals
+for each row when (new.kind in ('payment_failed', 'payment_succeeded'))
+execute function public.email_signal_trigger('E-BILL-01');
+
+-- Still true, and fresh figures -------------------------------------------------------------------------------------------
+create or replace function public.email_bill_01_current(ids bigint[])
+returns table (id bigint, untrue text, context jsonb)
+language plpgsql
+as $$
+begin
+    return query
+    select
+        o.id,
+        case when (
+            -- "Later" by time, and of two at the same time by arrival.
+            select true from public.email_signals s
+            where s.kind = 'payment_succeeded' and s.project_id = i.project_id and (s.occurred_at, s.id) > (failed.at, failed.signal_id)
+            limit 1
+        ) or (
+            select true from public.email_signals s
+            where s.kind = 'payment_succeeded' and s.payload ->> 'invoice_id' = i.invoice_id and (s.occurred_at, s.id) > (failed.at, failed.signal_id)
+            and (s.project_id is null or i.project_id is null)
+            limit 1
+        ) then 'paid since' end,
+        jsonb_strip_nulls(jsonb_build_object(
+            'project_name', p.name,
+            'project_id', p.id,
+            'invoice_id', i.invoice_id,
+            'step', i.step
+        ))
+    from public.email_outbox o
+    join public.email_types t on t.code = o.email_type
+    cross join lateral (
+        select
+            coalesce(o.project_id, (o.payload ->> 'project_id')::uuid) as project_id,
+            coalesce(o.payload ->> 'invoice_id', substring(o.dedupe_key from '^payment_failed:(.+):[^:]+$')) as invoice_id,
+            coalesce(o.payload ->> 'step', public.email_step(o.dedupe_key)) as step
+    ) i
+    -- A row that was not caused by a signal of ours tells by its step when the payment failed.
+    cross join lateral (
+        select
+            coalesce((o.payload ->> 'occurred_at')::timestamptz, o.due_at - coalesce((t.params -> 'steps' ->> i.step)::interval, '0')) as at,
+            coalesce((o.payload ->> 'signal_id')::bigint, 9223372036854775807) as signal_id
+    ) failed
+    left join public.projects p on p.id = i.project_id
+    where o.id = any(ids);
+end
+$$;
+comment on function public.email_bill_01_current(bigint[]) is 'E-BILL-01: true until a later payment of the project succeeds; project_name.';
+revoke all on function public.email_bill_01_current(bigint[]) from public;
+
+select public.email_grant('execute on function public.email_bill_01_current(bigint[])', 'email_worker');
+select public.email_grant('select (id, name) on public.projects', 'email_worker');

@@ -1,0 +1,85 @@
+-- E-BILL-02  Payment succeeded                                       transactional, not capped, priority 85
+--
+-- cause       signal payment_succeeded {invoice_id, amount, currency, invoice_url?}; to the project's owner (without a project
+--             to the signal's user)
+-- when        now
+-- key         payment_succeeded:{invoice_id}
+-- still true  always
+-- figures     project_name, project_id, invoice_id where the payload has none; month (the last full UTC month before the
+--             payment) and its deployments, warnings, rollbacks, left out when the project had no deployment in it
+-- params      none
+-- reads       projects (id, owner_id, name), deployments (id, project_id, started_at), deployment_verdicts (deployment_id, verdict)
+
+-- Cause ----------------------------------------------------------------------------------------------------------------
+-- fact: {signal_id}
+create or replace function public.email_bill_02_enqueue(facts jsonb) returns void
+language plpgsql
+as $$
+begin
+    insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
+    select
+        t.code, public.email_need(coalesce(p.owner_id, s.user_id)::text, 'user_id')::uuid, s.project_id,
+        'payment_succeeded:' || public.email_need(s.payload ->> 'invoice_id', 'invoice_id'),
+        s.payload || jsonb_build_object('occurred_at', s.occurred_at, 'signal_id', s.id),
+        least(s.occurred_at, public.email_now())
+    from jsonb_to_recordset(facts) as f (signal_id bigint)
+    join public.email_signals s on s.id = f.signal_id
+    join public.email_types t on t.code = 'E-BILL-02' and t.enabled
+    left join public.projects p on p.id = s.project_id
+    where s.occurred_at >= t.active_since
+    on conflict (dedupe_key) do nothing;
+end
+$$;
+comment on function public.email_bill_02_enqueue(jsonb) is 'E-BILL-02: enqueues what payments cause. facts: [{signal_id}].';
+revoke all on function public.email_bill_02_enqueue(jsonb) from public;
+
+create or replace trigger email_bill_02_signal after insert on public.email_signals
+for each row when (new.kind = 'payment_succeeded')
+execute function public.email_signal_trigger('E-BILL-02');
+
+-- Still true, and fresh figures -------------------------------------------------------------------------------------------
+create or replace function public.email_bill_02_current(ids bigint[])
+returns table (id bigint, untrue text, context jsonb)
+language plpgsql
+as $$
+begin
+    return query
+    select
+        o.id,
+        null::text,
+        jsonb_strip_nulls(jsonb_build_object(
+            'project_name', p.name,
+            'project_id', p.id,
+            'invoice_id', coalesce(o.payload ->> 'invoice_id', substring(o.dedupe_key from '^payment_succeeded:(.+)$')),
+            'month', case when v.deployments > 0 then to_char(m.starts at time zone 'UTC', 'YYYY-MM') end,
+            'deployments', nullif(v.deployments, 0),
+            'warnings', case when v.deployments > 0 then v.warnings end,
+            'rollbacks', case when v.deployments > 0 then v.rollbacks end
+        ))
+    from public.email_outbox o
+    cross join lateral (
+        select date_trunc('month', coalesce((o.payload ->> 'occurred_at')::timestamptz, o.due_at) at time zone 'UTC') as this_month
+    ) c
+    cross join lateral (
+        select (c.this_month - interval '1 month') at time zone 'UTC' as starts, c.this_month at time zone 'UTC' as ends
+    ) m
+    left join public.projects p on p.id = coalesce(o.project_id, (o.payload ->> 'project_id')::uuid)
+    left join lateral (
+        select
+            count(*) as deployments,
+            count(*) filter (where dv.verdict = 'warning') as warnings,
+            count(*) filter (where dv.verdict = 'rollback_recommended') as rollbacks
+        from public.deployments d
+        left join public.deployment_verdicts dv on dv.deployment_id = d.id
+        where d.project_id = p.id and d.started_at >= m.starts and d.started_at < m.ends
+    ) v on true
+    where o.id = any(ids);
+end
+$$;
+comment on function public.email_bill_02_current(bigint[]) is 'E-BILL-02: always true; project_name, and what the month before the payment was worth.';
+revoke all on function public.email_bill_02_current(bigint[]) from public;
+
+select public.email_grant('execute on function public.email_bill_02_current(bigint[])', 'email_worker');
+select public.email_grant('select (id, name) on public.projects', 'email_worker');
+select public.email_grant('select (id, project_id, started_at) on public.deployments', 'email_worker');
+select public.email_grant('select (deployment_id, verdict) on public.deployment_verdicts', 'email_worker');

@@ -1,0 +1,122 @@
+-- E-RET-03  Inactive for 14 days                                           marketing, capped, priority 35
+--
+-- cause       scan, daily: the user's last activity (email_last_active) is params.inactive (14 days) old
+-- fact's time the moment the 14 days are full, last activity + 14 days: somebody who was inactive that long before
+--             active_since is left alone, somebody who gets there after it is written to
+-- when        J14, that moment; the scan finds it within a day of it. After an outage it still catches up with what would
+--             not have expired.
+-- key         inactive_14d:{user}:{last active day}, the UTC date of the last activity: a new lapse has a new key
+-- still true  no activity on a later day
+-- figures     last_active_at; project_name, project_id (the own project with the latest deployment, else the newest)
+-- params      inactive
+-- reads       users (id, is_active, created_at), projects (id, name, owner_id, created_at), deployments (project_id, started_at)
+--
+-- The functions that E-RET-04 shares stand here.
+
+-- Shared with E-RET-04 ---------------------------------------------------------------------------------------------------
+-- Only the end of each user's history is read: one step into an index per source and project (email_last_active).
+create or replace function public.email_lapsed(shortest interval, longest interval)
+returns table (user_id uuid, last_active_at timestamptz)
+language plpgsql
+set timezone = 'UTC'
+set jit = off
+as $$
+#variable_conflict use_column
+declare
+    checked_at timestamptz := public.email_now();
+begin
+    return query
+    select u.id, a.last_active_at
+    from public.users u
+    cross join lateral public.email_last_active(u.id, checked_at) a
+    where coalesce(u.is_active, true) and u.created_at <= checked_at - shortest
+    and a.last_active_at <= checked_at - shortest and a.last_active_at > checked_at - longest;
+end
+$$;
+comment on function public.email_lapsed(interval, interval) is
+'The active accounts whose last activity is at least shortest and less than longest ago, with its time.';
+revoke all on function public.email_lapsed(interval, interval) from public;
+
+create or replace function public.email_lapse_current(ids bigint[])
+returns table (id bigint, untrue text, context jsonb)
+language plpgsql
+set timezone = 'UTC'
+as $$
+#variable_conflict use_column
+declare
+    checked_at timestamptz := public.email_now();
+begin
+    return query
+    select o.id,
+        case when a.last_active_at >= coalesce((lapse.day + 1)::timestamptz, o.due_at)
+            then 'active again since ' || to_char(a.last_active_at, 'YYYY-MM-DD') end,
+        jsonb_build_object('last_active_at', a.last_active_at, 'project_name', p.name, 'project_id', p.id)
+    from public.email_outbox o
+    cross join lateral (
+        select coalesce(public.email_day(o.payload ->> 'last_active_day'), public.email_day(split_part(o.dedupe_key, ':', 3))) as day
+    ) lapse
+    cross join lateral public.email_last_active(o.user_id, checked_at) a
+    left join lateral (
+        select p.id, p.name
+        from public.projects p
+        left join lateral (
+            select d.started_at from public.deployments d where d.project_id = p.id order by d.started_at desc limit 1
+        ) latest on true
+        where p.owner_id = o.user_id
+        order by latest.started_at desc nulls last, p.created_at desc, p.id
+        limit 1
+    ) p on true
+    where o.id = any(ids);
+end
+$$;
+comment on function public.email_lapse_current(bigint[]) is
+'E-RET-03 and E-RET-04: true while the user was not active on a day after the one in the key; with their last activity and the project to come back to.';
+revoke all on function public.email_lapse_current(bigint[]) from public;
+
+-- Cause ------------------------------------------------------------------------------------------------------------------
+create or replace function public.email_ret_03_audience()
+returns table (user_id uuid, project_id uuid, dedupe_key text, run_at timestamptz, payload jsonb)
+language plpgsql
+set timezone = 'UTC'
+as $$
+#variable_conflict use_column
+declare
+    kind record;
+begin
+    select t.active_since, t.expires_after, coalesce(t.params ->> 'inactive', '14 days')::interval as inactive into kind
+    from public.email_types t where t.code = 'E-RET-03';
+    return query
+    select l.user_id, null::uuid, format('inactive_14d:%s:%s', l.user_id, to_char(l.last_active_at, 'YYYY-MM-DD')),
+        l.last_active_at + kind.inactive,
+        jsonb_build_object('last_active_day', to_char(l.last_active_at, 'YYYY-MM-DD'))
+    from public.email_lapsed(kind.inactive, kind.inactive + kind.expires_after) l
+    where l.last_active_at + kind.inactive >= kind.active_since;
+end
+$$;
+comment on function public.email_ret_03_audience() is 'E-RET-03: users whose last activity is 14 days old, as long as the letter would not have expired.';
+revoke all on function public.email_ret_03_audience() from public;
+
+-- Still true, and fresh figures -------------------------------------------------------------------------------------------
+create or replace function public.email_ret_03_current(ids bigint[])
+returns table (id bigint, untrue text, context jsonb)
+language plpgsql
+as $$
+begin
+    return query select c.* from public.email_lapse_current(ids) c;
+end
+$$;
+comment on function public.email_ret_03_current(bigint[]) is 'E-RET-03: true while the user has not come back.';
+revoke all on function public.email_ret_03_current(bigint[]) from public;
+
+do $$
+declare
+    grantee text;
+begin
+    for grantee in select r.rolname from pg_catalog.pg_roles r where r.rolname in ('email_worker', 'email_admin') loop
+        execute format('grant execute on function public.email_lapsed(interval, interval), public.email_lapse_current(bigint[]), public.email_ret_03_audience(), public.email_ret_03_current(bigint[]) to %I', grantee);
+        execute format('grant select (id, is_active, created_at) on public.users to %I', grantee);
+        execute format('grant select (id, name, owner_id, created_at) on public.projects to %I', grantee);
+        execute format('grant select (project_id, started_at) on public.deployments to %I', grantee);
+    end loop;
+end
+$$;

@@ -1,0 +1,292 @@
+//! Bad input in every text field of every letter: escaped, shortened or refused, never a broken or unsafe letter.
+
+use insta::{Settings, assert_snapshot};
+use seqpulse_mailer::mail::samples;
+use serde_json::{Value, json};
+
+use super::{attributes, sample, try_written, visible, with, written};
+
+/// What people and attackers put into names.
+fn nasty() -> Vec<(&'static str, String)> {
+    vec![
+        ("script", "<script>alert(1)</script>".to_owned()),
+        ("attribute", "\" onmouseover=\"alert(1)\" x='".to_owned()),
+        ("entities", "R&D &amp; l'équipe <3".to_owned()),
+        (
+            "header",
+            "API\r\nBcc: victime@example.com\r\n\r\n<p>corps</p>\0".to_owned(),
+        ),
+        (
+            "override",
+            "facture\u{202e}fdp.exe\u{2066}\u{200f}".to_owned(),
+        ),
+        ("hebrew", "שער API".to_owned()),
+        ("emoji", "👩‍🚀 Fusée 🚀".to_owned()),
+        ("long", "x".repeat(200)),
+        ("long words", "Passerelle ".repeat(40)),
+        ("blank", " \t\u{200b}\u{feff}\n ".to_owned()),
+        (
+            "template",
+            "<%= page.subject %> {first_name} ${{ secrets.X }}".to_owned(),
+        ),
+        ("javascript", "javascript:alert(1)".to_owned()),
+    ]
+}
+
+/// Keys whose values have a grammar of their own.
+const NOT_TEXT: &[&str] = &[
+    "step",
+    "verdict",
+    "feature",
+    "time_zone",
+    "month",
+    "week_start",
+    "resets_on",
+    "currency",
+];
+
+#[test]
+fn no_text_field_breaks_any_letter() {
+    for base in samples::all() {
+        let plain = written(&base);
+        let tags = plain.html.matches('<').count();
+        for (field, value) in base.context.as_object().unwrap() {
+            let is_text =
+                value.is_string() && !NOT_TEXT.contains(&field.as_str()) && !field.ends_with("_at");
+            if !is_text {
+                continue;
+            }
+            for (kind, text) in nasty() {
+                let letter = written(&with(base.clone(), field, text.as_str()));
+                let place = format!("{} {field} {kind}", base.name);
+                assert!(
+                    !letter.html.contains("<script") && !letter.html.contains("alert(1)\" x"),
+                    "{place}: {}",
+                    letter.html
+                );
+                assert_eq!(
+                    attributes(&letter.html, "onmouseover"),
+                    Vec::<String>::new(),
+                    "{place}"
+                );
+                // Nothing but <bdi> around right-to-left text, and lines that a missing value drops, changes the markup.
+                let bdi = letter.html.matches("bdi>").count();
+                assert!(letter.html.matches('<').count() - bdi <= tags, "{place}");
+                for part in [&letter.subject, &letter.text, &letter.html] {
+                    assert!(
+                        !part
+                            .contains(['\u{202e}', '\u{2066}', '\u{200f}', '\0', '\r', '\u{feff}']),
+                        "{place}: {part:?}"
+                    );
+                }
+                assert!(
+                    !letter.subject.contains('\n') && letter.subject.chars().count() <= 150,
+                    "{place}: {}",
+                    letter.subject
+                );
+                assert!(!letter.subject.trim().is_empty(), "{place}");
+                assert!(
+                    letter
+                        .headers
+                        .iter()
+                        .all(|(_, value)| !value.contains(char::is_control)),
+                    "{place}"
+                );
+                assert!(
+                    letter.text.lines().all(|line| !line.starts_with("Bcc:")),
+                    "{place}"
+                );
+                assert!(letter.html.len() < 40 * 1024, "{place}");
+                for href in attributes(&letter.html, "href") {
+                    assert!(href.starts_with("https://"), "{place}: {href}");
+                    assert!(!href.contains(char::is_whitespace), "{place}: {href}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn names_are_escaped_in_html_and_only_there() {
+    let letter = written(&with(
+        sample("E-ACT-04"),
+        "project_name",
+        "L'équipe R&D <3 \"beta\"",
+    ));
+    assert_eq!(
+        letter.subject,
+        "Premier verdict SEQPULSE pour L'équipe R&D <3 \"beta\"\u{a0}: warning"
+    );
+    assert!(
+        letter.text.contains(
+            "« L'équipe R&D <3 \"beta\" »"
+                .replace("« ", "«\u{a0}")
+                .replace(" »", "\u{a0}»")
+                .as_str()
+        ),
+        "{}",
+        letter.text
+    );
+    assert!(
+        letter
+            .html
+            .contains("L&#039;équipe R&amp;D &lt;3 &quot;beta&quot;"),
+        "{}",
+        letter.html
+    );
+    assert!(visible(&letter.html).contains("L'équipe R&D <3 \"beta\""));
+}
+
+#[test]
+fn right_to_left_names_are_isolated() {
+    let html = written(&with(sample("E-ACT-04"), "project_name", "שער API")).html;
+    assert!(html.contains("<bdi>שער API</bdi>"), "{html}");
+}
+
+#[test]
+fn addresses_that_are_not_web_addresses_are_replaced_by_our_own() {
+    for (name, field, instead) in [
+        (
+            "E-TRX-02-J0",
+            "accept_url",
+            "https://app.example.com/dashboard?project=",
+        ),
+        (
+            "E-BILL-01-J0",
+            "update_url",
+            "https://app.example.com/dashboard?project=",
+        ),
+        (
+            "E-BILL-02",
+            "invoice_url",
+            "https://app.example.com/dashboard?project=",
+        ),
+    ] {
+        for url in [
+            "javascript:alert(1)",
+            "JaVaScRiPt://x/%0aalert(1)",
+            "data:text/html,x",
+            "ftp://example.com/x",
+            "//example.com",
+            "https://",
+            "",
+            "https://user:pw@example.com/",
+        ] {
+            let letter = written(&with(sample(name), field, url));
+            assert!(
+                letter.text.contains(instead),
+                "{name} {url}: {}",
+                letter.text
+            );
+            for href in attributes(&letter.html, "href") {
+                assert!(
+                    href.starts_with("https://app.example.com/")
+                        || href.starts_with("https://mail.example.com/"),
+                    "{name} {url}: {href}"
+                );
+            }
+        }
+    }
+    let quoted = written(&with(
+        sample("E-TRX-02-J0"),
+        "accept_url",
+        "https://app.example.com/?a=\"><script>&b='x",
+    ));
+    assert!(!quoted.html.contains("\"><script>"), "{}", quoted.html);
+    assert!(
+        quoted
+            .text
+            .contains("https://app.example.com/?a=%22%3E%3Cscript%3E&b=%27x"),
+        "{}",
+        quoted.text
+    );
+}
+
+#[test]
+fn a_configured_path_stays_on_the_frontend() {
+    let to = |path: &str| {
+        let letter = written(&with(sample("E-RET-03"), "cta_path", path));
+        attributes(&letter.html, "href").into_iter().next().unwrap()
+    };
+    assert_eq!(to("/start"), "https://app.example.com/start");
+    assert_eq!(
+        to("/p/{project_name}?tab=1"),
+        "https://app.example.com/p/API%20Gateway?tab=1"
+    );
+    for bad in [
+        "//evil.example",
+        "https://evil.example",
+        "@evil.example",
+        "/\\evil.example",
+        "/a b",
+        "/p/{nobody}",
+        "/p/{project_name",
+    ] {
+        assert!(
+            to(bad).starts_with("https://app.example.com/dashboard?project="),
+            "{bad}"
+        );
+    }
+}
+
+#[test]
+fn the_snippet_only_takes_plain_environments() {
+    for (env, shown) in [
+        ("staging-2", "staging-2"),
+        ("prod'; rm -rf /; '", "prod"),
+        ("a b", "prod"),
+        ("<b>", "prod"),
+    ] {
+        let letter = written(&with(sample("E-ACT-02"), "env", env));
+        assert!(
+            letter
+                .text
+                .contains(&format!("-d '{{\"env\":\"{shown}\"}}'")),
+            "{env}: {}",
+            letter.text
+        );
+    }
+}
+
+#[test]
+fn hostile_letters_read_as_reviewed() {
+    let mut settings = Settings::clone_current();
+    settings.set_snapshot_path("../../snapshots/hostile");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        for base in samples::all() {
+            let mut hostile = base.clone();
+            for (index, (field, value)) in hostile
+                .context
+                .as_object_mut()
+                .unwrap()
+                .iter_mut()
+                .enumerate()
+            {
+                if value.is_string()
+                    && !NOT_TEXT.contains(&field.as_str())
+                    && !field.ends_with("_at")
+                {
+                    *value = Value::from(nasty()[index % nasty().len()].1.clone());
+                } else if value.is_array() {
+                    *value = json!(
+                        nasty()
+                            .into_iter()
+                            .map(|(_, text)| text)
+                            .collect::<Vec<_>>()
+                    );
+                } else if value.as_i64().is_some_and(|number| number > 1) {
+                    *value = json!(999_999_999);
+                } else if value.is_f64() {
+                    *value = json!(-1e300);
+                }
+            }
+            let outcome = match try_written(&hostile) {
+                Ok(letter) => format!("Subject: {}\n\n{}", letter.subject, letter.text),
+                Err(error) => error.to_string(),
+            };
+            assert_snapshot!(base.name, outcome);
+        }
+    });
+}

@@ -1,0 +1,96 @@
+-- E-SEC-02: a login that looks like somebody else's.
+begin;
+\ir support/fixtures.sql
+select plan(27);
+
+select fixture.account('nassir') as nassir \gset
+select fixture.account('other') as other \gset
+create function fixture.login(who uuid, country text, device text, at timestamptz) returns bigint
+language sql
+as $$
+select fixture.signal('login', who, null, jsonb_build_object('ip', '203.0.113.24', 'country', country, 'device', device), at)
+$$;
+-- Whether this login causes the letter, and what it says is new.
+create function fixture.caused(login bigint) returns jsonb
+language sql
+as $$
+select jsonb_build_array(o.payload -> 'new_country', o.payload -> 'new_device') from public.email_outbox o where o.dedupe_key = 'suspicious_login:' || login
+$$;
+update public.email_types set active_since = now() - interval '400 days' where code = 'E-SEC-02';
+
+select fixture.login(:'nassir', 'FR', 'Firefox sur Linux', now() - interval '200 days') as l \gset
+select is(fixture.caused(:l), null, 'the first login ever is nobody''s surprise');
+select fixture.login(:'nassir', 'FR', 'Firefox sur Linux', now() - interval '199 days') as l \gset
+select is(fixture.caused(:l), null, 'nor is one like the one before');
+select fixture.login(:'nassir', 'fr', ' firefox sur linux', now() - interval '198 days') as l \gset
+select is(fixture.caused(:l), null, 'spelt in other letters it is the same');
+select fixture.login(:'nassir', null, null, now() - interval '197 days') as l \gset
+select is(fixture.caused(:l), null, 'an unknown country and device are not new');
+select fixture.login(:'nassir', 'VN', 'Firefox sur Linux', now() - interval '196 days') as vn \gset
+select is(fixture.caused(:vn), '[true, false]', 'a new country is');
+select fixture.login(:'nassir', 'VN', 'Chrome sur Windows', now() - interval '195 days') as l \gset
+select is(fixture.caused(:l), '[false, true]', 'so is a new device; the country is known by now');
+select fixture.login(:'nassir', 'JP', null, now() - interval '194 days') as l \gset
+select is(fixture.caused(:l), '[true, null]', 'one of both may be unknown');
+select fixture.login(:'nassir', 'VN', null, now() - interval '106 days') as l \gset
+select is(fixture.caused(:l), null, 'used 89 days ago: known');
+select fixture.login(:'nassir', 'JP', null, now() - interval '104 days' + interval '1 minute') as l \gset
+select is(fixture.caused(:l), '[true, null]', 'not used for more than 90 days: new again');
+select fixture.login(:'other', 'VN', 'Chrome sur Windows', now() - interval '100 days') as l \gset
+select is(fixture.caused(:l), null, 'what one user did says nothing about another: a first login');
+select fixture.account('unlocated') as unlocated \gset
+select fixture.login(:'unlocated', null, 'curl', now() - interval '3 days');
+select fixture.login(:'unlocated', 'FR', 'curl', now() - interval '2 days') as l \gset
+select is(fixture.caused(:l), null, 'the first country ever named has nothing to be compared with');
+select fixture.login(:'unlocated', 'BE', 'curl', now() - interval '1 day') as l \gset
+select is(fixture.caused(:l), '[true, false]', 'the second has');
+select fixture.login(:'unlocated', 'CH', 'curl', now() - interval '2 days 1 hour') as l \gset
+select is(fixture.caused(:l), null, 'only earlier logins count, by their own time');
+
+update public.email_types set params = '{"known_for": "1 hour"}' where code = 'E-SEC-02';
+select fixture.login(:'unlocated', 'FR', 'curl', now()) as l \gset
+select is(fixture.caused(:l), '[true, true]', 'how long something stays known is a parameter');
+update public.email_types set params = '{"known_for": "90 days"}' where code = 'E-SEC-02';
+
+-- The application says so itself.
+select fixture.signal('suspicious_login', :'other', null, '{"ip": "198.51.100.7", "country": "BR", "device": "Safari", "city": "Recife"}') as told \gset
+select results_eq(
+    format($$ select user_id, project_id, to_email, run_at, payload -> 'occurred_at' = to_jsonb(now()) from fixture.row_of('suspicious_login:%s') $$, :told),
+    format($$ values (%L::uuid, null::uuid, null::text, now(), true) $$, :'other'),
+    'a suspicious login causes one letter to the user, now'
+);
+select is(
+    fixture.context_of('suspicious_login:' || :told) - '{first_name,time_zone,cta_path,signal_id}'::text[],
+    jsonb_build_object('ip', '198.51.100.7', 'country', 'BR', 'device', 'Safari', 'city', 'Recife', 'occurred_at', now(), 'new_country', true, 'new_device', true),
+    'with the signal''s keys, the time and what is new'
+);
+select fixture.account('fresh') as fresh \gset
+select fixture.signal('suspicious_login', :'fresh', null, '{"ip": "198.51.100.7"}') as told2 \gset
+select is(fixture.gate_of('suspicious_login:' || :told2), 'send', 'also when it is the user''s first');
+insert into public.email_preferences (user_id, marketing_opt_in, product_updates_opt_in) values (:'fresh', false, false);
+update public.users set is_active = false where id = :'fresh';
+select is(fixture.gate_of('suspicious_login:' || :told2), 'send', 'whatever the user refuses and whether or not they are active');
+select is((fixture.row_of('suspicious_login:' || :vn)).due_at, now() - interval '196 days', 'it expires from the time of the login');
+select is(fixture.gate_of('suspicious_login:' || :vn), 'suppress: expired', 'so one that was told late does not alarm anybody');
+
+select public.email_signal('suspicious_login', :'other', null, '{}', null, 'twice') as once \gset
+select public.email_signal('suspicious_login', :'other', null, '{}', null, 'twice');
+select is((select count(*) from public.email_signals where kind = 'suspicious_login'), 3::bigint, 'the same signal twice is one');
+select fixture.signal('suspicious_login', null, null, '{}');
+select is((select error from fixture.errors_of('E-SEC-02')), '22004: field "user_id" is missing', 'a suspicious login of nobody is noted, naming the field');
+select fixture.signal('login', null, null, '{"country": "FR"}');
+select is((select count(*) from fixture.errors_of('E-SEC-02')), 1::bigint, 'a login of nobody is none of our business');
+select fixture.signal('suspicious_login', :'other', null, '{}', now() - interval '401 days') as old \gset
+select is(fixture.row_of('suspicious_login:' || :old) is null, true, 'a signal from before active_since causes nothing');
+
+select is_empty(
+    $$ select fixture.broken_by('E-SEC-02', 'insert into public.email_signals (kind, user_id) select ''suspicious_login'', u.id from public.users u') $$,
+    'whatever breaks on our side, the signal is recorded and the miss is noted'
+);
+select fixture.replayed_keys('E-SEC-02', 'insert into public.email_signals (kind, user_id) select ''suspicious_login'', u.id from public.users u where u.email like ''other%''') as replayed \gset
+select is(:'replayed'::text[], array(select 'suspicious_login:' || max(s.id) from public.email_signals s), 'what was missed is made up for');
+insert into public.email_signals (kind, user_id, payload) select 'suspicious_login', :'other', '{}' from generate_series(1, 20);
+select is((select count(*) from fixture.rows_of('E-SEC-02') where user_id = :'other' and run_at = now()), 23::bigint, 'each of many signals in one statement has its letter');
+
+select * from finish();
+rollback;
