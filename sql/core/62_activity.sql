@@ -138,17 +138,6 @@ $$;
 comment on function public.email_day(text) is 'A day such as 2026-02-28; null when it is not one.';
 revoke all on function public.email_day(text) from public;
 
--- Ids that a payload lacks are read from the key (contract, section 9).
-create or replace function public.email_key_uuid(dedupe_key text, part integer) returns uuid
-language sql immutable
-as $$
-select case
-    when split_part($1, ':', $2) ~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then split_part($1, ':', $2)::uuid
-end
-$$;
-comment on function public.email_key_uuid(text, integer) is 'The id that is this part of a dedupe key, counted from 1; null when that part is none.';
-revoke all on function public.email_key_uuid(text, integer) from public;
-
 -- Figures ------------------------------------------------------------------------------------------------------------
 -- What happened in a set of projects between two moments; the second one is not included.
 create or replace function public.email_value(of_projects uuid[], since timestamptz, until timestamptz)
@@ -192,12 +181,8 @@ comment on function public.email_latency_delta(uuid[], timestamptz, timestamptz)
 'Median over the deployments started from since to until (not included) of the change of the median p95 latency after the release against before, in percent with one decimal; null when no deployment has both.';
 revoke all on function public.email_latency_delta(uuid[], timestamptz, timestamptz) from public;
 
-do $$
-declare
-    grantee text;
-begin
-    for grantee in select r.rolname from pg_catalog.pg_roles r where r.rolname in ('email_worker', 'email_admin') loop
-        execute format('grant execute on function public.email_activity(uuid, timestamptz, timestamptz), public.email_last_active(uuid, timestamptz), public.email_zone(text), public.email_zones(), public.email_week(text), public.email_month(text), public.email_day(text), public.email_key_uuid(text, integer), public.email_value(uuid[], timestamptz, timestamptz), public.email_latency_delta(uuid[], timestamptz, timestamptz) to %I', grantee);
-    end loop;
-end
-$$;
+select public.email_grant(g.privileges, r.role_name)
+from unnest(array['email_worker', 'email_admin']) r (role_name)
+cross join (values
+    ('execute on function public.email_activity(uuid, timestamptz, timestamptz), public.email_last_active(uuid, timestamptz), public.email_zone(text), public.email_zones(), public.email_week(text), public.email_month(text), public.email_day(text), public.email_value(uuid[], timestamptz, timestamptz), public.email_latency_delta(uuid[], timestamptz, timestamptz)')
+) g (privileges);

@@ -79,13 +79,9 @@ comment on column public.email_segments.project_id is 'The project it is about; 
 comment on column public.email_segments.segment is
 'new_user: signed up less than 14 days ago. free_active: active, and no project of theirs is paid for. free_near_limit: a free project at 80 % of its quota or more (E-CONV-01''s threshold). pro_active: a paid project with a deployment, a verdict viewed or its creation in the last 14 days. at_risk: 14 days without activity, or E-RET-02 is true. security_sensitive: two-factor authentication on, or an E-SEC letter in 90 days.';
 
-do $$
-declare
-    grantee text;
-begin
-    for grantee in select r.rolname from pg_catalog.pg_roles r where r.rolname in ('email_reader', 'email_admin') loop
-        execute format('grant execute on function public.email_segments_now() to %I', grantee);
-        execute format('grant select on public.email_segments to %I', grantee);
-    end loop;
-end
-$$;
+select public.email_grant(g.privileges, r.role_name)
+from unnest(array['email_reader', 'email_admin']) r (role_name)
+cross join (values
+    ('execute on function public.email_segments_now()'),
+    ('select on public.email_segments')
+) g (privileges);

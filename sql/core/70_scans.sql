@@ -102,15 +102,11 @@ comment on function public.email_scan(text) is
 'Runs one scan now and answers how many letters it enqueued: 0 too for a disabled or paused type, and for a code that is not caused by a scan. More than blast_limit at once: enqueues nothing and pauses the type; after email_resume() the next run goes through.';
 revoke all on function public.email_scan(text) from public;
 
-do $$
-declare
-    grantee text;
-begin
-    for grantee in select r.rolname from pg_catalog.pg_roles r where r.rolname in ('email_worker', 'email_admin') loop
-        execute format('grant execute on function public.email_audience(text), public.email_scan(text) to %I', grantee);
-        execute format('grant select, insert on public.email_outbox to %I', grantee);
-        execute format('grant select on public.email_types, public.email_settings, public.email_deliveries, public.email_preferences, public.email_signals to %I', grantee);
-        execute format('grant update (paused_at, paused_reason, blast_found) on public.email_types to %I', grantee);
-    end loop;
-end
-$$;
+select public.email_grant(g.privileges, r.role_name)
+from unnest(array['email_worker', 'email_admin']) r (role_name)
+cross join (values
+    ('execute on function public.email_audience(text), public.email_scan(text)'),
+    ('select, insert on public.email_outbox'),
+    ('select on public.email_types, public.email_settings, public.email_deliveries, public.email_preferences, public.email_signals'),
+    ('update (paused_at, paused_reason, blast_found) on public.email_types')
+) g (privileges);

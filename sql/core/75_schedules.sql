@@ -270,22 +270,15 @@ comment on function public.email_cron_cleanup() is
 'Removes pg_cron''s notes about our own jobs'' runs older than seven days (the real clock: pg_cron writes them); answers how many.';
 revoke all on function public.email_cron_cleanup() from public;
 
--- A sidecar runs them all where pg_cron does not: what each needs, it needs too.  Facts that a trigger missed are enqueued
--- again by the codes' own functions, whose files grant them.
-do $$
-begin
-    if exists (select from pg_catalog.pg_roles where rolname = 'email_worker') then
-        grant execute on function public.email_run_schedule(text, text), public.email_run_due_schedule(text), public.email_cron_schema(), public.email_cron_problems(), public.email_cron_cleanup(), public.email_cleanup(), public.email_replay_errors(timestamptz), public.email_note_error(text, text, text, jsonb) to email_worker;
-        grant select, update (last_started_at, last_success_at, last_duration, last_rows, last_error, last_run_by) on public.email_schedules to email_worker;
-        grant select, update (error, replayed_at), delete on public.email_trigger_errors to email_worker;
-        grant delete on public.email_outbox to email_worker;
-    end if;
-    if exists (select from pg_catalog.pg_roles where rolname = 'email_admin') then
-        grant execute on function public.email_run_schedule(text, text), public.email_cron_schema(), public.email_cron_problems(), public.email_cleanup(), public.email_schedule_sync() to email_admin;
-        grant select, update on public.email_schedules to email_admin;
-    end if;
-    if exists (select from pg_catalog.pg_roles where rolname = 'email_reader') then
-        grant select (name, runs, code, every, cron, enabled, cron_job_id, last_started_at, last_success_at, last_duration, last_rows, last_run_by) on public.email_schedules to email_reader;
-    end if;
-end
-$$;
+-- A sidecar runs them all where pg_cron does not: what each needs, it needs too.
+select public.email_grant(g.privileges, g.role_name)
+from (values
+    ('email_worker', 'execute on function public.email_run_schedule(text, text), public.email_run_due_schedule(text), public.email_replay_errors(timestamptz)'),
+    ('email_worker', 'execute on function public.email_cleanup(), public.email_cron_schema(), public.email_cron_problems(), public.email_cron_cleanup()'),
+    ('email_worker', 'select, update (last_started_at, last_success_at, last_duration, last_rows, last_error, last_run_by) on public.email_schedules'),
+    ('email_worker', 'delete on public.email_outbox'),
+    ('email_worker', 'select, delete on public.email_trigger_errors'),
+    ('email_admin', 'execute on function public.email_run_schedule(text, text), public.email_cleanup(), public.email_cron_schema(), public.email_cron_problems(), public.email_schedule_sync()'),
+    ('email_admin', 'select, insert, update, delete on public.email_schedules'),
+    ('email_reader', 'select (name, runs, code, every, cron, enabled, cron_job_id, last_started_at, last_success_at, last_duration, last_rows, last_run_by) on public.email_schedules')
+) g (role_name, privileges);

@@ -88,15 +88,11 @@ $$;
 comment on function public.email_adv_01_current(bigint[]) is 'E-ADV-01: always true; with how much and for how long SEQPULSE was used.';
 revoke all on function public.email_adv_01_current(bigint[]) from public;
 
-do $$
-declare
-    grantee text;
-begin
-    for grantee in select r.rolname from pg_catalog.pg_roles r where r.rolname in ('email_worker', 'email_admin') loop
-        execute format('grant execute on function public.email_adv_01_audience(), public.email_adv_01_current(bigint[]) to %I', grantee);
-        execute format('grant select (id, is_active, created_at) on public.users to %I', grantee);
-        execute format('grant select (id, owner_id, created_at) on public.projects to %I', grantee);
-        execute format('grant select (project_id, state, started_at) on public.deployments to %I', grantee);
-    end loop;
-end
-$$;
+select public.email_grant(g.privileges, r.role_name)
+from unnest(array['email_worker', 'email_admin']) r (role_name)
+cross join (values
+    ('execute on function public.email_adv_01_audience(), public.email_adv_01_current(bigint[])'),
+    ('select (id, is_active, created_at) on public.users'),
+    ('select (id, owner_id, created_at) on public.projects'),
+    ('select (project_id, state, started_at) on public.deployments')
+) g (privileges);

@@ -67,7 +67,7 @@ declare
     month_start timestamptz := date_trunc('month', checked_at);
     next_month timestamptz := month_start + interval '1 month';
     -- Days so far; before the first is over it counts as a whole one.
-    days double precision := greatest(extract(epoch from checked_at - month_start) / 86400, 1);
+    days_so_far double precision := greatest(extract(epoch from checked_at - month_start) / 86400, 1);
 begin
     return query
     select o.id,
@@ -84,7 +84,7 @@ begin
             'project_id', p.id,
             'deployments_used', used.deployments,
             'deployments_limit', quota,
-            'deployments_per_day', round((used.deployments / days)::numeric, 1),
+            'deployments_per_day', round((used.deployments / days_so_far)::numeric, 1),
             'estimated_days_left', case
                 when used.deployments > 0 and checked_at + make_interval(secs => 86400 * left_days.days) < next_month
                 then ceil(left_days.days)::integer
@@ -95,14 +95,14 @@ begin
     from public.email_outbox o
     cross join lateral (
         select
-            coalesce(o.project_id, public.email_key_uuid(o.dedupe_key, 2)) as project_id,
+            coalesce(o.project_id, public.email_key_id(o.dedupe_key, 2)) as project_id,
             coalesce(public.email_month(o.payload ->> 'month'), public.email_month(split_part(o.dedupe_key, ':', 3)),
                 date_trunc('month', o.due_at)::date) as month
     ) r
     left join public.projects p on p.id = r.project_id
     cross join lateral public.email_value(array[p.id], month_start, checked_at + interval '1 microsecond') used
     cross join lateral (
-        select greatest(quota - used.deployments, 0) / greatest(used.deployments / days, 1e-9) as days
+        select least(greatest(quota - used.deployments, 0) / greatest(used.deployments / days_so_far, 1e-9), 1000) as days
     ) left_days
     where o.id = any(ids);
 end
@@ -150,17 +150,13 @@ comment on function public.email_conv_01_current(bigint[]) is
 'E-CONV-01: true while the month lasts and the project is free and between the two thresholds.';
 revoke all on function public.email_conv_01_current(bigint[]) from public;
 
-do $$
-declare
-    grantee text;
-begin
-    for grantee in select r.rolname from pg_catalog.pg_roles r where r.rolname in ('email_worker', 'email_admin') loop
-        execute format('grant execute on function public.email_quota_audience(text, text, integer, integer), public.email_quota_current(bigint[], integer, integer, integer), public.email_conv_01_audience(), public.email_conv_01_current(bigint[]) to %I', grantee);
-        execute format('grant select (id, is_active) on public.users to %I', grantee);
-        execute format('grant select (id, name, owner_id, plan) on public.projects to %I', grantee);
-        execute format('grant select (id, project_id, started_at) on public.deployments to %I', grantee);
-        execute format('grant select (deployment_id, verdict) on public.deployment_verdicts to %I', grantee);
-        execute format('grant select (deployment_id, severity) on public.sdh_hints to %I', grantee);
-    end loop;
-end
-$$;
+select public.email_grant(g.privileges, r.role_name)
+from unnest(array['email_worker', 'email_admin']) r (role_name)
+cross join (values
+    ('execute on function public.email_quota_audience(text, text, integer, integer), public.email_quota_current(bigint[], integer, integer, integer), public.email_conv_01_audience(), public.email_conv_01_current(bigint[])'),
+    ('select (id, is_active) on public.users'),
+    ('select (id, name, owner_id, plan) on public.projects'),
+    ('select (id, project_id, started_at) on public.deployments'),
+    ('select (deployment_id, verdict) on public.deployment_verdicts'),
+    ('select (deployment_id, severity) on public.sdh_hints')
+) g (privileges);

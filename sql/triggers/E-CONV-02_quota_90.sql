@@ -44,12 +44,8 @@ comment on function public.email_conv_02_current(bigint[]) is
 'E-CONV-02: true while the month lasts and the project is free and between the threshold and the quota.';
 revoke all on function public.email_conv_02_current(bigint[]) from public;
 
-do $$
-declare
-    grantee text;
-begin
-    for grantee in select r.rolname from pg_catalog.pg_roles r where r.rolname in ('email_worker', 'email_admin') loop
-        execute format('grant execute on function public.email_conv_02_audience(), public.email_conv_02_current(bigint[]) to %I', grantee);
-    end loop;
-end
-$$;
+select public.email_grant(g.privileges, r.role_name)
+from unnest(array['email_worker', 'email_admin']) r (role_name)
+cross join (values
+    ('execute on function public.email_conv_02_audience(), public.email_conv_02_current(bigint[])')
+) g (privileges);

@@ -90,7 +90,7 @@ begin
     from public.email_outbox o
     cross join lateral (
         select
-            coalesce(o.project_id, public.email_key_uuid(o.dedupe_key, 2)) as project_id,
+            coalesce(o.project_id, public.email_key_id(o.dedupe_key, 2)) as project_id,
             coalesce(public.email_month(o.payload ->> 'month'), public.email_month(split_part(o.dedupe_key, ':', 3)),
                 date_trunc('month', o.due_at)::date - interval '1 month')::timestamptz as month
     ) r
@@ -103,18 +103,14 @@ $$;
 comment on function public.email_conv_05_current(bigint[]) is 'E-CONV-05: true while the project is free; with the figures of the month reported and the one before.';
 revoke all on function public.email_conv_05_current(bigint[]) from public;
 
-do $$
-declare
-    grantee text;
-begin
-    for grantee in select r.rolname from pg_catalog.pg_roles r where r.rolname in ('email_worker', 'email_admin') loop
-        execute format('grant execute on function public.email_conv_05_audience(), public.email_conv_05_current(bigint[]) to %I', grantee);
-        execute format('grant select (id, is_active) on public.users to %I', grantee);
-        execute format('grant select (id, name, owner_id, plan, created_at) on public.projects to %I', grantee);
-        execute format('grant select (id, project_id, started_at) on public.deployments to %I', grantee);
-        execute format('grant select (deployment_id, verdict) on public.deployment_verdicts to %I', grantee);
-        execute format('grant select (deployment_id, severity) on public.sdh_hints to %I', grantee);
-        execute format('grant select (deployment_id, phase, latency_p95) on public.metric_samples to %I', grantee);
-    end loop;
-end
-$$;
+select public.email_grant(g.privileges, r.role_name)
+from unnest(array['email_worker', 'email_admin']) r (role_name)
+cross join (values
+    ('execute on function public.email_conv_05_audience(), public.email_conv_05_current(bigint[])'),
+    ('select (id, is_active) on public.users'),
+    ('select (id, name, owner_id, plan, created_at) on public.projects'),
+    ('select (id, project_id, started_at) on public.deployments'),
+    ('select (deployment_id, verdict) on public.deployment_verdicts'),
+    ('select (deployment_id, severity) on public.sdh_hints'),
+    ('select (deployment_id, phase, latency_p95) on public.metric_samples')
+) g (privileges);

@@ -107,18 +107,14 @@ comment on function public.email_ret_01_current(bigint[]) is
 'E-RET-01: true when the user was active in the week reported; with the figures of that week and the one before.';
 revoke all on function public.email_ret_01_current(bigint[]) from public;
 
-do $$
-declare
-    grantee text;
-begin
-    for grantee in select r.rolname from pg_catalog.pg_roles r where r.rolname in ('email_worker', 'email_admin') loop
-        execute format('grant execute on function public.email_ret_01_audience(), public.email_ret_01_current(bigint[]) to %I', grantee);
-        execute format('grant select (id, is_active, created_at) on public.users to %I', grantee);
-        execute format('grant select (id, owner_id, created_at) on public.projects to %I', grantee);
-        execute format('grant select (id, project_id, started_at) on public.deployments to %I', grantee);
-        execute format('grant select (deployment_id, verdict) on public.deployment_verdicts to %I', grantee);
-        execute format('grant select (deployment_id, severity) on public.sdh_hints to %I', grantee);
-        execute format('grant select (deployment_id, phase, latency_p95) on public.metric_samples to %I', grantee);
-    end loop;
-end
-$$;
+select public.email_grant(g.privileges, r.role_name)
+from unnest(array['email_worker', 'email_admin']) r (role_name)
+cross join (values
+    ('execute on function public.email_ret_01_audience(), public.email_ret_01_current(bigint[])'),
+    ('select (id, is_active, created_at) on public.users'),
+    ('select (id, owner_id, created_at) on public.projects'),
+    ('select (id, project_id, started_at) on public.deployments'),
+    ('select (deployment_id, verdict) on public.deployment_verdicts'),
+    ('select (deployment_id, severity) on public.sdh_hints'),
+    ('select (deployment_id, phase, latency_p95) on public.metric_samples')
+) g (privileges);

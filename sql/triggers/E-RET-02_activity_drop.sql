@@ -137,7 +137,7 @@ begin
         select coalesce((t.params ->> 'drop_percent')::numeric, 50) as drop_percent from public.email_types t where t.code = 'E-RET-02'
     ) k
     cross join lateral (
-        select coalesce(o.project_id, public.email_key_uuid(o.dedupe_key, 2)) as project_id
+        select coalesce(o.project_id, public.email_key_id(o.dedupe_key, 2)) as project_id
     ) r
     left join public.projects p on p.id = r.project_id
     left join public.email_preferences f on f.user_id = p.owner_id
@@ -153,15 +153,11 @@ $$;
 comment on function public.email_ret_02_current(bigint[]) is 'E-RET-02: true while the project has not recovered; with the deployments of both weeks.';
 revoke all on function public.email_ret_02_current(bigint[]) from public;
 
-do $$
-declare
-    grantee text;
-begin
-    for grantee in select r.rolname from pg_catalog.pg_roles r where r.rolname in ('email_worker', 'email_admin') loop
-        execute format('grant execute on function public.email_drop_counts(uuid, text, date, timestamptz), public.email_activity_drops(), public.email_ret_02_audience(), public.email_ret_02_current(bigint[]) to %I', grantee);
-        execute format('grant select (id, is_active) on public.users to %I', grantee);
-        execute format('grant select (id, name, owner_id) on public.projects to %I', grantee);
-        execute format('grant select (project_id, started_at) on public.deployments to %I', grantee);
-    end loop;
-end
-$$;
+select public.email_grant(g.privileges, r.role_name)
+from unnest(array['email_worker', 'email_admin']) r (role_name)
+cross join (values
+    ('execute on function public.email_drop_counts(uuid, text, date, timestamptz), public.email_activity_drops(), public.email_ret_02_audience(), public.email_ret_02_current(bigint[])'),
+    ('select (id, is_active) on public.users'),
+    ('select (id, name, owner_id) on public.projects'),
+    ('select (project_id, started_at) on public.deployments')
+) g (privileges);

@@ -108,15 +108,11 @@ $$;
 comment on function public.email_ret_03_current(bigint[]) is 'E-RET-03: true while the user has not come back.';
 revoke all on function public.email_ret_03_current(bigint[]) from public;
 
-do $$
-declare
-    grantee text;
-begin
-    for grantee in select r.rolname from pg_catalog.pg_roles r where r.rolname in ('email_worker', 'email_admin') loop
-        execute format('grant execute on function public.email_lapsed(interval, interval), public.email_lapse_current(bigint[]), public.email_ret_03_audience(), public.email_ret_03_current(bigint[]) to %I', grantee);
-        execute format('grant select (id, is_active, created_at) on public.users to %I', grantee);
-        execute format('grant select (id, name, owner_id, created_at) on public.projects to %I', grantee);
-        execute format('grant select (project_id, started_at) on public.deployments to %I', grantee);
-    end loop;
-end
-$$;
+select public.email_grant(g.privileges, r.role_name)
+from unnest(array['email_worker', 'email_admin']) r (role_name)
+cross join (values
+    ('execute on function public.email_lapsed(interval, interval), public.email_lapse_current(bigint[]), public.email_ret_03_audience(), public.email_ret_03_current(bigint[])'),
+    ('select (id, is_active, created_at) on public.users'),
+    ('select (id, name, owner_id, created_at) on public.projects'),
+    ('select (project_id, started_at) on public.deployments')
+) g (privileges);

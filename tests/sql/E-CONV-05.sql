@@ -1,0 +1,179 @@
+-- E-CONV-05: the monthly report of a free project.
+begin;
+\ir support/scans.sql
+select plan(28);
+
+-- One owner per zone; the second column is when 09:00 of 1 April 2026 is there, or the end of March in UTC if that is later.
+create temp table zones (zone text, april timestamptz, person uuid, project uuid);
+insert into zones (zone, april) values
+('Europe/Paris',        '2026-04-01 07:00Z'), -- summer time since 29 March
+('America/New_York',    '2026-04-01 13:00Z'), -- since 8 March
+('Asia/Kolkata',        '2026-04-01 03:30Z'),
+('Pacific/Auckland',    '2026-04-01 00:00Z'), -- 09:00 would be 31 March 20:00Z: the UTC month is not over
+('America/Sao_Paulo',   '2026-04-01 12:00Z'),
+('Pacific/Apia',        '2026-04-01 00:00Z'), -- UTC+13
+('Australia/Lord_Howe', '2026-04-01 00:00Z'), -- UTC+11, ten and a half from 5 April on
+('Pacific/Kiritimati',  '2026-04-01 00:00Z'), -- UTC+14, the earliest
+('Asia/Tokyo',          '2026-04-01 00:00Z'), -- UTC+9: exactly then
+('Australia/Darwin',    '2026-04-01 00:00Z'), -- UTC+9:30
+('Asia/Kathmandu',      '2026-04-01 03:15Z'),
+('Pacific/Pago_Pago',   '2026-04-01 20:00Z'), -- UTC-11
+('Etc/GMT+12',          '2026-04-01 21:00Z'), -- the latest
+('Africa/Casablanca',   '2026-04-01 08:00Z'),
+('not a zone',          '2026-04-01 07:00Z'), -- as Europe/Paris
+(null,                  '2026-04-01 07:00Z'); -- no preferences: Europe/Paris
+update zones set person = pg_temp.person('owner' || md5(coalesce(zone, '')) || '@example.com', '2025-06-01Z', zone);
+update zones set project = pg_temp.project(person, 'Projet', '2025-06-02Z');
+select pg_temp.deploy(project, 5, '2026-03-02Z', '2026-03-20Z') from zones;
+
+select pg_temp.at('2026-03-31 20:59:59Z');
+select is(email_scan('E-CONV-05'), 0, 'nothing more than three hours ahead');
+-- The scan runs every hour from 21:00 on; every row must be there before its moment.
+create temp table seen (project uuid, at timestamptz, run_at timestamptz);
+create function pg_temp.run(since timestamptz, until timestamptz) returns bigint language plpgsql
+as $$
+begin
+    for hour in 0 .. extract(epoch from until - since)::integer / 3600 loop
+        perform pg_temp.at(since + hour * interval '1 hour');
+        perform email_scan('E-CONV-05');
+        insert into seen select o.project_id, email_now(), o.run_at from email_outbox o
+        where o.email_type = 'E-CONV-05' and not exists (select from seen s where s.project = o.project_id and s.run_at = o.run_at);
+    end loop;
+    return pg_temp.letters('E-CONV-05');
+end
+$$;
+select is(pg_temp.run('2026-03-31 21:00Z', '2026-04-02 12:00Z'), 16::bigint, 'one letter per project, however often it is scanned');
+select results_eq(
+    $$ select z.zone, o.run_at from zones z left join email_outbox o on o.project_id = z.project and o.email_type = 'E-CONV-05' order by z.zone, z.april $$,
+    $$ select zone, april from zones order by zone, april $$,
+    'exactly at 09:00 of each owner, and not before the UTC month is over'
+);
+select is_empty(
+    $$ select zone, april from zones where zone <> 'not a zone'
+       and case april when '2026-04-01Z' then april at time zone nullif(zone, 'not a zone') < '2026-04-01 09:00' else april at time zone nullif(zone, 'not a zone') <> '2026-04-01 09:00' end $$,
+    'which is what the clock on the wall says there'
+);
+select is_empty($$ select * from seen where at > run_at $$, 'each was there before its moment');
+select results_eq(
+    $$ select o.user_id, o.dedupe_key, o.to_email, o.payload, o.due_at = o.run_at from email_outbox o join zones z on z.project = o.project_id where z.zone = 'Europe/Paris' and o.email_type = 'E-CONV-05' $$,
+    $$ select person, format('monthly_value_report:%s:2026-03', project), null::text, '{"month": "2026-03"}'::jsonb, true from zones where zone = 'Europe/Paris' $$,
+    'for the owner, under the month reported'
+);
+
+-- The autumn: Paris is back on winter time since 25 October, New York goes there on 1 November itself, at 02:00 local time.
+select pg_temp.deploy(project, 1, '2026-10-02Z', '2026-10-20Z') from zones;
+delete from email_outbox;
+select is(pg_temp.run('2026-10-31 20:00Z', '2026-11-02 12:00Z'), 16::bigint, 'all again in autumn');
+select results_eq(
+    $$ select z.zone, o.run_at from zones z join email_outbox o on o.project_id = z.project and o.email_type = 'E-CONV-05'
+       where z.zone in ('Europe/Paris', 'America/New_York', 'Australia/Lord_Howe', 'Asia/Kolkata') order by z.zone $$,
+    $$ values ('America/New_York', timestamptz '2026-11-01 14:00Z'), ('Asia/Kolkata', '2026-11-01 03:30Z'),
+              ('Australia/Lord_Howe', '2026-11-01 00:00Z'), ('Europe/Paris', '2026-11-01 08:00Z') $$,
+    'on the day the clocks change it is 09:00 by the new time'
+);
+
+-- Who gets one -------------------------------------------------------------------------------------------------------------
+delete from email_outbox;
+create temp table what as
+select
+    nadia,
+    pg_temp.project(nadia, 'API Gateway', '2025-01-02Z') as gateway,
+    pg_temp.project(nadia, 'Asleep', '2025-01-02Z') as asleep,
+    pg_temp.project(nadia, 'Paid for', '2025-01-02Z', 'pro') as paid,
+    pg_temp.project(nadia, 'First second', '2025-01-02Z') as first_second,
+    pg_temp.project(nadia, 'This month', '2025-01-02Z') as this_month,
+    pg_temp.project(pg_temp.person('gone@example.com', '2025-01-01Z', null, false), 'Of a closed account', '2025-01-02Z') as closed
+from (select pg_temp.person('nadia@example.com', '2025-01-01Z') as nadia) who;
+select pg_temp.deploy(gateway, 4, '2026-01-10Z', '2026-01-20Z'),
+    pg_temp.deploy(gateway, 10, '2026-02-01Z', '2026-03-01Z'),
+    pg_temp.deploy(paid, 10, '2026-02-01Z', '2026-03-01Z'),
+    pg_temp.deploy(closed, 10, '2026-02-01Z', '2026-03-01Z'),
+    pg_temp.deploy(asleep, 10, '2026-01-01Z', '2026-02-01Z'),
+    pg_temp.deploy(first_second, 1, '2026-02-28 23:59:59.999999Z', '2026-03-01Z'),
+    pg_temp.deploy(this_month, 1, '2026-03-01Z', '2026-03-02Z')
+from what;
+create temp table key as select format('monthly_value_report:%s:2026-02', gateway) as k from what;
+select pg_temp.at('2026-03-01 05:30Z');
+select is(email_scan('E-CONV-05'), 2, 'free projects that deployed in the UTC month');
+select results_eq(
+    $$ select project_id, run_at from email_outbox where email_type = 'E-CONV-05' order by 1 $$,
+    $$ select p, timestamptz '2026-03-01 08:00Z' from what, unnest(array[gateway, first_second]) p order by 1 $$,
+    'also when it was in its last microsecond; no other'
+);
+select is(email_scan('E-CONV-05'), 0, 'scanned twice: still one each');
+
+-- Figures --------------------------------------------------------------------------------------------------------------------
+select pg_temp.judge(gateway, 5, 'warning', 100, 110), pg_temp.judge(gateway, 6, 'warning', 100, 90), pg_temp.judge(gateway, 7, 'rollback_recommended', 100, 150),
+    pg_temp.judge(gateway, 8, 'ok', 100), pg_temp.judge(gateway, 1, 'rollback_recommended', 100, 1000),
+    pg_temp.hint(gateway, 5, 'critical'), pg_temp.hint(gateway, 6, 'warning'), pg_temp.hint(gateway, 7, 'info'), pg_temp.hint(gateway, 1, 'critical')
+from what;
+select is(
+    (select g.verdict || ' ' || g.recipient || ' ' || (g.context - 'cta_path' - 'time_zone' - 'project_id' - 'first_name')::text from key, pg_temp.gate(k) g),
+    'send nadia@example.com {"month": "2026-02", "warnings": 2, "rollbacks": 1, "deployments": 10, "project_name": "API Gateway", "latency_delta": 10.0, "hidden_anomalies": 2, "previous_warnings": 0, "previous_rollbacks": 1, "previous_deployments": 4}',
+    'February''s figures beside January''s; the latency change is the median of +10, -10 and +50 %'
+);
+savepoint s;
+insert into metric_samples (deployment_id, phase, requests_per_sec, latency_p95, error_rate, cpu_usage, memory_usage, collected_at)
+select d.id, p.phase, 0, p.latency, 0, 0, 0, d.started_at + p.latency_nr * interval '1 minute'
+from deployments d, what, (values (1, 'pre', 0::float8), (2, 'post', 5), (3, 'post', 'NaN'), (4, 'pre', 'Infinity'), (5, 'pre', 'NaN')) p (latency_nr, phase, latency)
+where d.project_id = gateway and d.deployment_number = 9;
+select is((select g.context -> 'latency_delta' from key, pg_temp.gate(k) g), '10.0'::jsonb, 'samples that are zero, NaN or infinite are left out');
+delete from metric_samples;
+select is((select g.context -> 'latency_delta' from key, pg_temp.gate(k) g), 'null'::jsonb, 'without samples it is null');
+update projects set created_at = '2026-02-01Z' where name = 'API Gateway';
+select is((select array[g.context -> 'previous_deployments', g.context -> 'previous_warnings', g.context -> 'previous_rollbacks'] from key, pg_temp.gate(k) g),
+    array['null', 'null', 'null']::jsonb[], 'no month before for a project that is younger');
+rollback to s;
+
+-- Still true -----------------------------------------------------------------------------------------------------------------
+update projects set plan = 'pro' where name = 'API Gateway';
+select is((select g.reason from key, pg_temp.gate(k) g), 'project is not free any more', 'untrue once the project is paid for');
+rollback to s;
+delete from projects where name = 'API Gateway';
+select is((select g.reason from key, pg_temp.gate(k) g), 'no such project', 'untrue once the project is deleted');
+rollback to s;
+update email_outbox set payload = '{}', project_id = null where email_type = 'E-CONV-05';
+select is((select g.context ->> 'project_name' || ' ' || (g.context ->> 'month') from key, pg_temp.gate(k) g), 'API Gateway 2026-02', 'project and month are read from the key');
+rollback to s;
+
+-- Late, and the past ---------------------------------------------------------------------------------------------------------
+delete from email_outbox;
+select pg_temp.at('2026-03-08 07:59:59Z');
+select is(email_scan('E-CONV-05'), 2, 'after an outage of nearly a week it still catches up');
+select is((select max(run_at) from email_outbox where email_type = 'E-CONV-05'), '2026-03-01 08:00Z'::timestamptz, 'as due when it was due, so that it expires when it would have');
+delete from email_outbox;
+select pg_temp.at('2026-03-08 08:00:00Z');
+select is(email_scan('E-CONV-05'), 0, 'but not with what has expired');
+select pg_temp.at('2026-03-02Z');
+update email_types set active_since = '2026-03-01 08:00:00.000001Z' where code = 'E-CONV-05';
+select is(email_scan('E-CONV-05'), 0, 'a report that was due before active_since is not made');
+update email_types set active_since = '2026-03-01 08:00Z' where code = 'E-CONV-05';
+select is(email_scan('E-CONV-05'), 2, 'one that falls due at active_since is, though the month lies before it');
+rollback to s;
+select pg_temp.sent_and_gone(k) from key;
+select is(email_scan('E-CONV-05'), 0, 'what the journal remembers is not written again');
+rollback to s;
+update email_settings set blast_limit = 1;
+delete from email_outbox;
+select is(email_scan('E-CONV-05'), 2, 'the blast limit does not hold for it: all reports are due at the same moment');
+rollback to s;
+delete from email_outbox;
+update email_types set params = params || '{"local_time": "18:30"}' where code = 'E-CONV-05';
+select is(email_scan('E-CONV-05'), 0, 'a DBA sets another time of day');
+select pg_temp.at('2026-03-01 15:00Z');
+select email_scan('E-CONV-05');
+select is((select max(run_at) from email_outbox where email_type = 'E-CONV-05'), '2026-03-01 17:30Z'::timestamptz, 'and that is when it goes out');
+rollback to s;
+
+-- December reports in January -------------------------------------------------------------------------------------------------
+select pg_temp.deploy(gateway, 1, '2026-12-31 12:00Z', '2026-12-31 13:00Z') from what;
+select pg_temp.at('2027-01-01 07:00Z');
+select email_scan('E-CONV-05');
+select results_eq(
+    $$ select dedupe_key, run_at from email_outbox where email_type = 'E-CONV-05' and run_at > '2026-12-01Z' $$,
+    $$ select format('monthly_value_report:%s:2026-12', gateway), timestamptz '2027-01-01 08:00Z' from what $$,
+    'December is reported on 1 January'
+);
+
+select * from finish();
+rollback;
