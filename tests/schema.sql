@@ -309,11 +309,6 @@ CREATE FUNCTION public.email_key_id(dedupe_key text, part integer) RETURNS uuid
 
 COMMENT ON FUNCTION public.email_key_id(dedupe_key text, part integer) IS 'The id in this part of a dedupe key (parts are separated by colons, the first is 1); null when no uuid stands there.';
 
-CREATE FUNCTION public.email_key_uuid(dedupe_key text, part integer) RETURNS uuid
-    LANGUAGE sql IMMUTABLE;
-
-COMMENT ON FUNCTION public.email_key_uuid(dedupe_key text, part integer) IS 'The id that is this part of a dedupe key, counted from 1; null when that part is none.';
-
 CREATE FUNCTION public.email_lapse_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
     SET "TimeZone" TO 'UTC';
@@ -1707,10 +1702,6 @@ GRANT ALL ON FUNCTION public.email_identity() TO email_admin;
 REVOKE ALL ON FUNCTION public.email_key_id(dedupe_key text, part integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_key_id(dedupe_key text, part integer) TO email_worker;
 
-REVOKE ALL ON FUNCTION public.email_key_uuid(dedupe_key text, part integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.email_key_uuid(dedupe_key text, part integer) TO email_worker;
-GRANT ALL ON FUNCTION public.email_key_uuid(dedupe_key text, part integer) TO email_admin;
-
 REVOKE ALL ON FUNCTION public.email_lapse_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_lapse_current(ids bigint[]) TO email_worker;
 GRANT ALL ON FUNCTION public.email_lapse_current(ids bigint[]) TO email_admin;
@@ -1737,7 +1728,6 @@ REVOKE ALL ON FUNCTION public.email_next_seconds() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_next_seconds() TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) TO email_worker;
 GRANT ALL ON FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_note_errors(source text, email_type text, errors text[], facts jsonb[]) FROM PUBLIC;
@@ -2039,11 +2029,8 @@ GRANT SELECT(source) ON TABLE public.email_trigger_errors TO email_reader;
 
 GRANT SELECT(email_type) ON TABLE public.email_trigger_errors TO email_reader;
 
-GRANT UPDATE(error) ON TABLE public.email_trigger_errors TO email_worker;
-
 GRANT SELECT(occurred_at) ON TABLE public.email_trigger_errors TO email_reader;
 
-GRANT UPDATE(replayed_at) ON TABLE public.email_trigger_errors TO email_worker;
 GRANT SELECT(replayed_at) ON TABLE public.email_trigger_errors TO email_reader;
 
 GRANT SELECT ON TABLE public.email_types TO email_worker;
@@ -2095,7 +2082,7 @@ GRANT SELECT ON TABLE public.email_project_contacts TO email_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_project_contacts TO email_admin;
 
 GRANT SELECT ON TABLE public.email_schedules TO email_worker;
-GRANT SELECT,UPDATE ON TABLE public.email_schedules TO email_admin;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_schedules TO email_admin;
 
 GRANT SELECT(name) ON TABLE public.email_schedules TO email_reader;
 
