@@ -105,27 +105,32 @@ fn page(letters: &[(Sample, Letter)]) -> String {
     for (sample, letter) in letters {
         let _ = writeln!(
             html,
-            "<section id=\"{name}\">\n<h2>{name}</h2>\n<p class=\"subject\" lang=\"fr\">{subject}</p>\n<p class=\"meta\">{category:?} · {size:.1} KB</p>\n<div class=\"row\">",
+            "<section id=\"{name}\">\n<h2>{name}</h2>\n<p class=\"subject\" lang=\"fr\">{subject}</p>\n<p class=\"meta\">{category} · {size:.1} Ko</p>\n<div class=\"row\">",
             name = sample.name,
             subject = escape(&letter.subject),
-            category = sample.category,
+            category = format!("{:?}", sample.category).to_lowercase(),
             size = kilobytes(letter.html.len()),
         );
-        for (scheme, label) in [("light", "clair"), ("dark", "sombre")] {
-            for (width, device) in [(375, "téléphone"), (640, "ordinateur")] {
-                let _ = writeln!(
-                    html,
-                    "<figure class=\"w{width}\" style=\"color-scheme:{scheme}\"><figcaption>{device}, {label}</figcaption><iframe sandbox loading=\"lazy\" title=\"{name}, {device}, {label}\" srcdoc=\"{source}\"></iframe></figure>",
-                    name = sample.name,
-                    source = escape(&in_scheme(&letter.html, scheme)),
-                );
-            }
-        }
+        let frame = |width: u16, device: &str, scheme: &str, label: &str| {
+            format!(
+                "<figure class=\"w{width}\"><figcaption>{device}, {label}</figcaption><iframe sandbox loading=\"lazy\" style=\"color-scheme:{scheme}\" title=\"{name}, {device}, {label}\" srcdoc=\"{source}\"></iframe></figure>\n",
+                name = sample.name,
+                source = escape(&in_scheme(&letter.html, scheme)),
+            )
+        };
+        html.push_str(&frame(375, "téléphone", "light", "clair"));
+        html.push_str(&frame(375, "téléphone", "dark", "sombre"));
         let _ = writeln!(
             html,
-            "<figure class=\"text\"><figcaption>texte</figcaption><pre lang=\"fr\" tabindex=\"0\">{}</pre></figure>\n<figure class=\"text\"><figcaption>en-têtes</figcaption><pre tabindex=\"0\">{}</pre></figure>\n</div>\n</section>",
-            escape(&letter.text),
-            escape(&header_block(letter)),
+            "<figure class=\"text\"><figcaption>texte</figcaption><pre lang=\"fr\" tabindex=\"0\">{}</pre></figure>",
+            escape(&letter.text)
+        );
+        html.push_str(&frame(600, "ordinateur", "light", "clair"));
+        html.push_str(&frame(600, "ordinateur", "dark", "sombre"));
+        let _ = writeln!(
+            html,
+            "<figure class=\"headers\"><figcaption>en-têtes</figcaption><pre tabindex=\"0\">{}</pre></figure>\n</div>\n</section>",
+            escape(&header_block(letter))
         );
     }
     html.push_str("</main>\n</body>\n</html>\n");
@@ -174,12 +179,14 @@ nav{position:sticky;top:0;z-index:1;display:flex;gap:6px 14px;overflow-x:auto;pa
 a{color:light-dark(#0b756b,#5cd3c5)}
 section{margin:0 0 48px;scroll-margin-top:64px}
 .subject{margin:4px 0 0;font-size:20px;font-weight:600}.meta{margin:0 0 12px;color:light-dark(#51626b,#a9bac1)}
-.row{display:flex;gap:16px;overflow-x:auto;align-items:flex-start}
-figure{margin:0;flex:none}figcaption{color:light-dark(#51626b,#a9bac1)}
-iframe{border:1px solid light-dark(#d9e3e4,#2a3b45);border-radius:8px;height:820px;background:#fff}
-.w375 iframe{width:375px}.w640 iframe{width:640px}
-.text pre{box-sizing:border-box;width:520px;height:820px;margin:0;overflow:auto;padding:16px;white-space:pre-wrap;overflow-wrap:anywhere;background:light-dark(#ffffff,#15222a);border:1px solid light-dark(#d9e3e4,#2a3b45);border-radius:8px}
-@media (max-width:480px){header,main,nav{padding-left:12px;padding-right:12px}.w375 iframe,.w640 iframe,.text pre{width:351px}}
+.row{display:flex;flex-wrap:wrap;gap:16px;max-width:1232px}
+figure{margin:0;flex:none;max-width:100%;overflow-x:auto}figcaption{color:light-dark(#51626b,#a9bac1)}
+iframe,pre{box-sizing:border-box;display:block;border:1px solid light-dark(#d9e3e4,#2a3b45);border-radius:8px}
+iframe{height:820px;background:#fff}
+.w375 iframe{width:375px}.w600 iframe{width:600px}
+pre{margin:0;padding:16px;white-space:pre-wrap;overflow:auto;overflow-wrap:anywhere;background:light-dark(#ffffff,#15222a)}
+.text{flex:1 1 340px}.text pre{height:820px}.headers{flex:1 1 100%}
+@media (max-width:480px){header,nav{padding-left:12px;padding-right:12px}main{padding:16px 0}h2,.subject,.meta,figcaption{padding:0 12px}}
 </style>
 </head>
 <body>

@@ -1,29 +1,258 @@
 -- What migrations/ and sql/ add up to, without function bodies. Written by `make schema`; do not edit.
 
+CREATE FUNCTION public.email_act_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_act_01_current(ids bigint[]) IS 'E-ACT-01: true while the user is active and owns no project; no figures.';
+
+CREATE FUNCTION public.email_act_01_enqueue(facts jsonb) RETURNS void
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_act_01_enqueue(facts jsonb) IS 'E-ACT-01: enqueues what sign-ups cause. facts: [{user_id, created_at}].';
+
+CREATE FUNCTION public.email_act_01_trigger() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms';
+
+COMMENT ON FUNCTION public.email_act_01_trigger() IS 'E-ACT-01: after users are inserted. Never fails the application''s statement.';
+
+CREATE FUNCTION public.email_act_02_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_act_02_current(ids bigint[]) IS 'E-ACT-02: true while the project has no deployment; project_name, env.';
+
+CREATE FUNCTION public.email_act_02_enqueue(facts jsonb) RETURNS void
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_act_02_enqueue(facts jsonb) IS 'E-ACT-02: enqueues what new projects cause. facts: [{project_id, user_id, created_at}].';
+
+CREATE FUNCTION public.email_act_02_trigger() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms';
+
+COMMENT ON FUNCTION public.email_act_02_trigger() IS 'E-ACT-02: after projects are inserted. Never fails the application''s statement.';
+
+CREATE FUNCTION public.email_act_03_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_act_03_current(ids bigint[]) IS 'E-ACT-03: true while the project has a running deployment and never finished one; the deployment and how many are running.';
+
+CREATE FUNCTION public.email_act_03_enqueue(facts jsonb) RETURNS void
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_act_03_enqueue(facts jsonb) IS 'E-ACT-03: enqueues what running deployments cause. facts: [{deployment_id, project_id, started_at}].';
+
+CREATE FUNCTION public.email_act_03_trigger() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms';
+
+COMMENT ON FUNCTION public.email_act_03_trigger() IS 'E-ACT-03: after deployments are inserted or updated. Never fails the application''s statement.';
+
+CREATE FUNCTION public.email_act_04_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_act_04_current(ids bigint[]) IS 'E-ACT-04: true while the deployment exists; the verdict''s figures.';
+
+CREATE FUNCTION public.email_act_04_enqueue(facts jsonb) RETURNS void
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_act_04_enqueue(facts jsonb) IS 'E-ACT-04: enqueues what first verdicts cause. facts: [{deployment_id, created_at, at}].';
+
+CREATE FUNCTION public.email_act_04_trigger() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms';
+
+COMMENT ON FUNCTION public.email_act_04_trigger() IS 'E-ACT-04: after verdicts are inserted. Never fails the application''s statement.';
+
+CREATE FUNCTION public.email_act_05_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_act_05_current(ids bigint[]) IS 'E-ACT-05: true while the deployment exists; the verdict''s figures.';
+
+CREATE FUNCTION public.email_act_05_enqueue(facts jsonb) RETURNS void
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_act_05_enqueue(facts jsonb) IS 'E-ACT-05: enqueues what critical verdicts cause. facts: [{deployment_id, verdict, created_at, at}].';
+
+CREATE FUNCTION public.email_act_05_trigger() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms';
+
+COMMENT ON FUNCTION public.email_act_05_trigger() IS 'E-ACT-05: after verdicts are inserted or updated. Never fails the application''s statement.';
+
+CREATE FUNCTION public.email_activity(of_user uuid, since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(active_at timestamp with time zone)
+    LANGUAGE sql STABLE;
+
+COMMENT ON FUNCTION public.email_activity(of_user uuid, since timestamp with time zone, until timestamp with time zone) IS 'Every moment from since (included) to until (not included) at which this user was active: sign-up, project created, deployment of an own project started, signals login and verdict_viewed.';
+
+CREATE FUNCTION public.email_activity_drops() RETURNS TABLE(user_id uuid, project_id uuid, monday date, week_end timestamp with time zone)
+    LANGUAGE plpgsql
+    SET "TimeZone" TO 'UTC'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_activity_drops() IS 'The projects for which E-RET-02''s rule holds now, whenever it began to: their owner, week N''s Monday and its end.';
+
+CREATE FUNCTION public.email_adv_01_audience() RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
+    LANGUAGE plpgsql
+    SET "TimeZone" TO 'UTC'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_adv_01_audience() IS 'E-ADV-01: users who reached the milestone since active_since, were not asked yet and were active in the last seven days.';
+
+CREATE FUNCTION public.email_adv_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_adv_01_current(ids bigint[]) IS 'E-ADV-01: always true; with how much and for how long SEQPULSE was used.';
+
+CREATE FUNCTION public.email_adv_02_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_adv_02_current(ids bigint[]) IS 'E-ADV-02: always true; no figures.';
+
+CREATE FUNCTION public.email_adv_02_enqueue(facts jsonb) RETURNS void
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_adv_02_enqueue(facts jsonb) IS 'E-ADV-02: enqueues what answers of promoters cause. facts: [{signal_id}].';
+
 CREATE FUNCTION public.email_arm() RETURNS text
     LANGUAGE sql;
 
 COMMENT ON FUNCTION public.email_arm() IS 'Says that this database is the one to send from: call it after a restore or a rename, once nobody else sends from the original.';
+
+CREATE FUNCTION public.email_audience(code text) RETURNS TABLE(user_id uuid, project_id uuid, to_email text, dedupe_key text, run_at timestamp with time zone, payload jsonb)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_audience(code text) IS 'Who a scan of this code would write to now, and when; nothing is enqueued. Without letters whose key is known already; preferences, suppressions and the cap are asked when a letter is claimed. A disabled type writes to nobody; a paused one shows who is waiting for email_resume(). to_email null: the user''s address at the moment of sending.';
 
 CREATE FUNCTION public.email_backoff(attempts integer, at_least interval DEFAULT '00:00:00'::interval) RETURNS interval
     LANGUAGE sql;
 
 COMMENT ON FUNCTION public.email_backoff(attempts integer, at_least interval) IS 'How long a row waits after its nth failure: exponential from 2 seconds up to 10 minutes, full jitter, and never less than the provider asked for.';
 
+CREATE FUNCTION public.email_bill_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_bill_01_current(ids bigint[]) IS 'E-BILL-01: true until a later payment of the project succeeds; project_name.';
+
+CREATE FUNCTION public.email_bill_01_enqueue(facts jsonb) RETURNS void
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_bill_01_enqueue(facts jsonb) IS 'E-BILL-01: enqueues all steps of failed payments, and ends those that a payment made needless. facts: [{signal_id}].';
+
+CREATE FUNCTION public.email_bill_02_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_bill_02_current(ids bigint[]) IS 'E-BILL-02: always true; project_name, and what the month before the payment was worth.';
+
+CREATE FUNCTION public.email_bill_02_enqueue(facts jsonb) RETURNS void
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_bill_02_enqueue(facts jsonb) IS 'E-BILL-02: enqueues what payments cause. facts: [{signal_id}].';
+
 CREATE FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, taken_over boolean, age_seconds double precision)
     LANGUAGE plpgsql;
 
 COMMENT ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) IS 'Claims up to batch_size due rows for a sidecar: applies the gates, ends the rows that must not go out, writes the journal, and answers the members of one API request in their order. No row: nothing can go out now.';
+
+CREATE FUNCTION public.email_cleanup() RETURNS integer
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_cleanup() IS 'Removes up to 20,000 outbox rows that ended longer ago than email_settings.retention_sent (sent, suppressed) or retention_failed (failed), and trigger errors that were made up for as long ago. The journal stays. Answers how many outbox rows went.';
+
+CREATE FUNCTION public.email_conv_01_audience() RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_conv_01_audience() IS 'E-CONV-01: free projects between the 80 % and the 90 % threshold this UTC month.';
+
+CREATE FUNCTION public.email_conv_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_conv_01_current(ids bigint[]) IS 'E-CONV-01: true while the month lasts and the project is free and between the two thresholds.';
+
+CREATE FUNCTION public.email_conv_02_audience() RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_conv_02_audience() IS 'E-CONV-02: free projects between the 90 % threshold and the quota this UTC month.';
+
+CREATE FUNCTION public.email_conv_02_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_conv_02_current(ids bigint[]) IS 'E-CONV-02: true while the month lasts and the project is free and between the threshold and the quota.';
+
+CREATE FUNCTION public.email_conv_03_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_conv_03_current(ids bigint[]) IS 'E-CONV-03: true while the project is free; deployments used, the limit, when it starts anew.';
+
+CREATE FUNCTION public.email_conv_03_enqueue(facts jsonb) RETURNS void
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_conv_03_enqueue(facts jsonb) IS 'E-CONV-03: enqueues what refused deployments cause. facts: [{signal_id}].';
+
+CREATE FUNCTION public.email_conv_04_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_conv_04_current(ids bigint[]) IS 'E-CONV-04: true while the project, or else all of the user''s, are free; project_name.';
+
+CREATE FUNCTION public.email_conv_04_enqueue(facts jsonb) RETURNS void
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_conv_04_enqueue(facts jsonb) IS 'E-CONV-04: enqueues what attempts at Pro features cause. facts: [{signal_id}].';
+
+CREATE FUNCTION public.email_conv_05_audience() RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
+    LANGUAGE plpgsql
+    SET "TimeZone" TO 'UTC'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_conv_05_audience() IS 'E-CONV-05: the free projects that deployed last UTC month and whose owner''s 1st, 09:00, is at hand or was missed.';
+
+CREATE FUNCTION public.email_conv_05_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
+    LANGUAGE plpgsql
+    SET "TimeZone" TO 'UTC';
+
+COMMENT ON FUNCTION public.email_conv_05_current(ids bigint[]) IS 'E-CONV-05: true while the project is free; with the figures of the month reported and the one before.';
+
+CREATE FUNCTION public.email_cron_cleanup() RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_cron_cleanup() IS 'Removes pg_cron''s notes about our own jobs'' runs older than seven days (the real clock: pg_cron writes them); answers how many.';
+
+CREATE FUNCTION public.email_cron_problems() RETURNS TABLE(schedule text, since timestamp with time zone, problem text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_cron_problems() IS 'Why pg_cron does not run a schedule it should: one row per schedule whose job is gone, inactive or failed at its last run. No row: nothing is known to be wrong.';
+
+CREATE FUNCTION public.email_cron_schema() RETURNS name
+    LANGUAGE sql STABLE;
+
+COMMENT ON FUNCTION public.email_cron_schema() IS 'The schema pg_cron keeps its jobs in; null when it is not installed in this database.';
 
 CREATE FUNCTION public.email_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb, failure text, broken boolean)
     LANGUAGE plpgsql;
 
 COMMENT ON FUNCTION public.email_current(ids bigint[]) IS 'Whether each of these rows is still true (untrue null) and the fresh figures of its letter; failure says why that could not be told, broken that it is the schema''s fault and not the row''s.';
 
+CREATE FUNCTION public.email_day(day text) RETURNS date
+    LANGUAGE plpgsql IMMUTABLE;
+
+COMMENT ON FUNCTION public.email_day(day text) IS 'A day such as 2026-02-28; null when it is not one.';
+
 CREATE FUNCTION public.email_doctor() RETURNS TABLE(check_name text, status text, detail text)
     LANGUAGE plpgsql STABLE;
 
 COMMENT ON FUNCTION public.email_doctor() IS 'One row per thing that can be wrong with an installation: ok, warn or fail, and what to do.';
+
+CREATE FUNCTION public.email_drop_counts(of_project uuid, zone text, monday date, checked_at timestamp with time zone) RETURNS TABLE(week_end timestamp with time zone, before bigint, week bigint, lately bigint)
+    LANGUAGE sql STABLE;
+
+COMMENT ON FUNCTION public.email_drop_counts(of_project uuid, zone text, monday date, checked_at timestamp with time zone) IS 'Deployments a project started in the local week before monday''s (before), in monday''s (week), and in the seven days until checked_at (lately).';
 
 CREATE FUNCTION public.email_enqueue(email_type text, user_id uuid, dedupe_key text, payload jsonb DEFAULT '{}'::jsonb, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, project_id uuid DEFAULT NULL::uuid, to_email text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE sql;
@@ -60,10 +289,10 @@ CREATE FUNCTION public.email_grant(privileges text, role_name text) RETURNS void
 
 COMMENT ON FUNCTION public.email_grant(privileges text, role_name text) IS 'Grants, unless the role is missing: installing without the right to create roles must still work.';
 
-CREATE FUNCTION public.email_guard(source text, code text, facts jsonb) RETURNS void
+CREATE FUNCTION public.email_guard(source text, code text, facts jsonb, state text, message text) RETURNS void
     LANGUAGE plpgsql;
 
-COMMENT ON FUNCTION public.email_guard(source text, code text, facts jsonb) IS 'After a trigger''s set of facts failed as a whole: tries each fact alone and notes those that still fail.';
+COMMENT ON FUNCTION public.email_guard(source text, code text, facts jsonb, state text, message text) IS 'After a trigger''s facts failed as a whole with this SQLSTATE and message: tries each alone and notes those that still fail. code null: the facts go to SOURCE_enqueue.';
 
 CREATE FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer) RETURNS TABLE(armed boolean, paused_reason text, clock_offset text, next_seconds double precision)
     LANGUAGE plpgsql;
@@ -75,15 +304,58 @@ CREATE FUNCTION public.email_identity() RETURNS text
 
 COMMENT ON FUNCTION public.email_identity() IS 'Which database this is: the cluster''s system identifier and the database''s name. A promoted standby answers the same; a restore into another cluster or under another name does not.';
 
+CREATE FUNCTION public.email_key_id(dedupe_key text, part integer) RETURNS uuid
+    LANGUAGE sql IMMUTABLE STRICT;
+
+COMMENT ON FUNCTION public.email_key_id(dedupe_key text, part integer) IS 'The id in this part of a dedupe key (parts are separated by colons, the first is 1); null when no uuid stands there.';
+
+CREATE FUNCTION public.email_lapse_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
+    LANGUAGE plpgsql
+    SET "TimeZone" TO 'UTC';
+
+COMMENT ON FUNCTION public.email_lapse_current(ids bigint[]) IS 'E-RET-03 and E-RET-04: true while the user was not active on a day after the one in the key; with their last activity and the project to come back to.';
+
+CREATE FUNCTION public.email_lapsed(shortest interval, longest interval) RETURNS TABLE(user_id uuid, last_active_at timestamp with time zone)
+    LANGUAGE plpgsql
+    SET "TimeZone" TO 'UTC'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_lapsed(shortest interval, longest interval) IS 'The active accounts whose last activity is at least shortest and less than longest ago, with its time.';
+
+CREATE FUNCTION public.email_last_active(of_user uuid, as_of timestamp with time zone) RETURNS TABLE(last_active_at timestamp with time zone)
+    LANGUAGE sql STABLE;
+
+COMMENT ON FUNCTION public.email_last_active(of_user uuid, as_of timestamp with time zone) IS 'When this user was last active, up to and including as_of: the latest moment of email_activity(); null when there is no such user.';
+
+CREATE FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) RETURNS numeric
+    LANGUAGE sql STABLE;
+
+COMMENT ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) IS 'Median over the deployments started from since to until (not included) of the change of the median p95 latency after the release against before, in percent with one decimal; null when no deployment has both.';
+
+CREATE FUNCTION public.email_month(month text) RETURNS date
+    LANGUAGE plpgsql IMMUTABLE;
+
+COMMENT ON FUNCTION public.email_month(month text) IS 'The first day of a month such as 2026-02; null when it is not one.';
+
+CREATE FUNCTION public.email_need(value text, field text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE;
+
+COMMENT ON FUNCTION public.email_need(value text, field text) IS 'The value, or an error that names the field: what a fact must have to become an outbox row at all.';
+
 CREATE FUNCTION public.email_next_seconds() RETURNS double precision
     LANGUAGE sql;
 
 COMMENT ON FUNCTION public.email_next_seconds() IS 'Seconds until the next row falls due, a backoff ends or a lease runs out: negative when one is overdue, null when nothing is waiting.';
 
 CREATE FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) RETURNS void
+    LANGUAGE sql;
+
+COMMENT ON FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) IS 'Notes one thing that could not be enqueued; see email_note_errors.';
+
+CREATE FUNCTION public.email_note_errors(source text, email_type text, errors text[], facts jsonb[]) RETURNS void
     LANGUAGE plpgsql;
 
-COMMENT ON FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) IS 'Notes in email_trigger_errors what could not be enqueued; raises a warning when even that fails, and never an error.';
+COMMENT ON FUNCTION public.email_note_errors(source text, email_type text, errors text[], facts jsonb[]) IS 'Notes in email_trigger_errors what could not be enqueued, each fact once while it is open; raises a warning when even that fails, and never an error.';
 
 CREATE FUNCTION public.email_now() RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE;
@@ -92,7 +364,8 @@ COMMENT ON FUNCTION public.email_now() IS 'The clock of every rule: now() plus t
 
 CREATE FUNCTION public.email_outbox_admit() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp';
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off';
 
 COMMENT ON FUNCTION public.email_outbox_admit() IS 'Before every insert into email_outbox: refuses unknown codes, skips known keys and disabled types, fills due_at and rank.';
 
@@ -118,10 +391,40 @@ CREATE FUNCTION public.email_pick(row_limit integer) RETURNS bigint[]
 
 COMMENT ON FUNCTION public.email_pick(row_limit integer) IS 'Locks up to so many due rows that no other sidecar has locked, and answers their ids in the order they should go out; null when there is none.';
 
+CREATE FUNCTION public.email_plan_changes_enqueue(facts jsonb) RETURNS void
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_plan_changes_enqueue(facts jsonb) IS 'Records changes of projects.plan as signals. facts: [{user_id, project_id, from, to, at}].';
+
+CREATE FUNCTION public.email_plan_changes_trigger() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms';
+
+COMMENT ON FUNCTION public.email_plan_changes_trigger() IS 'After projects are updated: records changes of plan. Never fails the application''s statement.';
+
+CREATE FUNCTION public.email_project_recipients(project uuid, contact_role text) RETURNS TABLE(user_id uuid, to_email text, key_suffix text)
+    LANGUAGE sql STABLE;
+
+COMMENT ON FUNCTION public.email_project_recipients(project uuid, contact_role text) IS 'The owner of a project and its contacts of one role, each once: user, address (null: the user''s own), and what their copy''s key ends with.';
+
 CREATE FUNCTION public.email_provider_refused(why text) RETURNS void
     LANGUAGE sql;
 
 COMMENT ON FUNCTION public.email_provider_refused(why text) IS 'Stops everything because the provider refuses the whole account (bad key, quota, blocked); email_resume(null) starts again.';
+
+CREATE FUNCTION public.email_quota_audience(code text, key_prefix text, at_least integer, below integer) RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
+    LANGUAGE plpgsql
+    SET "TimeZone" TO 'UTC'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_quota_audience(code text, key_prefix text, at_least integer, below integer) IS 'The free projects that started at least so many deployments this UTC month and fewer than below, and got there after the type''s active_since.';
+
+CREATE FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) RETURNS TABLE(id bigint, untrue text, context jsonb)
+    LANGUAGE plpgsql
+    SET "TimeZone" TO 'UTC';
+
+COMMENT ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) IS 'E-CONV-01 and E-CONV-02: true while the month lasts and the project is free and within the bounds; with the month''s figures.';
 
 CREATE FUNCTION public.email_replay_errors(since timestamp with time zone DEFAULT '-infinity'::timestamp with time zone) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -134,10 +437,116 @@ CREATE FUNCTION public.email_resume(email_type text DEFAULT NULL::text) RETURNS 
 
 COMMENT ON FUNCTION public.email_resume(email_type text) IS 'Starts sending one kind of email again, or everything (null: the general pause ends; types that are paused on their own stay so).';
 
+CREATE FUNCTION public.email_ret_01_audience() RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
+    LANGUAGE plpgsql
+    SET "TimeZone" TO 'UTC'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_ret_01_audience() IS 'E-RET-01: the users who were active in their last local week and whose Monday, 08:00, is at hand or was missed within a day.';
+
+CREATE FUNCTION public.email_ret_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
+    LANGUAGE plpgsql
+    SET "TimeZone" TO 'UTC';
+
+COMMENT ON FUNCTION public.email_ret_01_current(ids bigint[]) IS 'E-RET-01: true when the user was active in the week reported; with the figures of that week and the one before.';
+
+CREATE FUNCTION public.email_ret_02_audience() RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_ret_02_audience() IS 'E-RET-02: projects that deployed at most half as often in the last local week as in the one before, and did not recover.';
+
+CREATE FUNCTION public.email_ret_02_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
+    LANGUAGE plpgsql
+    SET "TimeZone" TO 'UTC';
+
+COMMENT ON FUNCTION public.email_ret_02_current(ids bigint[]) IS 'E-RET-02: true while the project has not recovered; with the deployments of both weeks.';
+
+CREATE FUNCTION public.email_ret_03_audience() RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
+    LANGUAGE plpgsql
+    SET "TimeZone" TO 'UTC';
+
+COMMENT ON FUNCTION public.email_ret_03_audience() IS 'E-RET-03: users whose last activity is 14 days old, as long as the letter would not have expired.';
+
+CREATE FUNCTION public.email_ret_03_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_ret_03_current(ids bigint[]) IS 'E-RET-03: true while the user has not come back.';
+
+CREATE FUNCTION public.email_ret_04_audience() RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
+    LANGUAGE plpgsql
+    SET "TimeZone" TO 'UTC';
+
+COMMENT ON FUNCTION public.email_ret_04_audience() IS 'E-RET-04: both letters for users whose last activity is 30 days old, as long as the last one would not have expired.';
+
+CREATE FUNCTION public.email_ret_04_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_ret_04_current(ids bigint[]) IS 'E-RET-04: true while the user has not come back.';
+
+CREATE FUNCTION public.email_run_due_schedule(worker text) RETURNS text
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_run_due_schedule(worker text) IS 'For a sidecar, at every poll until it answers null: runs one schedule that is due and that nobody else is running, and answers its name. Due: the last success is older than its interval, or than twice that where a pg_cron job exists.';
+
+CREATE FUNCTION public.email_run_schedule(name text, runner text DEFAULT NULL::text) RETURNS integer
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_run_schedule(name text, runner text) IS 'Runs one schedule now, due or not, and notes in email_schedules what came of it. Answers how many rows it dealt with; null when it failed or is being run by somebody else at the moment.';
+
+CREATE FUNCTION public.email_scan(code text) RETURNS integer
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_scan(code text) IS 'Runs one scan now and answers how many letters it enqueued: 0 too for a disabled or paused type, and for a code that is not caused by a scan. More than blast_limit at once: enqueues nothing and pauses the type; after email_resume() the next run goes through.';
+
+CREATE FUNCTION public.email_schedule_sync() RETURNS text
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_schedule_sync() IS 'Makes pg_cron''s jobs match email_schedules (creating the extension where it is preloaded for this database and the role may), and answers in a sentence who runs the schedules now. migrate calls it; call it after editing email_schedules.';
+
 CREATE FUNCTION public.email_schema_version() RETURNS integer
     LANGUAGE plpgsql STABLE;
 
 COMMENT ON FUNCTION public.email_schema_version() IS 'The newest migration that is applied.';
+
+CREATE FUNCTION public.email_sec_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_sec_01_current(ids bigint[]) IS 'E-SEC-01: always true; the latest login in the 24 hours before the change.';
+
+CREATE FUNCTION public.email_sec_01_enqueue(facts jsonb) RETURNS void
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_sec_01_enqueue(facts jsonb) IS 'E-SEC-01: enqueues what changes of two-factor authentication cause. facts: [{user_id, enabled, changed_at}].';
+
+CREATE FUNCTION public.email_sec_01_trigger() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms';
+
+COMMENT ON FUNCTION public.email_sec_01_trigger() IS 'E-SEC-01: after users are updated. Never fails the application''s statement.';
+
+CREATE FUNCTION public.email_sec_02_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_sec_02_current(ids bigint[]) IS 'E-SEC-02: always true; no figures.';
+
+CREATE FUNCTION public.email_sec_02_enqueue(facts jsonb) RETURNS void
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_sec_02_enqueue(facts jsonb) IS 'E-SEC-02: enqueues a letter for each of these logins that is suspicious. facts: [{signal_id}].';
+
+CREATE FUNCTION public.email_sec_02_new(login_user uuid, login_id bigint, login_at timestamp with time zone, field text, value text, known_for interval) RETURNS boolean
+    LANGUAGE plpgsql STABLE;
+
+COMMENT ON FUNCTION public.email_sec_02_new(login_user uuid, login_id bigint, login_at timestamp with time zone, field text, value text, known_for interval) IS 'E-SEC-02: whether this country or device is new to the user: false when a login within known_for had it, null when nothing is known to compare it with.';
+
+CREATE FUNCTION public.email_segments_now() RETURNS TABLE(user_id uuid, project_id uuid, segment text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_segments_now() IS 'Who is in which segment now, inactive accounts aside. new_user, free_active and security_sensitive are about a user (project_id null), free_near_limit and pro_active about a project and its owner, at_risk about a user (14 days without activity) or a project (E-RET-02).';
 
 CREATE FUNCTION public.email_settings_applied() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -156,11 +565,38 @@ CREATE FUNCTION public.email_signal(kind text, user_id uuid DEFAULT NULL::uuid, 
 
 COMMENT ON FUNCTION public.email_signal(kind text, user_id uuid, project_id uuid, payload jsonb, occurred_at timestamp with time zone, idempotency_key text) IS 'Records a fact no table of the application holds; answers its id, or null when the idempotency key is known already.';
 
+CREATE FUNCTION public.email_signal_trigger() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms';
+
+COMMENT ON FUNCTION public.email_signal_trigger() IS 'After a signal is recorded: hands it to the code named in the trigger. Never fails the statement that recorded it.';
+
 CREATE FUNCTION public.email_signals_fill() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_signals_fill() IS 'Before every insert into email_signals: a fact without a time happened now.';
+
+CREATE FUNCTION public.email_step(dedupe_key text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT;
+
+COMMENT ON FUNCTION public.email_step(dedupe_key text) IS 'The step a sequence''s key ends with: payment_failed:in_1042:J3 gives J3.';
+
+CREATE FUNCTION public.email_step_keys(dedupe_key text, params jsonb) RETURNS text[]
+    LANGUAGE sql IMMUTABLE STRICT;
+
+COMMENT ON FUNCTION public.email_step_keys(dedupe_key text, params jsonb) IS 'The keys of all steps of the sequence this key belongs to; null when its code has no steps.';
+
+CREATE FUNCTION public.email_suppress(ids bigint[], reason text) RETURNS integer
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_suppress(ids bigint[], reason text) IS 'Ends those of these rows that are queued: suppressed for this reason, in the outbox and in the journal. Answers how many.';
+
+CREATE FUNCTION public.email_suppress_untrue(code text, ids bigint[]) RETURNS integer
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_suppress_untrue(code text, ids bigint[]) IS 'Suppresses at once those of these rows of one code that its own "still true" denies: how a sequence is left. Answers how many.';
 
 CREATE FUNCTION public.email_take_over(worker text, lease interval) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, taken_over boolean, age_seconds double precision)
     LANGUAGE plpgsql;
@@ -177,10 +613,10 @@ CREATE FUNCTION public.email_trx_01_current(ids bigint[]) RETURNS TABLE(id bigin
 
 COMMENT ON FUNCTION public.email_trx_01_current(ids bigint[]) IS 'E-TRX-01: true while the user is active; no figures.';
 
-CREATE FUNCTION public.email_trx_01_enqueue(fact jsonb) RETURNS void
-    LANGUAGE sql;
+CREATE FUNCTION public.email_trx_01_enqueue(facts jsonb) RETURNS void
+    LANGUAGE plpgsql;
 
-COMMENT ON FUNCTION public.email_trx_01_enqueue(fact jsonb) IS 'E-TRX-01: enqueues the welcome of one user. fact: {user_id, created_at}.';
+COMMENT ON FUNCTION public.email_trx_01_enqueue(facts jsonb) IS 'E-TRX-01: enqueues the welcome of users. facts: [{user_id, created_at, at}].';
 
 CREATE FUNCTION public.email_trx_01_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -188,6 +624,22 @@ CREATE FUNCTION public.email_trx_01_trigger() RETURNS trigger
     SET lock_timeout TO '100ms';
 
 COMMENT ON FUNCTION public.email_trx_01_trigger() IS 'E-TRX-01: after users are inserted or updated. Never fails the application''s statement.';
+
+CREATE FUNCTION public.email_trx_02_address() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_trx_02_address() IS 'E-TRX-02: before a row without to_email is inserted, takes the invited person''s address from its payload.';
+
+CREATE FUNCTION public.email_trx_02_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_trx_02_current(ids bigint[]) IS 'E-TRX-02: true until the invitation is accepted or revoked; project_name, inviter_name.';
+
+CREATE FUNCTION public.email_trx_02_enqueue(facts jsonb) RETURNS void
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_trx_02_enqueue(facts jsonb) IS 'E-TRX-02: enqueues all steps of invitations, and ends those of accepted and revoked ones. facts: [{signal_id}].';
 
 CREATE FUNCTION public.email_types_applied() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -200,6 +652,31 @@ CREATE FUNCTION public.email_types_edited() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_types_edited() IS 'Before every update of email_types: enabling again sets active_since, so that nothing is sent about the time between.';
+
+CREATE FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(deployments bigint, warnings bigint, rollbacks bigint, hidden_anomalies bigint)
+    LANGUAGE sql STABLE;
+
+COMMENT ON FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) IS 'What SEQPULSE did for these projects from since to until (not included): deployments, those with verdict warning and rollback_recommended, and the SDH hints of severity warning and critical, which Free does not show. Zeros when there is nothing.';
+
+CREATE FUNCTION public.email_verdict_figures(deployments uuid[]) RETURNS TABLE(deployment_id uuid, verdict text, figures jsonb)
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_verdict_figures(deployments uuid[]) IS 'Verdict and figures of these deployments'' letters: median p95 latency after against before the release in percent, mean error rate in points, suggested actions without duplicates.';
+
+CREATE FUNCTION public.email_week(week text) RETURNS date
+    LANGUAGE plpgsql IMMUTABLE;
+
+COMMENT ON FUNCTION public.email_week(week text) IS 'The Monday of an ISO week such as 2026-W09; null when it is not one.';
+
+CREATE FUNCTION public.email_zone(name text) RETURNS text
+    LANGUAGE plpgsql STABLE;
+
+COMMENT ON FUNCTION public.email_zone(name text) IS 'The time zone to reckon with for what a preferences row says: itself when Postgres knows it, otherwise (and for null) Europe/Paris.';
+
+CREATE FUNCTION public.email_zones() RETURNS TABLE(name text, zone text)
+    LANGUAGE sql STABLE;
+
+COMMENT ON FUNCTION public.email_zones() IS 'Every time zone that stands in email_preferences and the default one: as written, and the one to reckon with.';
 
 CREATE TABLE public.email_deliveries (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -457,6 +934,8 @@ CREATE TABLE public.email_types (
     holdout_percent integer DEFAULT 0 NOT NULL,
     active_since timestamp with time zone DEFAULT public.email_now() NOT NULL,
     params jsonb DEFAULT '{}'::jsonb NOT NULL,
+    blast_found integer,
+    CONSTRAINT email_types_blast_found_positive CHECK ((blast_found > 0)),
     CONSTRAINT email_types_capped_category CHECK (((NOT capped) OR (category = ANY (ARRAY['product'::text, 'marketing'::text])))),
     CONSTRAINT email_types_category_known CHECK ((category = ANY (ARRAY['security'::text, 'transactional'::text, 'product'::text, 'marketing'::text]))),
     CONSTRAINT email_types_code_form CHECK ((code ~ '^E-[A-Z]{2,8}-[0-9]{2}$'::text)),
@@ -498,6 +977,8 @@ COMMENT ON COLUMN public.email_types.holdout_percent IS 'Share of users, picked 
 COMMENT ON COLUMN public.email_types.active_since IS 'Facts older than this never cause this email: installing on a live database sends nothing about the past.';
 
 COMMENT ON COLUMN public.email_types.params IS 'Thresholds and delays of this code, by name; documented at the top of its file in sql/triggers/.';
+
+COMMENT ON COLUMN public.email_types.blast_found IS 'How many letters a scan held back because they were over the blast limit: it paused the type. Once the type is resumed the next scan lets them through and empties this; null means nothing is held back.';
 
 CREATE TABLE public.email_workers (
     id text NOT NULL,
@@ -684,12 +1165,74 @@ COMMENT ON COLUMN public.email_project_contacts.unsubscribe_token IS 'What the l
 
 COMMENT ON COLUMN public.email_project_contacts.created_at IS 'Since when.';
 
+CREATE TABLE public.email_schedules (
+    name text NOT NULL,
+    runs text NOT NULL,
+    code text,
+    every interval NOT NULL,
+    cron text NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    cron_job_id bigint,
+    last_started_at timestamp with time zone,
+    last_success_at timestamp with time zone,
+    last_duration interval,
+    last_rows integer,
+    last_error text,
+    last_run_by text,
+    CONSTRAINT email_schedules_cron_form CHECK ((cron ~ '^\S+( \S+){4}$'::text)),
+    CONSTRAINT email_schedules_every_positive CHECK ((every >= '00:01:00'::interval)),
+    CONSTRAINT email_schedules_runs_ours CHECK ((runs ~ '^email_[a-z0-9_]+$'::text))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE public.email_schedules IS 'What runs by the clock: by pg_cron where it is installed, otherwise (or when its jobs fail) by whichever sidecar comes first. After editing a row: select email_schedule_sync().';
+
+COMMENT ON COLUMN public.email_schedules.name IS 'What it is, for people; the pg_cron job is called "seqpulse-mailer: " and this.';
+
+COMMENT ON COLUMN public.email_schedules.runs IS 'The function that is called: public.<runs>(code), or public.<runs>() when code is null. It answers how many rows it dealt with.';
+
+COMMENT ON COLUMN public.email_schedules.code IS 'The kind of email it scans for; null means that it is not a scan.';
+
+COMMENT ON COLUMN public.email_schedules.every IS 'How often it is meant to run. A sidecar runs it when its last success is older than this (without a pg_cron job) or than twice this (with one).';
+
+COMMENT ON COLUMN public.email_schedules.cron IS 'The same for pg_cron, in UTC (pg_cron''s default): minute hour day month weekday.';
+
+COMMENT ON COLUMN public.email_schedules.enabled IS 'false: neither pg_cron nor a sidecar runs it.';
+
+COMMENT ON COLUMN public.email_schedules.cron_job_id IS 'cron.job.jobid, filled by email_schedule_sync(); null means that the sidecars run it.';
+
+COMMENT ON COLUMN public.email_schedules.last_started_at IS 'When it was last started, by email_now(); null means never.';
+
+COMMENT ON COLUMN public.email_schedules.last_success_at IS 'When it last ended well, by email_now(); null means never.';
+
+COMMENT ON COLUMN public.email_schedules.last_duration IS 'How long the last run took, by the real clock; null means never.';
+
+COMMENT ON COLUMN public.email_schedules.last_rows IS 'How many rows the last run that ended well dealt with: letters enqueued, errors replayed, rows removed. null means never.';
+
+COMMENT ON COLUMN public.email_schedules.last_error IS 'SQLSTATE and message of the last run; null means that it ended well.';
+
+COMMENT ON COLUMN public.email_schedules.last_run_by IS 'Who ran it last: pg_cron, a sidecar (email_workers.id) or a person''s role; null means nobody yet.';
+
 CREATE TABLE public.email_schema_history (
     version integer NOT NULL,
     name character varying(255),
     applied_on character varying(255),
     checksum character varying(255)
 );
+
+CREATE VIEW public.email_segments AS
+ SELECT s.user_id,
+    s.project_id,
+    s.segment
+   FROM public.email_segments_now() s(user_id, project_id, segment);
+
+COMMENT ON VIEW public.email_segments IS 'The specification''s six segments as they are now, active meaning in the last 14 days. It reads the whole of users and projects: for campaigns and analyses, not for every request.';
+
+COMMENT ON COLUMN public.email_segments.user_id IS 'The user, or the project''s owner.';
+
+COMMENT ON COLUMN public.email_segments.project_id IS 'The project it is about; null when it is about the user.';
+
+COMMENT ON COLUMN public.email_segments.segment IS 'new_user: signed up less than 14 days ago. free_active: active, and no project of theirs is paid for. free_near_limit: a free project at 80 % of its quota or more (E-CONV-01''s threshold). pro_active: a paid project with a deployment, a verdict viewed or its creation in the last 14 days. at_risk: 14 days without activity, or E-RET-02 is true. security_sensitive: two-factor authentication on, or an E-SEC letter in 90 days.';
 
 CREATE TABLE public.email_signals (
     id bigint NOT NULL,
@@ -830,6 +1373,9 @@ ALTER TABLE ONLY public.email_project_contacts
 ALTER TABLE ONLY public.email_project_contacts
     ADD CONSTRAINT email_project_contacts_unsubscribe_token_key UNIQUE (unsubscribe_token);
 
+ALTER TABLE ONLY public.email_schedules
+    ADD CONSTRAINT email_schedules_pkey PRIMARY KEY (name);
+
 ALTER TABLE ONLY public.email_schema_history
     ADD CONSTRAINT email_schema_history_pkey PRIMARY KEY (version);
 
@@ -866,6 +1412,10 @@ CREATE INDEX email_outbox_due_idx ON public.email_outbox USING btree (rank DESC,
 
 COMMENT ON INDEX public.email_outbox_due_idx IS 'The claim, and the sidecar''s question when the next row falls due.';
 
+CREATE INDEX email_outbox_dunning_idx ON public.email_outbox USING btree (project_id) WHERE ((status = 'queued'::text) AND (email_type = 'E-BILL-01'::text));
+
+COMMENT ON INDEX public.email_outbox_dunning_idx IS 'Which reminders a payment makes needless.';
+
 CREATE INDEX email_outbox_finished_idx ON public.email_outbox USING btree (finished_at) WHERE (finished_at IS NOT NULL);
 
 COMMENT ON INDEX public.email_outbox_finished_idx IS 'Retention.';
@@ -882,11 +1432,25 @@ CREATE INDEX email_outbox_user_idx ON public.email_outbox USING btree (user_id);
 
 COMMENT ON INDEX public.email_outbox_user_idx IS 'What waits for, or went to, a user.';
 
+CREATE UNIQUE INDEX email_schedules_code_idx ON public.email_schedules USING btree (code);
+
+CREATE INDEX email_signals_invitation_idx ON public.email_signals USING btree (((payload ->> 'invitation_id'::text))) WHERE (kind = ANY (ARRAY['invitation_accepted'::text, 'invitation_revoked'::text]));
+
+COMMENT ON INDEX public.email_signals_invitation_idx IS 'Was this invitation accepted or revoked?';
+
+CREATE INDEX email_signals_paid_idx ON public.email_signals USING btree (((payload ->> 'invoice_id'::text))) WHERE (kind = 'payment_succeeded'::text);
+
+COMMENT ON INDEX public.email_signals_paid_idx IS 'Was this invoice paid?';
+
 CREATE INDEX email_signals_project_idx ON public.email_signals USING btree (project_id, kind, occurred_at);
 
 CREATE INDEX email_signals_user_idx ON public.email_signals USING btree (user_id, kind, occurred_at);
 
 CREATE UNIQUE INDEX email_suppressions_address_idx ON public.email_suppressions USING btree (lower(email));
+
+CREATE UNIQUE INDEX email_trigger_errors_once_idx ON public.email_trigger_errors USING btree (source, COALESCE(email_type, ''::text), md5(COALESCE((row_data)::text, error))) WHERE (replayed_at IS NULL);
+
+COMMENT ON INDEX public.email_trigger_errors_once_idx IS 'One open note per missed fact.';
 
 CREATE INDEX email_trigger_errors_open_idx ON public.email_trigger_errors USING btree (occurred_at) WHERE (replayed_at IS NULL);
 
@@ -896,11 +1460,41 @@ CREATE INDEX ix_email_deliveries_user_id ON public.email_deliveries USING btree 
 
 CREATE UNIQUE INDEX uq_email_deliveries_dedupe_key ON public.email_deliveries USING btree (dedupe_key);
 
+CREATE TRIGGER email_act_01_insert AFTER INSERT ON public.users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.email_act_01_trigger();
+
+CREATE TRIGGER email_act_02_insert AFTER INSERT ON public.projects REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.email_act_02_trigger();
+
+CREATE TRIGGER email_act_03_insert AFTER INSERT ON public.deployments REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.email_act_03_trigger();
+
+CREATE TRIGGER email_act_03_update AFTER UPDATE ON public.deployments REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.email_act_03_trigger();
+
+CREATE TRIGGER email_act_04_insert AFTER INSERT ON public.deployment_verdicts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.email_act_04_trigger();
+
+CREATE TRIGGER email_act_05_insert AFTER INSERT ON public.deployment_verdicts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.email_act_05_trigger();
+
+CREATE TRIGGER email_act_05_update AFTER UPDATE ON public.deployment_verdicts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.email_act_05_trigger();
+
+CREATE TRIGGER email_adv_02_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = 'nps_answered'::text)) EXECUTE FUNCTION public.email_signal_trigger('E-ADV-02');
+
+CREATE TRIGGER email_bill_01_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['payment_failed'::text, 'payment_succeeded'::text]))) EXECUTE FUNCTION public.email_signal_trigger('E-BILL-01');
+
+CREATE TRIGGER email_bill_02_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = 'payment_succeeded'::text)) EXECUTE FUNCTION public.email_signal_trigger('E-BILL-02');
+
+CREATE TRIGGER email_conv_03_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = 'quota_refused'::text)) EXECUTE FUNCTION public.email_signal_trigger('E-CONV-03');
+
+CREATE TRIGGER email_conv_04_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = 'pro_feature_attempted'::text)) EXECUTE FUNCTION public.email_signal_trigger('E-CONV-04');
+
 CREATE TRIGGER email_outbox_admit BEFORE INSERT ON public.email_outbox FOR EACH ROW EXECUTE FUNCTION public.email_outbox_admit();
 
 CREATE TRIGGER email_outbox_rank BEFORE UPDATE OF priority, email_type ON public.email_outbox FOR EACH ROW WHEN (((old.priority IS DISTINCT FROM new.priority) OR (old.email_type <> new.email_type))) EXECUTE FUNCTION public.email_outbox_rank();
 
 CREATE TRIGGER email_outbox_wake AFTER INSERT ON public.email_outbox REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION public.email_outbox_wake();
+
+CREATE TRIGGER email_plan_changes AFTER UPDATE ON public.projects REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.email_plan_changes_trigger();
+
+CREATE TRIGGER email_sec_01_update AFTER UPDATE ON public.users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.email_sec_01_trigger();
+
+CREATE TRIGGER email_sec_02_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['login'::text, 'suspicious_login'::text]))) EXECUTE FUNCTION public.email_signal_trigger('E-SEC-02');
 
 CREATE TRIGGER email_settings_applied AFTER UPDATE ON public.email_settings FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION public.email_settings_applied();
 
@@ -910,9 +1504,16 @@ CREATE TRIGGER email_trx_01_insert AFTER INSERT ON public.users REFERENCING NEW 
 
 CREATE TRIGGER email_trx_01_update AFTER UPDATE ON public.users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.email_trx_01_trigger();
 
+CREATE TRIGGER email_trx_02_address BEFORE INSERT ON public.email_outbox FOR EACH ROW WHEN (((new.email_type = 'E-TRX-02'::text) AND (new.to_email IS NULL))) EXECUTE FUNCTION public.email_trx_02_address();
+
+CREATE TRIGGER email_trx_02_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['invitation_created'::text, 'invitation_accepted'::text, 'invitation_revoked'::text]))) EXECUTE FUNCTION public.email_signal_trigger('E-TRX-02');
+
 CREATE TRIGGER email_types_applied AFTER UPDATE ON public.email_types FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION public.email_types_applied();
 
 CREATE TRIGGER email_types_edited BEFORE UPDATE ON public.email_types FOR EACH ROW EXECUTE FUNCTION public.email_types_edited();
+
+ALTER TABLE ONLY public.email_schedules
+    ADD CONSTRAINT email_schedules_code_fkey FOREIGN KEY (code) REFERENCES public.email_types(code);
 
 ALTER TABLE ONLY public.email_subject_variants
     ADD CONSTRAINT email_subject_variants_email_type_fkey FOREIGN KEY (email_type) REFERENCES public.email_types(code);
@@ -922,21 +1523,148 @@ GRANT USAGE ON SCHEMA public TO email_reader;
 GRANT USAGE ON SCHEMA public TO email_admin;
 GRANT USAGE ON SCHEMA public TO email_app;
 
+REVOKE ALL ON FUNCTION public.email_act_01_current(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_act_01_current(ids bigint[]) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_act_01_enqueue(facts jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_act_01_trigger() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_act_02_current(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_act_02_current(ids bigint[]) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_act_02_enqueue(facts jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_act_02_trigger() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_act_03_current(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_act_03_current(ids bigint[]) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_act_03_enqueue(facts jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_act_03_trigger() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_act_04_current(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_act_04_current(ids bigint[]) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_act_04_enqueue(facts jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_act_04_trigger() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_act_05_current(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_act_05_current(ids bigint[]) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_act_05_enqueue(facts jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_act_05_trigger() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_activity(of_user uuid, since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_activity(of_user uuid, since timestamp with time zone, until timestamp with time zone) TO email_worker;
+GRANT ALL ON FUNCTION public.email_activity(of_user uuid, since timestamp with time zone, until timestamp with time zone) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_activity_drops() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_activity_drops() TO email_worker;
+GRANT ALL ON FUNCTION public.email_activity_drops() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_adv_01_audience() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_adv_01_audience() TO email_worker;
+GRANT ALL ON FUNCTION public.email_adv_01_audience() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_adv_01_current(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_adv_01_current(ids bigint[]) TO email_worker;
+GRANT ALL ON FUNCTION public.email_adv_01_current(ids bigint[]) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_adv_02_current(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_adv_02_current(ids bigint[]) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_adv_02_enqueue(facts jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_arm() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_arm() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_audience(code text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_audience(code text) TO email_worker;
+GRANT ALL ON FUNCTION public.email_audience(code text) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_backoff(attempts integer, at_least interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_backoff(attempts integer, at_least interval) TO email_worker;
 
+REVOKE ALL ON FUNCTION public.email_bill_01_current(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_bill_01_current(ids bigint[]) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_bill_01_enqueue(facts jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_bill_02_current(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_bill_02_current(ids bigint[]) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_bill_02_enqueue(facts jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_cleanup() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_cleanup() TO email_worker;
+GRANT ALL ON FUNCTION public.email_cleanup() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_conv_01_audience() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_conv_01_audience() TO email_worker;
+GRANT ALL ON FUNCTION public.email_conv_01_audience() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_conv_01_current(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_conv_01_current(ids bigint[]) TO email_worker;
+GRANT ALL ON FUNCTION public.email_conv_01_current(ids bigint[]) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_conv_02_audience() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_conv_02_audience() TO email_worker;
+GRANT ALL ON FUNCTION public.email_conv_02_audience() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_conv_02_current(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_conv_02_current(ids bigint[]) TO email_worker;
+GRANT ALL ON FUNCTION public.email_conv_02_current(ids bigint[]) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_conv_03_current(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_conv_03_current(ids bigint[]) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_conv_03_enqueue(facts jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_conv_04_current(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_conv_04_current(ids bigint[]) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_conv_04_enqueue(facts jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_conv_05_audience() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_conv_05_audience() TO email_worker;
+GRANT ALL ON FUNCTION public.email_conv_05_audience() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_conv_05_current(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_conv_05_current(ids bigint[]) TO email_worker;
+GRANT ALL ON FUNCTION public.email_conv_05_current(ids bigint[]) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_cron_cleanup() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_cron_cleanup() TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_cron_problems() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_cron_problems() TO email_worker;
+GRANT ALL ON FUNCTION public.email_cron_problems() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_cron_schema() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_cron_schema() TO email_worker;
+GRANT ALL ON FUNCTION public.email_cron_schema() TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_current(ids bigint[]) TO email_worker;
 
+REVOKE ALL ON FUNCTION public.email_day(day text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_day(day text) TO email_worker;
+GRANT ALL ON FUNCTION public.email_day(day text) TO email_admin;
+
 REVOKE ALL ON FUNCTION public.email_doctor() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_doctor() TO email_worker;
 GRANT ALL ON FUNCTION public.email_doctor() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_drop_counts(of_project uuid, zone text, monday date, checked_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_drop_counts(of_project uuid, zone text, monday date, checked_at timestamp with time zone) TO email_worker;
+GRANT ALL ON FUNCTION public.email_drop_counts(of_project uuid, zone text, monday date, checked_at timestamp with time zone) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_enqueue(email_type text, user_id uuid, dedupe_key text, payload jsonb, run_at timestamp with time zone, project_id uuid, to_email text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_enqueue(email_type text, user_id uuid, dedupe_key text, payload jsonb, run_at timestamp with time zone, project_id uuid, to_email text) TO email_admin;
@@ -961,7 +1689,7 @@ GRANT ALL ON FUNCTION public.email_gates(ids bigint[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_grant(privileges text, role_name text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.email_guard(source text, code text, facts jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.email_guard(source text, code text, facts jsonb, state text, message text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer) TO email_worker;
@@ -971,11 +1699,38 @@ GRANT ALL ON FUNCTION public.email_identity() TO email_worker;
 GRANT ALL ON FUNCTION public.email_identity() TO email_reader;
 GRANT ALL ON FUNCTION public.email_identity() TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_key_id(dedupe_key text, part integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_key_id(dedupe_key text, part integer) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_lapse_current(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_lapse_current(ids bigint[]) TO email_worker;
+GRANT ALL ON FUNCTION public.email_lapse_current(ids bigint[]) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_lapsed(shortest interval, longest interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_lapsed(shortest interval, longest interval) TO email_worker;
+GRANT ALL ON FUNCTION public.email_lapsed(shortest interval, longest interval) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_last_active(of_user uuid, as_of timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_last_active(of_user uuid, as_of timestamp with time zone) TO email_worker;
+GRANT ALL ON FUNCTION public.email_last_active(of_user uuid, as_of timestamp with time zone) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) TO email_worker;
+GRANT ALL ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_month(month text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_month(month text) TO email_worker;
+GRANT ALL ON FUNCTION public.email_month(month text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_need(value text, field text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_next_seconds() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_next_seconds() TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_note_errors(source text, email_type text, errors text[], facts jsonb[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_now() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_now() TO email_worker;
@@ -994,17 +1749,96 @@ GRANT ALL ON FUNCTION public.email_pause(email_type text, reason text) TO email_
 REVOKE ALL ON FUNCTION public.email_pick(row_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_pick(row_limit integer) TO email_worker;
 
+REVOKE ALL ON FUNCTION public.email_plan_changes_enqueue(facts jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_plan_changes_trigger() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_project_recipients(project uuid, contact_role text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_provider_refused(why text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_provider_refused(why text) TO email_worker;
 
+REVOKE ALL ON FUNCTION public.email_quota_audience(code text, key_prefix text, at_least integer, below integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_quota_audience(code text, key_prefix text, at_least integer, below integer) TO email_worker;
+GRANT ALL ON FUNCTION public.email_quota_audience(code text, key_prefix text, at_least integer, below integer) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) TO email_worker;
+GRANT ALL ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) TO email_admin;
+
 REVOKE ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone) TO email_worker;
 GRANT ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_resume(email_type text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_resume(email_type text) TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_ret_01_audience() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_ret_01_audience() TO email_worker;
+GRANT ALL ON FUNCTION public.email_ret_01_audience() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_ret_01_current(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_ret_01_current(ids bigint[]) TO email_worker;
+GRANT ALL ON FUNCTION public.email_ret_01_current(ids bigint[]) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_ret_02_audience() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_ret_02_audience() TO email_worker;
+GRANT ALL ON FUNCTION public.email_ret_02_audience() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_ret_02_current(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_ret_02_current(ids bigint[]) TO email_worker;
+GRANT ALL ON FUNCTION public.email_ret_02_current(ids bigint[]) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_ret_03_audience() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_ret_03_audience() TO email_worker;
+GRANT ALL ON FUNCTION public.email_ret_03_audience() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_ret_03_current(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_ret_03_current(ids bigint[]) TO email_worker;
+GRANT ALL ON FUNCTION public.email_ret_03_current(ids bigint[]) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_ret_04_audience() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_ret_04_audience() TO email_worker;
+GRANT ALL ON FUNCTION public.email_ret_04_audience() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_ret_04_current(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_ret_04_current(ids bigint[]) TO email_worker;
+GRANT ALL ON FUNCTION public.email_ret_04_current(ids bigint[]) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_run_due_schedule(worker text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_run_due_schedule(worker text) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_run_schedule(name text, runner text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_run_schedule(name text, runner text) TO email_worker;
+GRANT ALL ON FUNCTION public.email_run_schedule(name text, runner text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_scan(code text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_scan(code text) TO email_worker;
+GRANT ALL ON FUNCTION public.email_scan(code text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_schedule_sync() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_schedule_sync() TO email_admin;
+
 REVOKE ALL ON FUNCTION public.email_schema_version() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_schema_version() TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_sec_01_current(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_sec_01_current(ids bigint[]) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_sec_01_enqueue(facts jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_sec_01_trigger() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_sec_02_current(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_sec_02_current(ids bigint[]) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_sec_02_enqueue(facts jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_sec_02_new(login_user uuid, login_id bigint, login_at timestamp with time zone, field text, value text, known_for interval) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_segments_now() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_segments_now() TO email_reader;
+GRANT ALL ON FUNCTION public.email_segments_now() TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_settings_applied() FROM PUBLIC;
 
@@ -1015,7 +1849,19 @@ REVOKE ALL ON FUNCTION public.email_signal(kind text, user_id uuid, project_id u
 GRANT ALL ON FUNCTION public.email_signal(kind text, user_id uuid, project_id uuid, payload jsonb, occurred_at timestamp with time zone, idempotency_key text) TO email_admin;
 GRANT ALL ON FUNCTION public.email_signal(kind text, user_id uuid, project_id uuid, payload jsonb, occurred_at timestamp with time zone, idempotency_key text) TO email_app;
 
+REVOKE ALL ON FUNCTION public.email_signal_trigger() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_signals_fill() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_step(dedupe_key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_step(dedupe_key text) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_step_keys(dedupe_key text, params jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_step_keys(dedupe_key text, params jsonb) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_suppress(ids bigint[], reason text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_suppress_untrue(code text, ids bigint[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_take_over(worker text, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_take_over(worker text, lease interval) TO email_worker;
@@ -1026,13 +1872,69 @@ GRANT ALL ON FUNCTION public.email_token(user_id uuid) TO email_worker;
 REVOKE ALL ON FUNCTION public.email_trx_01_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_trx_01_current(ids bigint[]) TO email_worker;
 
-REVOKE ALL ON FUNCTION public.email_trx_01_enqueue(fact jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.email_trx_01_enqueue(facts jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_trx_01_trigger() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_trx_02_address() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_trx_02_current(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_trx_02_current(ids bigint[]) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_trx_02_enqueue(facts jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_types_applied() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_types_edited() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) TO email_worker;
+GRANT ALL ON FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_verdict_figures(deployments uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_verdict_figures(deployments uuid[]) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_week(week text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_week(week text) TO email_worker;
+GRANT ALL ON FUNCTION public.email_week(week text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_zone(name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_zone(name text) TO email_worker;
+GRANT ALL ON FUNCTION public.email_zone(name text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_zones() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_zones() TO email_worker;
+GRANT ALL ON FUNCTION public.email_zones() TO email_admin;
+
+GRANT SELECT(deployment_id) ON TABLE public.deployment_verdicts TO email_worker;
+GRANT SELECT(deployment_id) ON TABLE public.deployment_verdicts TO email_admin;
+
+GRANT SELECT(verdict) ON TABLE public.deployment_verdicts TO email_worker;
+GRANT SELECT(verdict) ON TABLE public.deployment_verdicts TO email_admin;
+
+GRANT SELECT(confidence) ON TABLE public.deployment_verdicts TO email_worker;
+
+GRANT SELECT(summary) ON TABLE public.deployment_verdicts TO email_worker;
+
+GRANT SELECT(created_at) ON TABLE public.deployment_verdicts TO email_worker;
+
+GRANT SELECT(id) ON TABLE public.deployments TO email_worker;
+GRANT SELECT(id) ON TABLE public.deployments TO email_admin;
+
+GRANT SELECT(deployment_number) ON TABLE public.deployments TO email_worker;
+
+GRANT SELECT(project_id) ON TABLE public.deployments TO email_worker;
+GRANT SELECT(project_id) ON TABLE public.deployments TO email_admin;
+
+GRANT SELECT(env) ON TABLE public.deployments TO email_worker;
+
+GRANT SELECT(state) ON TABLE public.deployments TO email_worker;
+GRANT SELECT(state) ON TABLE public.deployments TO email_admin;
+
+GRANT SELECT(started_at) ON TABLE public.deployments TO email_worker;
+GRANT SELECT(started_at) ON TABLE public.deployments TO email_admin;
+
+GRANT SELECT(finished_at) ON TABLE public.deployments TO email_worker;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.email_deliveries TO email_worker;
 GRANT SELECT ON TABLE public.email_deliveries TO email_admin;
@@ -1067,7 +1969,7 @@ GRANT SELECT(event_type) ON TABLE public.email_events TO email_reader;
 
 GRANT SELECT(occurred_at) ON TABLE public.email_events TO email_reader;
 
-GRANT SELECT,UPDATE ON TABLE public.email_outbox TO email_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_outbox TO email_worker;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.email_outbox TO email_admin;
 
 GRANT SELECT(id) ON TABLE public.email_outbox TO email_reader;
@@ -1111,14 +2013,14 @@ GRANT SELECT(created_at) ON TABLE public.email_outbox TO email_reader;
 GRANT SELECT(finished_at) ON TABLE public.email_outbox TO email_reader;
 
 GRANT SELECT ON TABLE public.email_settings TO email_worker;
-GRANT SELECT ON TABLE public.email_settings TO email_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.email_settings TO email_admin;
+GRANT SELECT ON TABLE public.email_settings TO email_reader;
 
 GRANT UPDATE(paused_at) ON TABLE public.email_settings TO email_worker;
 
 GRANT UPDATE(paused_reason) ON TABLE public.email_settings TO email_worker;
 
-GRANT SELECT ON TABLE public.email_trigger_errors TO email_worker;
+GRANT SELECT,DELETE ON TABLE public.email_trigger_errors TO email_worker;
 GRANT SELECT,UPDATE ON TABLE public.email_trigger_errors TO email_admin;
 
 GRANT SELECT(id) ON TABLE public.email_trigger_errors TO email_reader;
@@ -1132,8 +2034,17 @@ GRANT SELECT(occurred_at) ON TABLE public.email_trigger_errors TO email_reader;
 GRANT SELECT(replayed_at) ON TABLE public.email_trigger_errors TO email_reader;
 
 GRANT SELECT ON TABLE public.email_types TO email_worker;
-GRANT SELECT ON TABLE public.email_types TO email_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.email_types TO email_admin;
+GRANT SELECT ON TABLE public.email_types TO email_reader;
+
+GRANT UPDATE(paused_at) ON TABLE public.email_types TO email_worker;
+GRANT UPDATE(paused_at) ON TABLE public.email_types TO email_admin;
+
+GRANT UPDATE(paused_reason) ON TABLE public.email_types TO email_worker;
+GRANT UPDATE(paused_reason) ON TABLE public.email_types TO email_admin;
+
+GRANT UPDATE(blast_found) ON TABLE public.email_types TO email_worker;
+GRANT UPDATE(blast_found) ON TABLE public.email_types TO email_admin;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_workers TO email_worker;
 GRANT SELECT ON TABLE public.email_workers TO email_reader;
@@ -1170,9 +2081,46 @@ GRANT SELECT(updated_at) ON TABLE public.email_preferences TO email_reader;
 GRANT SELECT ON TABLE public.email_project_contacts TO email_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_project_contacts TO email_admin;
 
+GRANT SELECT ON TABLE public.email_schedules TO email_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_schedules TO email_admin;
+
+GRANT SELECT(name) ON TABLE public.email_schedules TO email_reader;
+
+GRANT SELECT(runs) ON TABLE public.email_schedules TO email_reader;
+
+GRANT SELECT(code) ON TABLE public.email_schedules TO email_reader;
+
+GRANT SELECT(every) ON TABLE public.email_schedules TO email_reader;
+
+GRANT SELECT(cron) ON TABLE public.email_schedules TO email_reader;
+
+GRANT SELECT(enabled) ON TABLE public.email_schedules TO email_reader;
+
+GRANT SELECT(cron_job_id) ON TABLE public.email_schedules TO email_reader;
+
+GRANT UPDATE(last_started_at) ON TABLE public.email_schedules TO email_worker;
+GRANT SELECT(last_started_at) ON TABLE public.email_schedules TO email_reader;
+
+GRANT UPDATE(last_success_at) ON TABLE public.email_schedules TO email_worker;
+GRANT SELECT(last_success_at) ON TABLE public.email_schedules TO email_reader;
+
+GRANT UPDATE(last_duration) ON TABLE public.email_schedules TO email_worker;
+GRANT SELECT(last_duration) ON TABLE public.email_schedules TO email_reader;
+
+GRANT UPDATE(last_rows) ON TABLE public.email_schedules TO email_worker;
+GRANT SELECT(last_rows) ON TABLE public.email_schedules TO email_reader;
+
+GRANT UPDATE(last_error) ON TABLE public.email_schedules TO email_worker;
+
+GRANT UPDATE(last_run_by) ON TABLE public.email_schedules TO email_worker;
+GRANT SELECT(last_run_by) ON TABLE public.email_schedules TO email_reader;
+
 GRANT SELECT ON TABLE public.email_schema_history TO email_worker;
 GRANT SELECT ON TABLE public.email_schema_history TO email_reader;
 GRANT SELECT ON TABLE public.email_schema_history TO email_admin;
+
+GRANT SELECT ON TABLE public.email_segments TO email_reader;
+GRANT SELECT ON TABLE public.email_segments TO email_admin;
 
 GRANT SELECT ON TABLE public.email_signals TO email_worker;
 GRANT SELECT ON TABLE public.email_signals TO email_admin;
@@ -1203,12 +2151,55 @@ GRANT SELECT(reason) ON TABLE public.email_suppressions TO email_reader;
 
 GRANT SELECT(created_at) ON TABLE public.email_suppressions TO email_reader;
 
+GRANT SELECT(deployment_id) ON TABLE public.metric_samples TO email_worker;
+GRANT SELECT(deployment_id) ON TABLE public.metric_samples TO email_admin;
+
+GRANT SELECT(phase) ON TABLE public.metric_samples TO email_worker;
+GRANT SELECT(phase) ON TABLE public.metric_samples TO email_admin;
+
+GRANT SELECT(latency_p95) ON TABLE public.metric_samples TO email_worker;
+GRANT SELECT(latency_p95) ON TABLE public.metric_samples TO email_admin;
+
+GRANT SELECT(error_rate) ON TABLE public.metric_samples TO email_worker;
+
+GRANT SELECT(id) ON TABLE public.projects TO email_worker;
+GRANT SELECT(id) ON TABLE public.projects TO email_admin;
+
+GRANT SELECT(name) ON TABLE public.projects TO email_worker;
+GRANT SELECT(name) ON TABLE public.projects TO email_admin;
+
+GRANT SELECT(owner_id) ON TABLE public.projects TO email_worker;
+GRANT SELECT(owner_id) ON TABLE public.projects TO email_admin;
+
+GRANT SELECT(envs) ON TABLE public.projects TO email_worker;
+
+GRANT SELECT(plan) ON TABLE public.projects TO email_worker;
+GRANT SELECT(plan) ON TABLE public.projects TO email_admin;
+
+GRANT SELECT(created_at) ON TABLE public.projects TO email_worker;
+GRANT SELECT(created_at) ON TABLE public.projects TO email_admin;
+
+GRANT SELECT(deployment_id) ON TABLE public.sdh_hints TO email_worker;
+GRANT SELECT(deployment_id) ON TABLE public.sdh_hints TO email_admin;
+
+GRANT SELECT(metric) ON TABLE public.sdh_hints TO email_worker;
+
+GRANT SELECT(severity) ON TABLE public.sdh_hints TO email_worker;
+GRANT SELECT(severity) ON TABLE public.sdh_hints TO email_admin;
+
+GRANT SELECT(confidence) ON TABLE public.sdh_hints TO email_worker;
+
+GRANT SELECT(suggested_actions) ON TABLE public.sdh_hints TO email_worker;
+
 GRANT SELECT(id) ON TABLE public.users TO email_worker;
+GRANT SELECT(id) ON TABLE public.users TO email_admin;
 
 GRANT SELECT(name) ON TABLE public.users TO email_worker;
 
 GRANT SELECT(email) ON TABLE public.users TO email_worker;
 
 GRANT SELECT(is_active) ON TABLE public.users TO email_worker;
+GRANT SELECT(is_active) ON TABLE public.users TO email_admin;
 
 GRANT SELECT(created_at) ON TABLE public.users TO email_worker;
+GRANT SELECT(created_at) ON TABLE public.users TO email_admin;

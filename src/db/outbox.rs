@@ -17,6 +17,9 @@ const SETTLE: &str = include_str!("sql/settle.sql");
 const EXTEND_LEASE: &str = include_str!("sql/extend_lease.sql");
 const PROVIDER_REFUSED: &str = include_str!("sql/provider_refused.sql");
 const HEARTBEAT: &str = include_str!("sql/heartbeat.sql");
+const RUN_DUE_SCHEDULE: &str = include_str!("sql/run_due_schedule.sql");
+/// A daily scan of a large database takes seconds; one that takes this long is stuck.
+const SCHEDULE_LIMIT: Duration = Duration::from_secs(600);
 
 /// The members of one API request, as they were committed before anything is sent.
 #[derive(Debug)]
@@ -300,4 +303,19 @@ pub async fn heartbeat(
         sleep: next.map(|next| Duration::try_from_secs_f64(next.max(0.0)).unwrap_or(Duration::MAX)),
         lag: next.and_then(|next| Duration::try_from_secs_f64(-next).ok()),
     })
+}
+
+/// Runs one schedule that is due and that nobody else runs; answers its name, `None` when none is due.
+pub async fn run_due_schedule(pool: &Pool, worker: &Identity) -> Result<Option<String>, DbError> {
+    let rows = pool
+        .query_within(
+            SCHEDULE_LIMIT,
+            RUN_DUE_SCHEDULE,
+            &[(&worker.id, Type::TEXT)],
+        )
+        .await?;
+    match rows.first() {
+        Some(row) => Ok(row.try_get(0)?),
+        None => Ok(None),
+    }
 }

@@ -84,9 +84,19 @@ impl Pool {
         statement: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, DbError> {
+        self.query_within(self.limit, statement, parameters).await
+    }
+
+    /// As [`Pool::query`], for statements that may take longer than the others.
+    pub async fn query_within(
+        &self,
+        limit: Duration,
+        statement: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, DbError> {
         let generation = self.generation.load(Ordering::Acquire);
         let session = self.inner.get().await?;
-        match within(self.limit, session.query_typed(statement, parameters)).await {
+        match within(limit, session.query_typed(statement, parameters)).await {
             Ok(rows) => {
                 if generation != self.generation.load(Ordering::Acquire) {
                     drop(Object::take(session));

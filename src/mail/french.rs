@@ -224,11 +224,8 @@ pub fn money(minor: u64, currency: &str) -> Option<String> {
     let unit = 10_u64.pow(decimals);
     let mut amount = number(minor / unit);
     if decimals > 0 {
-        amount.push_str(&format!(
-            ",{:0width$}",
-            minor % unit,
-            width = decimals as usize
-        ));
+        let fraction = format!("{:0width$}", minor % unit, width = decimals as usize);
+        amount = format!("{amount},{fraction}");
     }
     Some(format!("{amount}{NBSP}{symbol}"))
 }

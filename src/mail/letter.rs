@@ -17,11 +17,17 @@ pub(super) trait Payload: DeserializeOwned + Templates {
     /// The keys without which the letter cannot be written.
     const REQUIRED: &'static [&'static str];
 
+    /// The payload of a context. Structs that share a part read it by itself: serde's `flatten` would forget which field
+    /// was wrong.
+    fn read(context: &Value) -> Result<Self, RenderError> {
+        read(Self::CODE, context)
+    }
+
     /// The frame: what the letter is about, its button, why the recipient gets it.
     fn page<'a>(&self, desk: &Desk<'a>) -> Result<Page<'a>, RenderError>;
 }
 
-/// The three parts, rendered by the compiled templates; see [`templates`].
+/// The three parts, rendered by the compiled templates.
 pub(super) trait Templates {
     fn subject(&self, page: &Page<'_>) -> Result<String, sailfish::RenderError>;
     fn text(&self, page: &Page<'_>) -> Result<String, sailfish::RenderError>;
@@ -106,7 +112,7 @@ pub(super) fn write<P: Payload>(
             });
         }
     }
-    let payload: P = read(P::CODE, context)?;
+    let payload = P::read(context)?;
     let desk = Desk {
         code: P::CODE,
         common: read(P::CODE, context)?,
@@ -136,7 +142,11 @@ pub(super) fn write<P: Payload>(
     })
 }
 
-fn read<T: DeserializeOwned>(code: &'static str, context: &Value) -> Result<T, RenderError> {
+/// Deserializes, with the code and the field in the error.
+pub(super) fn read<T: DeserializeOwned>(
+    code: &'static str,
+    context: &Value,
+) -> Result<T, RenderError> {
     serde_path_to_error::deserialize(context).map_err(|error| RenderError::Invalid {
         code,
         field: error.path().to_string(),

@@ -11,9 +11,9 @@
 //! |---|---|
 //! | [`value`] | kinds of values, read tolerantly and made safe once |
 //! | [`french`] | plurals, numbers, money, dates, no-break spaces |
-//! | [`page`] | the frame around every letter: header, button, footer by category |
-//! | [`headers`] | message headers by category |
-//! | [`subject`] | A/B subjects with `{key}`s |
+//! | `page` | the frame around every letter: header, button, footer by category |
+//! | `headers` | message headers by category |
+//! | `subject` | A/B subjects with `{key}`s |
 //! | [`samples`] | contexts that look real, for `preview` and tests |
 
 use serde_json::Value;

@@ -1,10 +1,11 @@
 //! E-CONV-05, a Free project's month, and what the plan did not show.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::RenderError;
 use super::french;
-use super::letter::{Payload, templates};
+use super::letter::{self, Payload, templates};
 use super::page::{Desk, Frame, Page, Place, Tone};
 use super::report::Figures;
 use super::value::{Month, Text};
@@ -17,7 +18,7 @@ pub struct MonthlyReport {
     /// Payload: the UTC month reported on.
     pub month: Month,
     /// Fresh.
-    #[serde(flatten)]
+    #[serde(skip)]
     pub figures: Figures,
     /// Fresh: SDH hints of the month that the Free plan does not show.
     #[serde(default, deserialize_with = "super::value::count_opt")]
@@ -62,6 +63,14 @@ impl Payload for MonthlyReport {
         "warnings",
         "rollbacks",
     ];
+
+    fn read(context: &Value) -> Result<Self, RenderError> {
+        let report: Self = letter::read(Self::CODE, context)?;
+        Ok(Self {
+            figures: letter::read(Self::CODE, context)?,
+            ..report
+        })
+    }
 
     fn page<'a>(&self, desk: &Desk<'a>) -> Result<Page<'a>, RenderError> {
         desk.page(Frame {

@@ -352,7 +352,7 @@ fn push_encoded(url: &mut String, value: &str) {
     for byte in value.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                url.push(byte as char)
+                url.push(byte as char);
             }
             _ => {
                 const HEX: &[u8; 16] = b"0123456789ABCDEF";

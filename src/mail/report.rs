@@ -6,7 +6,7 @@ use super::french::{self, NBSP};
 use super::page::Tone;
 
 /// What happened in a period, and in the one before it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub struct Figures {
     /// Fresh.
     #[serde(deserialize_with = "super::value::count")]

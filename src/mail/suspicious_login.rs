@@ -53,10 +53,7 @@ impl SuspiciousLogin {
         )];
         facts.extend(self.device.as_ref().map(|device| {
             if self.new_device == Some(true) {
-                Fact::new(
-                    "Appareil",
-                    &format!("{device} (jamais vu sur votre compte)"),
-                )
+                Fact::new("Appareil", &format!("{device} (appareil inhabituel)"))
             } else {
                 Fact::new("Appareil", device.as_str())
             }

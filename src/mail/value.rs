@@ -75,7 +75,7 @@ impl<const MAX: usize> Render for Text<MAX> {
 impl<'de, const MAX: usize> Deserialize<'de> for Text<MAX> {
     /// A required text of which nothing visible is left is still a thing that exists: it reads `sans nom`.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Scalar::deserialize(deserializer)?.into_text::<D::Error>()?;
+        let raw = Scalar::deserialize(deserializer)?.into_text();
         Ok(Self::new(&raw).unwrap_or_else(Self::unnamed))
     }
 }
@@ -86,7 +86,7 @@ pub(super) fn text<'de, D: Deserializer<'de>, const MAX: usize>(
 ) -> Result<Option<Text<MAX>>, D::Error> {
     match Option::<Scalar>::deserialize(deserializer)? {
         None => Ok(None),
-        Some(scalar) => Ok(Text::new(&scalar.into_text::<D::Error>()?)),
+        Some(scalar) => Ok(Text::new(&scalar.into_text())),
     }
 }
 
@@ -161,11 +161,11 @@ enum Scalar {
 }
 
 impl Scalar {
-    fn into_text<E: Error>(self) -> Result<String, E> {
+    fn into_text(self) -> String {
         match self {
-            Self::Text(text) => Ok(text),
+            Self::Text(text) => text,
             // A project may well be called 42 in a context that a person typed.
-            Self::Number(number) => Ok(number.to_string()),
+            Self::Number(number) => number.to_string(),
         }
     }
 

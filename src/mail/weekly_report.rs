@@ -2,10 +2,11 @@
 
 use chrono::{Datelike, Days, NaiveDate};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::RenderError;
 use super::french;
-use super::letter::{Payload, templates};
+use super::letter::{self, Payload, templates};
 use super::page::{Desk, Frame, Page, Place, Tone};
 use super::report::Figures;
 
@@ -15,7 +16,7 @@ pub struct WeeklyReport {
     /// The Monday of the week reported on, in the user's zone.
     pub week_start: NaiveDate,
     /// Fresh.
-    #[serde(flatten)]
+    #[serde(skip)]
     pub figures: Figures,
 }
 
@@ -58,6 +59,14 @@ impl Payload for WeeklyReport {
     const CODE: &'static str = "E-RET-01";
     const REQUIRED: &'static [&'static str] =
         &["week_start", "deployments", "warnings", "rollbacks"];
+
+    fn read(context: &Value) -> Result<Self, RenderError> {
+        let report: Self = letter::read(Self::CODE, context)?;
+        Ok(Self {
+            figures: letter::read(Self::CODE, context)?,
+            ..report
+        })
+    }
 
     fn page<'a>(&self, desk: &Desk<'a>) -> Result<Page<'a>, RenderError> {
         desk.page(Frame {

@@ -32,6 +32,7 @@ const APP_TABLES: &str = include_str!("sql/app_tables.sql");
 const ROLES: &str = include_str!("sql/roles.sql");
 const RECORDED: &str = include_str!("sql/recorded_files.sql");
 const RECORD: &str = include_str!("sql/record_file.sql");
+const SCHEDULE_SYNC: &str = include_str!("sql/schedule_sync.sql");
 const BEGIN_FILE: &str = include_str!("sql/begin_file.sql");
 const COMMIT: &str = "commit";
 const ROLLBACK: &str = "rollback";
@@ -78,6 +79,8 @@ pub enum Finding {
     File(&'static str),
     /// What a file made was changed, dropped or disabled in the database by hand.
     Drifted(&'static str),
+    /// Who runs the schedules now.
+    Schedules(String),
     /// A file that an older or newer version installed and this binary does not have.
     Unknown(String),
 }
@@ -85,7 +88,7 @@ pub enum Finding {
 impl Finding {
     /// Whether `--check` has to exit 3 for it.
     pub fn counts(&self) -> bool {
-        !matches!(self, Self::Unknown(_))
+        !matches!(self, Self::Unknown(_) | Self::Schedules(_))
     }
 }
 
@@ -98,6 +101,7 @@ impl fmt::Display for Finding {
                 f,
                 "drifted  {path}: what it made was changed in the database by hand; \"psql -f {path}\" puts it back, or bring the change into the file"
             ),
+            Self::Schedules(sentence) => write!(f, "schedules: {sentence}"),
             Self::Unknown(path) => write!(
                 f,
                 "unknown  {path}: installed by another version, not part of this one"
@@ -167,6 +171,14 @@ pub async fn migrate(
         apply(&client, file).await?;
         did = true;
         report(&Finding::File(file.path));
+    }
+    // Also when nothing was applied: pg_cron may have been installed or removed meanwhile.
+    let schedules = client
+        .query_typed_one(SCHEDULE_SYNC, &[])
+        .await?
+        .try_get(0)?;
+    if did {
+        report(&Finding::Schedules(schedules));
     }
     for finding in drift(&client).await? {
         report(&finding);

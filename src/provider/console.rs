@@ -131,7 +131,9 @@ impl Letter {
         };
         line("Type", &self.email_type);
         line("Delivery", &self.delivery.to_string());
-        line("From", &self.from);
+        if !self.from.is_empty() {
+            line("From", &self.from);
+        }
         if let Some(reply_to) = &self.reply_to {
             line("Reply-To", reply_to);
         }

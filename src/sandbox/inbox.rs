@@ -249,7 +249,7 @@ async fn list(State(shared): Sandbox, Query(wanted): Query<Wanted>) -> Response 
             .filter(|entry| wanted.matches(entry, &needle))
             .count()
     };
-    let duplicates = ledger.duplicates().len();
+    let duplicates = ledger.doubled();
     drop(account);
     // The live list is always the newest page.
     let is_live = wanted.live == "1" && wanted.before.is_none();

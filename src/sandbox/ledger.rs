@@ -113,6 +113,8 @@ pub(super) struct Ledger {
     /// The first entry of a delivery id, and how many there are: one, unless a letter went out twice.
     by_delivery: HashMap<Arc<str>, (usize, usize)>,
     by_attempt: HashMap<Arc<str>, Vec<usize>>,
+    /// How many delivery ids were accepted more than once.
+    doubled: usize,
     /// Words that come again and again are kept once.
     words: HashSet<Arc<str>>,
     /// The latest requests; the last one belongs to the last entry.
@@ -128,6 +130,7 @@ impl Ledger {
             by_id: HashMap::new(),
             by_delivery: HashMap::new(),
             by_attempt: HashMap::new(),
+            doubled: 0,
             words: HashSet::new(),
             sources: VecDeque::new(),
             keep,
@@ -146,10 +149,12 @@ impl Ledger {
         let delivery: Option<Arc<str>> = arrival.delivery.map(Into::into);
         let attempt = arrival.attempt.map(|attempt| self.word(&attempt));
         if let Some(delivery) = &delivery {
-            self.by_delivery
+            let (_, count) = self
+                .by_delivery
                 .entry(Arc::clone(delivery))
-                .or_insert((seq, 0))
-                .1 += 1;
+                .or_insert((seq, 0));
+            *count += 1;
+            self.doubled += usize::from(*count == 2);
         }
         if let Some(attempt) = &attempt {
             self.by_attempt
@@ -230,6 +235,11 @@ impl Ledger {
         twice
     }
 
+    /// How many delivery ids were accepted more than once.
+    pub(super) fn doubled(&self) -> usize {
+        self.doubled
+    }
+
     /// How many different delivery ids were accepted.
     pub(super) fn distinct_deliveries(&self) -> usize {
         self.by_delivery.len()
@@ -290,6 +300,6 @@ mod tests {
         assert_eq!(places(ledger.by_delivery("d1")), [0, 2]);
         assert_eq!(places(ledger.by_attempt("a1").collect()), [0, 1]);
         assert_eq!(ledger.duplicates(), [("d1".into(), 2)]);
-        assert_eq!(ledger.distinct_deliveries(), 2);
+        assert_eq!((ledger.doubled(), ledger.distinct_deliveries()), (1, 2));
     }
 }

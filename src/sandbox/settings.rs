@@ -158,6 +158,18 @@ mod tests {
     }
 
     #[test]
+    fn every_setting_is_documented() {
+        let page = include_str!("../../docs/sandbox.md");
+        let fields = serde_json::to_value(Settings::default()).unwrap();
+        for name in fields.as_object().unwrap().keys() {
+            assert!(
+                page.contains(&format!("`{name}`")),
+                "docs/sandbox.md lacks {name}"
+            );
+        }
+    }
+
+    #[test]
     fn keys_can_be_listed_and_revoked() {
         let settings = Settings {
             keys: Some(vec!["re_a".to_owned()]),

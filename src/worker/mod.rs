@@ -8,9 +8,11 @@
 //! | this one | start, the claiming loop, draining |
 //! | [`deliver`] | one batch: render, send, settle |
 //! | [`pulse`] | the heartbeat, and how long the loop may sleep |
+//! | [`schedule`] | what is due by the clock, where pg_cron does not run it |
 
 mod deliver;
 mod pulse;
+mod schedule;
 pub mod vitals;
 
 use std::future::Future;
@@ -60,9 +62,9 @@ pub async fn run(
 ) -> Result<(), DbError> {
     let concurrency = usize::from(config.concurrency);
     let shared = Arc::new(Shared {
-        // One connection per delivery, one for the claim, one for the heartbeat; a half-open one is noticed within two
+        // One connection per delivery, one each for the claim, the heartbeat and the schedules; a half-open one is noticed within two
         // polls (contract §3).
-        pool: Pool::new(&config.database, concurrency + 2, config.poll * 2)?,
+        pool: Pool::new(&config.database, concurrency + 3, config.poll * 2)?,
         worker: Identity::new(provider.name()),
         provider,
         wakes: Arc::default(),
@@ -79,6 +81,11 @@ pub async fn run(
     ));
     let pacer = Pacer::default();
     let heart = tokio::spawn(pulse::beat(
+        Arc::clone(&shared),
+        pacer.clone(),
+        stop.clone(),
+    ));
+    let clockwork = tokio::spawn(schedule::run(
         Arc::clone(&shared),
         pacer.clone(),
         stop.clone(),
@@ -109,7 +116,7 @@ pub async fn run(
         );
     }
     stop.cancel();
-    for task in [listener, heart] {
+    for task in [listener, heart, clockwork] {
         if let Err(error) = task.await {
             tracing::error!(%error, "a background task ended badly");
         }

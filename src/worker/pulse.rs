@@ -21,6 +21,8 @@ pub(super) struct Pacer {
 #[derive(Debug, Default)]
 struct Flags {
     draining: AtomicBool,
+    /// As the last heartbeat said.
+    armed: AtomicBool,
     /// Leases may have run out since they were last looked at.
     leases_due: AtomicBool,
 }
@@ -36,6 +38,11 @@ impl Pacer {
 
     pub(super) fn take_leases_due(&self) -> bool {
         self.flags.leases_due.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether this database may be worked on (contract §6, rule 9).
+    pub(super) fn is_armed(&self) -> bool {
+        self.flags.armed.load(Ordering::Relaxed)
     }
 
     fn state(&self) -> &'static str {
@@ -69,6 +76,7 @@ impl Pacer {
         .await
         {
             Ok(pulse) => {
+                self.flags.armed.store(pulse.armed, Ordering::Relaxed);
                 shared.vitals.seen(&pulse, session.is_some());
                 shared.vitals.set_lag(pulse.lag);
                 Some(pulse)

@@ -31,7 +31,7 @@ async fn settled(db: &TestDb, sandbox: &Sandbox, letters: usize) {
 }
 
 async fn welcome_goes_all_the_way(provider: &str) {
-    let db = TestDb::new().await;
+    let db = TestDb::only(&["E-TRX-01"]).await;
     let sandbox = sandbox().await;
     let _sidecar = Sidecar::start(&db, provider, &sandbox.url()).await;
     let user = db.sign_up("Nassir Benali", "nassir@seqpulse.test").await;
@@ -91,7 +91,7 @@ async fn a_sign_up_becomes_a_welcome_through_postmark() {
 
 #[tokio::test]
 async fn many_sign_ups_go_out_in_few_requests_once_each() {
-    let db = TestDb::new().await;
+    let db = TestDb::only(&["E-TRX-01"]).await;
     let sandbox = sandbox().await;
     db.exec(
         "insert into public.users (name, email, hashed_password)
@@ -105,7 +105,7 @@ async fn many_sign_ups_go_out_in_few_requests_once_each() {
 
 #[tokio::test]
 async fn two_sidecars_share_the_work_and_send_nothing_twice() {
-    let db = TestDb::new().await;
+    let db = TestDb::only(&["E-TRX-01"]).await;
     let sandbox = sandbox().await;
     let _one = Sidecar::builder(&db, "resend", &sandbox.url())
         .env("EMAIL_BATCH_SIZE", "7")
@@ -127,7 +127,7 @@ async fn two_sidecars_share_the_work_and_send_nothing_twice() {
 
 #[tokio::test]
 async fn the_same_key_from_ten_sessions_at_once_is_one_letter() {
-    let db = TestDb::new().await;
+    let db = TestDb::only(&["E-TRX-01"]).await;
     let sandbox = sandbox().await;
     let _sidecar = Sidecar::start(&db, "resend", &sandbox.url()).await;
     let user = db.sign_up("Nassir", "nassir@seqpulse.test").await;
@@ -162,7 +162,7 @@ async fn the_same_key_from_ten_sessions_at_once_is_one_letter() {
 
 #[tokio::test]
 async fn the_same_user_again_is_no_second_letter_even_when_the_outbox_row_is_gone() {
-    let db = TestDb::new().await;
+    let db = TestDb::only(&["E-TRX-01"]).await;
     let sandbox = sandbox().await;
     let _sidecar = Sidecar::start(&db, "resend", &sandbox.url()).await;
     let user = db.sign_up("Nassir", "nassir@seqpulse.test").await;
@@ -182,7 +182,7 @@ async fn the_same_user_again_is_no_second_letter_even_when_the_outbox_row_is_gon
 
 #[tokio::test]
 async fn a_payload_that_does_not_fit_fails_alone_and_names_the_field() {
-    let db = TestDb::new().await;
+    let db = TestDb::only(&["E-TRX-01", "E-SEC-01"]).await;
     let sandbox = sandbox().await;
     let user = db.sign_up("Nassir", "nassir@seqpulse.test").await;
     // A code whose own file leaves a field of its letter to the payload: here, nothing fills it in.
@@ -216,7 +216,7 @@ async fn a_payload_that_does_not_fit_fails_alone_and_names_the_field() {
 
 #[tokio::test]
 async fn a_poison_row_in_sql_fails_alone_too() {
-    let db = TestDb::new().await;
+    let db = TestDb::only(&["E-TRX-01"]).await;
     let sandbox = sandbox().await;
     db.sign_up("Nassir", "nassir@seqpulse.test").await;
     let poison = db.sign_up("Poison", "poison@seqpulse.test").await;
@@ -243,7 +243,7 @@ async fn a_poison_row_in_sql_fails_alone_too() {
 
 #[tokio::test]
 async fn a_member_the_provider_refuses_does_not_take_its_batch_along() {
-    let db = TestDb::new().await;
+    let db = TestDb::only(&["E-TRX-01"]).await;
     let sandbox = sandbox().await;
     db.exec(
         "insert into public.users (name, email, hashed_password)
@@ -258,7 +258,7 @@ async fn a_member_the_provider_refuses_does_not_take_its_batch_along() {
 
 #[tokio::test]
 async fn a_server_error_is_tried_again_and_counted() {
-    let db = TestDb::new().await;
+    let db = TestDb::only(&["E-TRX-01"]).await;
     let sandbox = sandbox().await;
     let error = Fault::Status {
         status: 503,
@@ -282,7 +282,7 @@ async fn a_server_error_is_tried_again_and_counted() {
 
 #[tokio::test]
 async fn an_answer_that_never_came_is_asked_for_again_and_not_sent_again() {
-    let db = TestDb::new().await;
+    let db = TestDb::only(&["E-TRX-01"]).await;
     let sandbox = sandbox().await;
     sandbox.add_fault(FaultRule::once(Fault::AcceptThenDrop {
         at: DropAt::BeforeStatus,
@@ -299,7 +299,7 @@ async fn an_answer_that_never_came_is_asked_for_again_and_not_sent_again() {
 
 #[tokio::test]
 async fn an_unknown_outcome_at_postmark_is_never_sent_blindly() {
-    let db = TestDb::new().await;
+    let db = TestDb::only(&["E-TRX-01"]).await;
     let sandbox = sandbox().await;
     sandbox.add_fault(FaultRule::once(Fault::AcceptThenDrop {
         at: DropAt::BeforeStatus,
@@ -317,7 +317,7 @@ async fn an_unknown_outcome_at_postmark_is_never_sent_blindly() {
 
 #[tokio::test]
 async fn a_key_the_provider_refuses_pauses_everything_and_costs_no_attempt() {
-    let db = TestDb::new().await;
+    let db = TestDb::only(&["E-TRX-01"]).await;
     let sandbox = sandbox().await;
     sandbox.change_settings(|settings| settings.revoked_keys = vec!["*".into()]);
     let sidecar = Sidecar::start(&db, "resend", &sandbox.url()).await;
@@ -325,11 +325,9 @@ async fn a_key_the_provider_refuses_pauses_everything_and_costs_no_attempt() {
     db.wait_until("select paused from public.email_health")
         .await;
     sidecar.wait_for_log("nothing is sent: ").await;
-    let row = db
-        .query("select status, attempts from public.email_outbox", &[])
-        .await
-        .remove(0);
-    assert_eq!((row.get::<_, &str>(0), row.get::<_, i32>(1)), ("queued", 0));
+    // The pause is committed before the row is given back.
+    db.wait_until("select status = 'queued' and attempts = 0 from public.email_outbox")
+        .await;
     assert!(
         !sidecar.log().contains("re_test_key"),
         "the key is never logged"
@@ -342,7 +340,7 @@ async fn a_key_the_provider_refuses_pauses_everything_and_costs_no_attempt() {
 
 #[tokio::test]
 async fn what_a_lost_sidecar_held_is_taken_over_and_sent_once() {
-    let db = TestDb::new().await;
+    let db = TestDb::only(&["E-TRX-01"]).await;
     let sandbox = sandbox().await;
     sandbox.add_fault(FaultRule::once(Fault::AcceptThenDelay { ms: 4000 }));
     let mut first = Sidecar::builder(&db, "resend", &sandbox.url())
@@ -362,7 +360,7 @@ async fn what_a_lost_sidecar_held_is_taken_over_and_sent_once() {
 
 #[tokio::test]
 async fn sigterm_lets_the_request_in_flight_finish_and_exits_0() {
-    let db = TestDb::new().await;
+    let db = TestDb::only(&["E-TRX-01"]).await;
     let sandbox = sandbox().await;
     sandbox.add_fault(FaultRule::once(Fault::Latency { ms: 700 }));
     let mut sidecar = Sidecar::start(&db, "resend", &sandbox.url()).await;
@@ -381,7 +379,7 @@ async fn sigterm_lets_the_request_in_flight_finish_and_exits_0() {
 
 #[tokio::test]
 async fn lost_connections_come_back_by_themselves() {
-    let db = TestDb::new().await;
+    let db = TestDb::only(&["E-TRX-01"]).await;
     let sandbox = sandbox().await;
     let sidecar = Sidecar::start(&db, "resend", &sandbox.url()).await;
     db.wait_until("select session_pid is not null from public.email_workers")
@@ -395,7 +393,7 @@ async fn lost_connections_come_back_by_themselves() {
 
 #[tokio::test]
 async fn without_notify_the_poll_serves() {
-    let db = TestDb::new().await;
+    let db = TestDb::only(&["E-TRX-01"]).await;
     let sandbox = sandbox().await;
     db.exec("update public.email_settings set notify = false")
         .await;
@@ -417,7 +415,7 @@ async fn without_notify_the_poll_serves() {
 
 #[tokio::test]
 async fn a_scheduled_letter_waits_for_its_time_and_a_moved_clock_is_taken_up() {
-    let db = TestDb::new().await;
+    let db = TestDb::only(&["E-TRX-01"]).await;
     let sandbox = sandbox().await;
     let _sidecar = Sidecar::builder(&db, "resend", &sandbox.url())
         .env("EMAIL_POLL_SECONDS", "1")
@@ -436,7 +434,7 @@ async fn a_scheduled_letter_waits_for_its_time_and_a_moved_clock_is_taken_up() {
 
 #[tokio::test]
 async fn a_restored_copy_sends_nothing_until_it_is_armed() {
-    let db = TestDb::new().await;
+    let db = TestDb::only(&["E-TRX-01"]).await;
     let sandbox = sandbox().await;
     db.exec("update public.email_settings set armed_for = 'another cluster/another name'")
         .await;

@@ -141,7 +141,7 @@ async fn a_role_that_appears_later_gets_its_grants_from_the_next_migrate() {
 
 #[tokio::test]
 async fn the_sql_files_run_with_plain_psql_too() {
-    let db = TestDb::new().await;
+    let db = TestDb::only(&["E-TRX-01"]).await;
     db.exec("drop function public.email_trx_01_trigger() cascade")
         .await;
     let file = concat!(

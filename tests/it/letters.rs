@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod errors;
+mod french;
 mod hostile;
 mod language;
 mod links;

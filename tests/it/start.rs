@@ -118,7 +118,7 @@ async fn what_enabled_letters_need_is_asked_for_at_start() {
 
 #[tokio::test]
 async fn run_needs_only_the_workers_role() {
-    let db = TestDb::new().await;
+    let db = TestDb::only(&["E-TRX-01"]).await;
     let role = format!("mailer_{}", db.name());
     db.exec(&format!("create role {role} login in role email_worker"))
         .await;

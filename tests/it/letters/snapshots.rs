@@ -14,11 +14,12 @@ fn every_letter_reads_as_reviewed() {
     settings.bind(|| {
         for sample in samples::all() {
             let letter = written(&sample);
-            let headers: String = letter
+            let headers: Vec<String> = letter
                 .headers
                 .iter()
-                .map(|(name, value)| format!("{name}: {value}\n"))
+                .map(|(name, value)| format!("{name}: {value}"))
                 .collect();
+            let headers = headers.join("\n");
             assert_snapshot!(
                 format!("{}.headers", sample.name),
                 format!("Subject: {}\n{headers}", letter.subject)

@@ -94,6 +94,17 @@ impl TestDb {
         db
     }
 
+    /// As [`TestDb::new`], with every other kind of email disabled: for tests that count letters.
+    pub(crate) async fn only(codes: &[&str]) -> Self {
+        let db = Self::new().await;
+        db.query(
+            "update public.email_types set enabled = false where code <> all($1::text[])",
+            &[&codes],
+        )
+        .await;
+        db
+    }
+
     /// SEQPULSE's schema without the mailer, no data.
     pub(crate) async fn bare() -> Self {
         bare_template().await;

@@ -1,0 +1,24 @@
+//! How long one letter takes to render: subject, text, HTML and headers, from a JSON context.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use seqpulse_mailer::mail::{self, samples};
+
+fn render(criterion: &mut Criterion) {
+    let site = samples::site();
+    let mut group = criterion.benchmark_group("render");
+    for sample in samples::all() {
+        let recipient = sample.recipient();
+        group.bench_function(&sample.name, |bencher| {
+            bencher.iter(|| {
+                mail::render(sample.code, black_box(&sample.context), &recipient, &site)
+                    .expect("samples fit their letters")
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, render);
+criterion_main!(benches);
