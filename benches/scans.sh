@@ -55,7 +55,7 @@ createdb bench
 psql -qX -v ON_ERROR_STOP=1 -f "${SCHEMA:-$root/tests/seqpulse_schema.sql}"
 psql -qX -v ON_ERROR_STOP=1 -c 'create table public.email_schema_history (version integer, name text)'
 for file in $(ls "$root"/migrations/V*.sql | sort -V) "$root"/sql/core/*.sql "$root"/sql/triggers/*.sql; do
-    psql -qX1 -v ON_ERROR_STOP=1 -f "$file"
+    psql -qX1 -v ON_ERROR_STOP=1 -f "$file" >/dev/null
 done
 echo "filling: $users users, $projects projects, $deployments deployments" >&2
 psql -qX -v users="$users" -v projects="$projects" -v deployments="$deployments" -f "$root/benches/scans_data.sql" >/dev/null
@@ -63,15 +63,19 @@ if $index; then
     psql -qX -c 'create index concurrently deployments_started_at on public.deployments using brin (started_at) with (pages_per_range = 32)' -c 'analyze public.deployments'
 fi
 
-# One scan in a session of its own, as pg_cron runs it; twice, the second with everything it enqueued known already.
+# One scan, each run in a session of its own as pg_cron makes it: the first enqueues, the second finds all of it known.
 scan() {
     psql -qX -c "alter database bench set email.clock_offset = '$(psql -qXAtc "select extract(epoch from timestamptz '$2' - now()) || ' seconds'")'"
     if $plans; then
         PGOPTIONS="$PGOPTIONS -c session_preload_libraries=auto_explain -c auto_explain.log_min_duration=0 -c auto_explain.log_analyze=on -c auto_explain.log_buffers=on -c auto_explain.log_nested_statements=on -c auto_explain.log_timing=off" \
-            psql -qX -c "set client_min_messages = log" -c "select count(*) from public.email_audience('$1')" 2>&1 | grep -v '^INSERT'
+            psql -qX -c "set client_min_messages = log" -c "select count(*) from public.email_audience('$1')" 2>&1
     fi
-    psql -qXAt -F ' ' -c "select email_run_schedule('scan $1')" -c "select email_run_schedule('scan $1')" >/dev/null
-    psql -qXAt -c "select format('%-9s  %-8s  %8s ms  enqueued %s', '$1', s.every, round(1000 * extract(epoch from s.last_duration)), (select count(*) from public.email_outbox o where o.email_type = '$1')) || coalesce('  ' || s.last_error, '') from public.email_schedules s where s.code = '$1'"
+    first=$(run "$1") second=$(run "$1")
+    psql -qXAt -c "select format('%-9s  every %-8s  first run %6s ms  repeated %6s ms  letters %6s', '$1', s.every, $first, $second, (select count(*) from public.email_outbox o where o.email_type = '$1')) || coalesce('  ' || s.last_error, '') from public.email_schedules s where s.code = '$1'"
+}
+run() {
+    psql -qXAt -c "select email_run_schedule('scan $1')" >/dev/null
+    psql -qXAtc "select round(1000 * extract(epoch from last_duration)) from public.email_schedules where code = '$1'"
 }
 for code in E-CONV-01 E-CONV-02 E-RET-01 E-RET-02 E-RET-03 E-RET-04 E-ADV-01; do
     scan "$code" '2026-03-30 05:30Z'
