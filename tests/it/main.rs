@@ -5,6 +5,7 @@ mod catalog;
 mod certificates;
 mod cluster;
 mod connect;
+mod cron;
 mod delivery;
 mod demo;
 mod http;
