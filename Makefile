@@ -6,11 +6,11 @@ CARGO ?= cargo
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench schema
+.PHONY: help demo test lint letters lint-letters bench schema
 
 help: ## show this
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
-		printf '  make %-8s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
+		printf '  make %-13s %s\n' "$$name" "$$what"; done
 
 demo: ## a private Postgres, the sandbox, the sidecar and sample users, to look at (ARGS=--exit: stop when done)
 	@sh tests/ensure-packages.sh build server
@@ -21,14 +21,24 @@ test: lint ## format, lints, build and every test (installs PostgreSQL, pg_cron,
 	$(CARGO) build --locked
 	REQUIRE_PG_TOOLS=1 $(CARGO) test --locked
 
-lint: ## rustfmt and clippy, warnings are errors
+lint: ## rustfmt and clippy, warnings are errors; the letters with the tools that are installed
 	@sh tests/ensure-packages.sh build lint
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	@$(MAKE) --no-print-directory letters
 
-bench: ## measurements: from INSERT to the provider (the rest comes with the performance work)
+letters:
+	@$(CARGO) run --locked --quiet -- preview --out target/letters
+	@sh tests/lint/letters.sh target/letters
+
+lint-letters: ## the letters against html-validate, axe-core, caniemail, SpamAssassin and a French dictionary (installs them)
+	@sh tests/ensure-packages.sh build letters
+	@LINT_STRICT=1 $(MAKE) --no-print-directory letters
+
+bench: ## measurements: from INSERT to the provider, rendering (the rest comes with the performance work)
 	@sh tests/ensure-packages.sh build server
 	$(CARGO) bench --locked --bench latency
+	$(CARGO) bench --locked --bench render
 
 schema: ## write tests/schema.sql anew, after a change of the schema that is meant
 	@sh tests/ensure-packages.sh build server tests

@@ -1,12 +1,13 @@
 #!/bin/sh
 # Installs what is missing, and only that, with apt where this user may; otherwise says what is missing.
 #
-#   sh tests/ensure-packages.sh [make] [build] [lint] [server] [tests]
+#   sh tests/ensure-packages.sh [make] [build] [lint] [server] [tests] [letters]
 #
 #   make     make itself
 #   build    what cargo needs to link, and a check that cargo is there
 #   lint     a check that rustfmt and clippy are there
 #   server   a PostgreSQL server, and pg_cron (without pg_cron the sidecar does its work)
+#   letters  npm, Chromium, SpamAssassin, a French dictionary
 #   tests    pgTAP, pg_prove, plpgsql_check, psql and pg_dump
 #
 # Exits 1 when something that cannot be done without is missing and could not be installed.
@@ -135,6 +136,13 @@ for group in "$@"; do
             has pg_prove || say "missing: pg_prove, pgTAP and plpgsql_check for the server in ${bin:-(none)}"
             ;;
         esac
+        ;;
+    letters)
+        find_missing npm chromium spamassassin hunspell hunspell-fr python3
+        # A Node.js from elsewhere brings its npm along.
+        if has npm; then missing=$(printf '%s' "$missing" | sed 's/ npm//'); fi
+        # shellcheck disable=SC2086
+        [ -z "$missing" ] || install "the tools that check letters" $missing || failed=yes
         ;;
     *)
         say "unknown group: $group"

@@ -13,7 +13,10 @@ COMMENT ON FUNCTION public.email_act_01_enqueue(facts jsonb) IS 'E-ACT-01: enque
 CREATE FUNCTION public.email_act_01_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '100ms';
+    SET lock_timeout TO '100ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
 
 COMMENT ON FUNCTION public.email_act_01_trigger() IS 'E-ACT-01: after users are inserted. Never fails the application''s statement.';
 
@@ -30,7 +33,10 @@ COMMENT ON FUNCTION public.email_act_02_enqueue(facts jsonb) IS 'E-ACT-02: enque
 CREATE FUNCTION public.email_act_02_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '100ms';
+    SET lock_timeout TO '100ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
 
 COMMENT ON FUNCTION public.email_act_02_trigger() IS 'E-ACT-02: after projects are inserted. Never fails the application''s statement.';
 
@@ -44,10 +50,19 @@ CREATE FUNCTION public.email_act_03_enqueue(facts jsonb) RETURNS void
 
 COMMENT ON FUNCTION public.email_act_03_enqueue(facts jsonb) IS 'E-ACT-03: enqueues what running deployments cause. facts: [{deployment_id, project_id, started_at}].';
 
+CREATE FUNCTION public.email_act_03_finished(project uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET enable_bitmapscan TO 'off';
+
+COMMENT ON FUNCTION public.email_act_03_finished(project uuid) IS 'E-ACT-03: whether the project ever finished a deployment.';
+
 CREATE FUNCTION public.email_act_03_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '100ms';
+    SET lock_timeout TO '100ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
 
 COMMENT ON FUNCTION public.email_act_03_trigger() IS 'E-ACT-03: after deployments are inserted or updated. Never fails the application''s statement.';
 
@@ -61,10 +76,19 @@ CREATE FUNCTION public.email_act_04_enqueue(facts jsonb) RETURNS void
 
 COMMENT ON FUNCTION public.email_act_04_enqueue(facts jsonb) IS 'E-ACT-04: enqueues what first verdicts cause. facts: [{deployment_id, created_at, at}].';
 
+CREATE FUNCTION public.email_act_04_first(deployment uuid, verdict_at timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET enable_bitmapscan TO 'off';
+
+COMMENT ON FUNCTION public.email_act_04_first(deployment uuid, verdict_at timestamp with time zone) IS 'E-ACT-04: whether a deployment''s verdict of that time is its project''s first.';
+
 CREATE FUNCTION public.email_act_04_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '100ms';
+    SET lock_timeout TO '100ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
 
 COMMENT ON FUNCTION public.email_act_04_trigger() IS 'E-ACT-04: after verdicts are inserted. Never fails the application''s statement.';
 
@@ -81,7 +105,10 @@ COMMENT ON FUNCTION public.email_act_05_enqueue(facts jsonb) IS 'E-ACT-05: enque
 CREATE FUNCTION public.email_act_05_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '100ms';
+    SET lock_timeout TO '100ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
 
 COMMENT ON FUNCTION public.email_act_05_trigger() IS 'E-ACT-05: after verdicts are inserted or updated. Never fails the application''s statement.';
 
@@ -332,15 +359,15 @@ CREATE FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp w
 
 COMMENT ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) IS 'Median over the deployments started from since to until (not included) of the change of the median p95 latency after the release against before, in percent with one decimal; null when no deployment has both.';
 
+CREATE FUNCTION public.email_missing(field text) RETURNS text
+    LANGUAGE plpgsql;
+
+COMMENT ON FUNCTION public.email_missing(field text) IS 'An error that names a field, for coalesce(value, email_missing(''field'')): what a fact must have to become an outbox row at all.';
+
 CREATE FUNCTION public.email_month(month text) RETURNS date
     LANGUAGE plpgsql IMMUTABLE;
 
 COMMENT ON FUNCTION public.email_month(month text) IS 'The first day of a month such as 2026-02; null when it is not one.';
-
-CREATE FUNCTION public.email_need(value text, field text) RETURNS text
-    LANGUAGE plpgsql IMMUTABLE;
-
-COMMENT ON FUNCTION public.email_need(value text, field text) IS 'The value, or an error that names the field: what a fact must have to become an outbox row at all.';
 
 CREATE FUNCTION public.email_next_seconds() RETURNS double precision
     LANGUAGE sql;
@@ -365,7 +392,8 @@ COMMENT ON FUNCTION public.email_now() IS 'The clock of every rule: now() plus t
 CREATE FUNCTION public.email_outbox_admit() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET enable_seqscan TO 'off';
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
 
 COMMENT ON FUNCTION public.email_outbox_admit() IS 'Before every insert into email_outbox: refuses unknown codes, skips known keys and disabled types, fills due_at and rank.';
 
@@ -399,14 +427,17 @@ COMMENT ON FUNCTION public.email_plan_changes_enqueue(facts jsonb) IS 'Records c
 CREATE FUNCTION public.email_plan_changes_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '100ms';
+    SET lock_timeout TO '100ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
 
 COMMENT ON FUNCTION public.email_plan_changes_trigger() IS 'After projects are updated: records changes of plan. Never fails the application''s statement.';
 
 CREATE FUNCTION public.email_project_recipients(project uuid, contact_role text) RETURNS TABLE(user_id uuid, to_email text, key_suffix text)
-    LANGUAGE sql STABLE;
+    LANGUAGE plpgsql STABLE ROWS 2;
 
-COMMENT ON FUNCTION public.email_project_recipients(project uuid, contact_role text) IS 'The owner of a project and its contacts of one role, each once: user, address (null: the user''s own), and what their copy''s key ends with.';
+COMMENT ON FUNCTION public.email_project_recipients(project uuid, contact_role text) IS 'The owner of a project (user null when it cannot be found) and its contacts of one role, each once: user, address (null: the user''s own), and what their copy''s key ends with.';
 
 CREATE FUNCTION public.email_provider_refused(why text) RETURNS void
     LANGUAGE sql;
@@ -521,7 +552,10 @@ COMMENT ON FUNCTION public.email_sec_01_enqueue(facts jsonb) IS 'E-SEC-01: enque
 CREATE FUNCTION public.email_sec_01_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '100ms';
+    SET lock_timeout TO '100ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
 
 COMMENT ON FUNCTION public.email_sec_01_trigger() IS 'E-SEC-01: after users are updated. Never fails the application''s statement.';
 
@@ -568,7 +602,10 @@ COMMENT ON FUNCTION public.email_signal(kind text, user_id uuid, project_id uuid
 CREATE FUNCTION public.email_signal_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '100ms';
+    SET lock_timeout TO '100ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
 
 COMMENT ON FUNCTION public.email_signal_trigger() IS 'After a signal is recorded: hands it to the code named in the trigger. Never fails the statement that recorded it.';
 
@@ -584,7 +621,7 @@ CREATE FUNCTION public.email_step(dedupe_key text) RETURNS text
 COMMENT ON FUNCTION public.email_step(dedupe_key text) IS 'The step a sequence''s key ends with: payment_failed:in_1042:J3 gives J3.';
 
 CREATE FUNCTION public.email_step_keys(dedupe_key text, params jsonb) RETURNS text[]
-    LANGUAGE sql IMMUTABLE STRICT;
+    LANGUAGE plpgsql IMMUTABLE STRICT;
 
 COMMENT ON FUNCTION public.email_step_keys(dedupe_key text, params jsonb) IS 'The keys of all steps of the sequence this key belongs to; null when its code has no steps.';
 
@@ -621,7 +658,10 @@ COMMENT ON FUNCTION public.email_trx_01_enqueue(facts jsonb) IS 'E-TRX-01: enque
 CREATE FUNCTION public.email_trx_01_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '100ms';
+    SET lock_timeout TO '100ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
 
 COMMENT ON FUNCTION public.email_trx_01_trigger() IS 'E-TRX-01: after users are inserted or updated. Never fails the application''s statement.';
 
@@ -1542,12 +1582,17 @@ GRANT ALL ON FUNCTION public.email_act_03_current(ids bigint[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_act_03_enqueue(facts jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_act_03_finished(project uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_act_03_finished(project uuid) TO email_worker;
+
 REVOKE ALL ON FUNCTION public.email_act_03_trigger() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_act_04_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_act_04_current(ids bigint[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_act_04_enqueue(facts jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_act_04_first(deployment uuid, verdict_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_act_04_trigger() FROM PUBLIC;
 
@@ -1718,11 +1763,11 @@ REVOKE ALL ON FUNCTION public.email_latency_delta(of_projects uuid[], since time
 GRANT ALL ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) TO email_worker;
 GRANT ALL ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_missing(field text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_month(month text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_month(month text) TO email_worker;
 GRANT ALL ON FUNCTION public.email_month(month text) TO email_admin;
-
-REVOKE ALL ON FUNCTION public.email_need(value text, field text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_next_seconds() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_next_seconds() TO email_worker;

@@ -2,13 +2,14 @@
 
 -- Admission ----------------------------------------------------------------------------------------------------------
 -- Decides before the row exists, so that a plain INSERT of a known key or of a disabled type is skipped without an error.
--- SECURITY DEFINER: whoever may insert needs no right on the catalogue and the journal.
--- Its plan is kept for the session, and made when the outbox may be empty: without enable_seqscan off, one statement that
--- inserts many rows would read all of them again for each.
+-- SECURITY DEFINER: whoever may insert needs no right on the catalogue and the journal.  enable_seqscan off: a session keeps
+-- its plans, and one made while the outbox was empty would read all of it for every row of the next large statement.  jit off:
+-- a table too small for an index scan would look so costly then that its plan would be compiled.
 create or replace function public.email_outbox_admit() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+set jit = off
 as $$
 declare
     kind record;
@@ -71,7 +72,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     if exists (select from inserted i where i.status = 'queued' and i.run_at <= public.email_now() + interval '60 seconds')
-        and (select s.notify from public.email_settings s)
+        and (select s.notify from public.email_settings s where s.id)
         and pg_notification_queue_usage() < 0.5
     then
         perform pg_notify('email_outbox', '');

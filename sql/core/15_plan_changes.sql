@@ -10,8 +10,11 @@ language plpgsql
 as $$
 begin
     insert into public.email_signals (kind, user_id, project_id, payload, occurred_at)
-    select 'plan_changed', f.user_id, f.project_id, jsonb_build_object('from', public.email_need(f."from", 'from'), 'to', public.email_need(f."to", 'to')), f.at
-    from jsonb_to_recordset(facts) as f (user_id uuid, project_id uuid, "from" text, "to" text, at timestamptz);
+    select
+        'plan_changed', (f ->> 'user_id')::uuid, (f ->> 'project_id')::uuid,
+        jsonb_build_object('from', coalesce(f ->> 'from', public.email_missing('from')), 'to', coalesce(f ->> 'to', public.email_missing('to'))),
+        (f ->> 'at')::timestamptz
+    from jsonb_array_elements(facts) as f;
 end
 $$;
 comment on function public.email_plan_changes_enqueue(jsonb) is 'Records changes of projects.plan as signals. facts: [{user_id, project_id, from, to, at}].';
@@ -21,6 +24,9 @@ create or replace function public.email_plan_changes_trigger() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '100ms'
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
 as $$
 declare
     facts jsonb;

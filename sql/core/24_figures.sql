@@ -69,25 +69,25 @@ revoke all on function public.email_verdict_figures(uuid[]) from public;
 
 -- Who hears about a project: its owner first (at whatever address they have when it is sent), then its contacts of one role.
 -- Addresses are the same in upper and lower case; a contact who is the owner gets no second letter.
--- One statement and stable, so that it is planned as part of the statement that asks.
 create or replace function public.email_project_recipients(project uuid, contact_role text)
 returns table (user_id uuid, to_email text, key_suffix text)
-language sql stable
+language plpgsql stable rows 2
 as $$
-select p.owner_id, null::text, ''
-from public.projects p
-where p.id = project
-union all
-(
-    select distinct on (lower(c.email)) coalesce(c.user_id, p.owner_id), c.email, ':' || lower(c.email)
-    from public.email_project_contacts c
-    join public.projects p on p.id = c.project_id
-    left join public.users u on u.id = p.owner_id
-    where c.project_id = project and c.role = contact_role
-    and c.user_id is distinct from p.owner_id and lower(c.email) is distinct from lower(u.email)
-    order by lower(c.email), c.user_id nulls last, c.email
-)
+begin
+    user_id := (select p.owner_id from public.projects p where p.id = project);
+    key_suffix := '';
+    return next;
+    if exists (select from public.email_project_contacts c where c.project_id = project and c.role = contact_role) then
+        return query
+        select distinct on (lower(c.email)) coalesce(c.user_id, email_project_recipients.user_id), c.email, ':' || lower(c.email)
+        from public.email_project_contacts c
+        left join public.users u on u.id = email_project_recipients.user_id
+        where c.project_id = project and c.role = contact_role
+        and c.user_id is distinct from u.id and lower(c.email) is distinct from lower(u.email)
+        order by lower(c.email), c.user_id nulls last, c.email;
+    end if;
+end
 $$;
 comment on function public.email_project_recipients(uuid, text) is
-'The owner of a project and its contacts of one role, each once: user, address (null: the user''s own), and what their copy''s key ends with.';
+'The owner of a project (user null when it cannot be found) and its contacts of one role, each once: user, address (null: the user''s own), and what their copy''s key ends with.';
 revoke all on function public.email_project_recipients(uuid, text) from public;

@@ -56,9 +56,15 @@ comment on function public.email_step(text) is 'The step a sequence''s key ends 
 revoke all on function public.email_step(text) from public;
 
 create or replace function public.email_step_keys(dedupe_key text, params jsonb) returns text[]
-language sql immutable strict
+language plpgsql immutable strict
 as $$
-select array_agg(left(dedupe_key, length(dedupe_key) - strpos(reverse(dedupe_key), ':') + 1) || s.step) from jsonb_object_keys(params -> 'steps') as s (step)
+begin
+    -- In PL/pgSQL, because that keeps its plan where a SQL function would be planned anew in each statement.
+    return (
+        select array_agg(left(dedupe_key, length(dedupe_key) - strpos(reverse(dedupe_key), ':') + 1) || s.step)
+        from jsonb_object_keys(params -> 'steps') as s (step)
+    );
+end
 $$;
 comment on function public.email_step_keys(text, jsonb) is
 'The keys of all steps of the sequence this key belongs to; null when its code has no steps.';

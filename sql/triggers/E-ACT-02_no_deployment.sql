@@ -16,11 +16,12 @@ as $$
 begin
     insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, run_at)
     select
-        t.code, public.email_need(f.user_id::text, 'user_id')::uuid, f.project_id,
-        'no_deployment_after_project:' || f.project_id, f.created_at + (t.params ->> 'delay')::interval
-    from jsonb_to_recordset(facts) as f (project_id uuid, user_id uuid, created_at timestamptz)
+        t.code, coalesce(f ->> 'user_id', public.email_missing('user_id'))::uuid, (f ->> 'project_id')::uuid,
+        'no_deployment_after_project:' || (f ->> 'project_id'),
+        (f ->> 'created_at')::timestamptz + (t.params ->> 'delay')::interval
+    from jsonb_array_elements(facts) as f
     join public.email_types t on t.code = 'E-ACT-02' and t.enabled
-    where public.email_need(f.created_at::text, 'created_at') is not null and f.created_at >= t.active_since
+    where coalesce(f ->> 'created_at', public.email_missing('created_at'))::timestamptz >= t.active_since
     on conflict (dedupe_key) do nothing;
 end
 $$;
@@ -31,6 +32,9 @@ create or replace function public.email_act_02_trigger() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '100ms'
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
 as $$
 declare
     facts jsonb;

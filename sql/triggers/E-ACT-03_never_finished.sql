@@ -10,6 +10,24 @@
 -- reads       deployments (id, project_id, state, started_at, finished_at, deployment_number, env), projects (id, owner_id, name)
 
 -- Cause ----------------------------------------------------------------------------------------------------------------
+-- Nearly every deployment is of a project that has finished one: the letter could never be true.
+create or replace function public.email_act_03_finished(project uuid) returns boolean
+language plpgsql stable
+set enable_bitmapscan = off
+as $$
+begin
+    -- Oldest first, through the index: the first one or two rows tell.
+    return exists (
+        select from (
+            select d.state, d.finished_at from public.deployments d where d.project_id = project order by d.started_at offset 0
+        ) d
+        where d.state in ('finished', 'analyzed') or d.finished_at is not null
+    );
+end
+$$;
+comment on function public.email_act_03_finished(uuid) is 'E-ACT-03: whether the project ever finished a deployment.';
+revoke all on function public.email_act_03_finished(uuid) from public;
+
 -- fact: {deployment_id, project_id, started_at}
 create or replace function public.email_act_03_enqueue(facts jsonb) returns void
 language plpgsql
@@ -17,21 +35,15 @@ as $$
 begin
     insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
     select
-        t.code, public.email_need(p.owner_id::text, 'owner_id')::uuid, f.project_id,
-        'deployment_never_finished:' || f.project_id, jsonb_build_object('deployment_id', f.deployment_id),
-        f.started_at + (t.params ->> 'delay')::interval
-    from jsonb_to_recordset(facts) as f (deployment_id uuid, project_id uuid, started_at timestamptz)
+        t.code,
+        coalesce((select p.owner_id from public.projects p where p.id = (f ->> 'project_id')::uuid), public.email_missing('owner_id')::uuid),
+        (f ->> 'project_id')::uuid, 'deployment_never_finished:' || (f ->> 'project_id'),
+        jsonb_build_object('deployment_id', f -> 'deployment_id'),
+        (f ->> 'started_at')::timestamptz + (t.params ->> 'delay')::interval
+    from jsonb_array_elements(facts) as f
     join public.email_types t on t.code = 'E-ACT-03' and t.enabled
-    left join public.projects p on p.id = f.project_id
-    where public.email_need(f.project_id::text, 'project_id') is not null
-    and public.email_need(f.started_at::text, 'started_at') is not null and f.started_at >= t.active_since
-    -- Nearly every deployment is of a project that has finished one: the letter could never be true.  A scalar subquery,
-    -- because it stays one short index scan whatever the planner thinks of the table.
-    and (
-        select true from public.deployments d
-        where d.project_id = f.project_id and (d.state in ('finished', 'analyzed') or d.finished_at is not null)
-        limit 1
-    ) is null
+    where coalesce(f ->> 'started_at', public.email_missing('started_at'))::timestamptz >= t.active_since
+    and not public.email_act_03_finished(coalesce(f ->> 'project_id', public.email_missing('project_id'))::uuid)
     on conflict (dedupe_key) do nothing;
 end
 $$;
@@ -42,6 +54,9 @@ create or replace function public.email_act_03_trigger() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '100ms'
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
 as $$
 declare
     facts jsonb;
@@ -50,7 +65,7 @@ begin
         facts := (
             select jsonb_agg(jsonb_build_object('deployment_id', n.id, 'project_id', n.project_id, 'started_at', n.started_at))
             from new_rows n
-            where n.state = 'running'
+            where n.state = 'running' and not public.email_act_03_finished(n.project_id)
         );
     else
         -- Grouped rather than joined: a plan made for one row must also do for a bulk update.
@@ -66,7 +81,7 @@ begin
                 ) v
                 group by v.id
                 having bool_or(v.running) and not bool_or(v.was_running)
-            )
+            ) and not public.email_act_03_finished(r.project_id)
         );
     end if;
     if facts is not null then
@@ -110,10 +125,7 @@ begin
         o.id,
         case
             when p.id is null then 'no such project'
-            when exists (
-                select from public.deployments f
-                where f.project_id = p.id and (f.state in ('finished', 'analyzed') or f.finished_at is not null)
-            ) then 'project finished a deployment'
+            when public.email_act_03_finished(p.id) then 'project finished a deployment'
             when d.unfinished is null then 'no deployment is running'
         end,
         jsonb_strip_nulls(jsonb_build_object(
@@ -141,6 +153,6 @@ $$;
 comment on function public.email_act_03_current(bigint[]) is 'E-ACT-03: true while the project has a running deployment and never finished one; the deployment and how many are running.';
 revoke all on function public.email_act_03_current(bigint[]) from public;
 
-select public.email_grant('execute on function public.email_act_03_current(bigint[])', 'email_worker');
+select public.email_grant('execute on function public.email_act_03_finished(uuid), public.email_act_03_current(bigint[])', 'email_worker');
 select public.email_grant('select (id, name) on public.projects', 'email_worker');
 select public.email_grant('select (id, project_id, deployment_number, env, state, started_at, finished_at) on public.deployments', 'email_worker');

@@ -10,6 +10,33 @@
 --             owner_id, name), users (id, email), metric_samples, sdh_hints
 
 -- Cause ----------------------------------------------------------------------------------------------------------------
+-- Whether no other verdict of the deployment's project is older; nearly every verdict is one of many.
+create or replace function public.email_act_04_first(deployment uuid, verdict_at timestamptz) returns boolean
+language plpgsql stable
+set enable_bitmapscan = off
+as $$
+begin
+    -- Oldest first, through the index: the first one or two rows tell.
+    return not exists (
+        select
+        from (
+            select other.id
+            from public.deployments other
+            where other.project_id = (select d.project_id from public.deployments d where d.id = deployment)
+            order by other.started_at
+            offset 0
+        ) other
+        cross join lateral (
+            select from public.deployment_verdicts v
+            where v.deployment_id = other.id and (v.created_at, v.deployment_id) < (verdict_at, deployment)
+            offset 0
+        ) v
+    );
+end
+$$;
+comment on function public.email_act_04_first(uuid, timestamptz) is 'E-ACT-04: whether a deployment''s verdict of that time is its project''s first.';
+revoke all on function public.email_act_04_first(uuid, timestamptz) from public;
+
 -- fact: {deployment_id, created_at, at}; at is the moment of the cause, from which the letter expires, also when it is replayed
 create or replace function public.email_act_04_enqueue(facts jsonb) returns void
 language plpgsql
@@ -17,21 +44,15 @@ as $$
 begin
     insert into public.email_outbox (email_type, user_id, project_id, to_email, dedupe_key, payload, run_at)
     select
-        t.code, public.email_need(r.user_id::text, 'owner_id')::uuid, d.project_id, r.to_email,
-        'first_verdict_available:' || d.project_id || r.key_suffix, jsonb_build_object('deployment_id', f.deployment_id), f.at
-    from jsonb_to_recordset(facts) as f (deployment_id uuid, created_at timestamptz, at timestamptz)
+        t.code, coalesce(r.user_id, public.email_missing('owner_id')::uuid), d.project_id, r.to_email,
+        'first_verdict_available:' || d.project_id || r.key_suffix, jsonb_build_object('deployment_id', f -> 'deployment_id'),
+        (f ->> 'at')::timestamptz
+    from jsonb_array_elements(facts) as f
     join public.email_types t on t.code = 'E-ACT-04' and t.enabled
-    left join public.deployments d on d.id = f.deployment_id
-    left join lateral public.email_project_recipients(d.project_id, 'admin') r on true
-    where public.email_need(f.created_at::text, 'created_at') is not null and f.created_at >= t.active_since
-    -- None before it.  A scalar subquery, because it stays one short index scan whatever the planner thinks of the tables.
-    and (
-        select true
-        from public.deployments other
-        join public.deployment_verdicts v on v.deployment_id = other.id
-        where other.project_id = d.project_id and (v.created_at, v.deployment_id) < (f.created_at, f.deployment_id)
-        limit 1
-    ) is null
+    cross join lateral (select (select d.project_id from public.deployments d where d.id = (f ->> 'deployment_id')::uuid) as project_id offset 0) d
+    cross join lateral public.email_project_recipients(d.project_id, 'admin') r
+    where coalesce(f ->> 'created_at', public.email_missing('created_at'))::timestamptz >= t.active_since
+    and public.email_act_04_first((f ->> 'deployment_id')::uuid, (f ->> 'created_at')::timestamptz)
     on conflict (dedupe_key) do nothing;
 end
 $$;
@@ -42,6 +63,9 @@ create or replace function public.email_act_04_trigger() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '100ms'
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
 as $$
 declare
     facts jsonb;
@@ -49,6 +73,7 @@ begin
     facts := (
         select jsonb_agg(jsonb_build_object('deployment_id', n.deployment_id, 'created_at', n.created_at, 'at', public.email_now()))
         from new_rows n
+        where public.email_act_04_first(n.deployment_id, n.created_at)
     );
     if facts is not null then
         perform public.email_act_04_enqueue(facts);

@@ -19,15 +19,15 @@ as $$
 begin
     insert into public.email_outbox (email_type, user_id, project_id, to_email, dedupe_key, payload, run_at)
     select
-        t.code, public.email_need(r.user_id::text, 'owner_id')::uuid, d.project_id, r.to_email,
-        'critical_verdict_alert:' || f.deployment_id || r.key_suffix,
-        jsonb_build_object('deployment_id', f.deployment_id, 'verdict', f.verdict), f.at
-    from jsonb_to_recordset(facts) as f (deployment_id uuid, verdict text, created_at timestamptz, at timestamptz)
+        t.code, coalesce(r.user_id, public.email_missing('owner_id')::uuid), d.project_id, r.to_email,
+        'critical_verdict_alert:' || (f ->> 'deployment_id') || r.key_suffix,
+        jsonb_build_object('deployment_id', f -> 'deployment_id', 'verdict', f -> 'verdict'), (f ->> 'at')::timestamptz
+    from jsonb_array_elements(facts) as f
     join public.email_types t on t.code = 'E-ACT-05' and t.enabled
-    left join public.deployments d on d.id = f.deployment_id
-    left join lateral public.email_project_recipients(d.project_id, 'on_call') r on true
-    where public.email_need(f.created_at::text, 'created_at') is not null and f.created_at >= t.active_since
-    and t.params -> 'verdicts' ? public.email_need(f.verdict, 'verdict')
+    cross join lateral (select (select d.project_id from public.deployments d where d.id = (f ->> 'deployment_id')::uuid) as project_id offset 0) d
+    cross join lateral public.email_project_recipients(d.project_id, 'on_call') r
+    where coalesce(f ->> 'created_at', public.email_missing('created_at'))::timestamptz >= t.active_since
+    and t.params -> 'verdicts' ? coalesce(f ->> 'verdict', public.email_missing('verdict'))
     on conflict (dedupe_key) do nothing;
 end
 $$;
@@ -38,6 +38,9 @@ create or replace function public.email_act_05_trigger() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '100ms'
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
 as $$
 declare
     facts jsonb;

@@ -16,13 +16,12 @@ as $$
 begin
     insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
     select
-        t.code, public.email_need(s.user_id::text, 'user_id')::uuid, s.project_id, 'review_request:' || s.user_id,
+        t.code, coalesce(s.user_id, public.email_missing('user_id')::uuid), s.project_id, 'review_request:' || s.user_id,
         jsonb_build_object('score', s.payload -> 'score', 'signal_id', s.id), s.occurred_at + (t.params ->> 'delay')::interval
-    from jsonb_to_recordset(facts) as f (signal_id bigint)
-    join public.email_signals s on s.id = f.signal_id
+    from public.email_signals s
     join public.email_types t on t.code = 'E-ADV-02' and t.enabled
-    where s.occurred_at >= t.active_since
-    and public.email_need(s.payload ->> 'score', 'score')::numeric >= (t.params ->> 'min_score')::numeric
+    where s.id = (facts -> 0 ->> 'signal_id')::bigint and s.occurred_at >= t.active_since
+    and coalesce(s.payload ->> 'score', public.email_missing('score'))::numeric >= (t.params ->> 'min_score')::numeric
     on conflict (dedupe_key) do nothing;
 end
 $$;

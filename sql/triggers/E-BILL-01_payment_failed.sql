@@ -15,36 +15,38 @@
 create or replace function public.email_bill_01_enqueue(facts jsonb) returns void
 language plpgsql
 as $$
+declare
+    s record;
+    keys text[];
 begin
-    insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
-    select
-        t.code, public.email_need(coalesce(p.owner_id, s.user_id)::text, 'user_id')::uuid, s.project_id,
-        'payment_failed:' || public.email_need(s.payload ->> 'invoice_id', 'invoice_id') || ':' || step.name,
-        s.payload || jsonb_build_object('step', step.name, 'occurred_at', s.occurred_at, 'signal_id', s.id),
-        s.occurred_at + step.delay::interval
-    from jsonb_to_recordset(facts) as f (signal_id bigint)
-    join public.email_signals s on s.id = f.signal_id and s.kind = 'payment_failed'
-    join public.email_types t on t.code = 'E-BILL-01' and t.enabled
-    cross join lateral jsonb_each_text(t.params -> 'steps') as step (name, delay)
-    left join public.projects p on p.id = s.project_id
-    where s.occurred_at >= t.active_since
-    on conflict (dedupe_key) do nothing;
-
-    perform public.email_suppress_untrue('E-BILL-01', array(
-        select o.id
-        from jsonb_to_recordset(facts) as f (signal_id bigint)
-        join public.email_signals s on s.id = f.signal_id and s.kind = 'payment_succeeded'
-        join public.email_outbox o on o.project_id = s.project_id
-        where o.email_type = 'E-BILL-01' and o.status = 'queued'
-        union
-        select o.id
-        from jsonb_to_recordset(facts) as f (signal_id bigint)
-        join public.email_signals s on s.id = f.signal_id and s.kind = 'payment_succeeded'
-        join public.email_types t on t.code = 'E-BILL-01'
-        join public.email_outbox o
-            on o.dedupe_key = any(public.email_step_keys('payment_failed:' || (s.payload ->> 'invoice_id') || ':', t.params))
-        where o.email_type = t.code and o.status = 'queued'
-    ));
+    select e.* into s from public.email_signals e where e.id = (facts -> 0 ->> 'signal_id')::bigint;
+    if s.kind = 'payment_failed' then
+        insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
+        select
+            t.code,
+            coalesce((select p.owner_id from public.projects p where p.id = s.project_id), s.user_id, public.email_missing('user_id')::uuid),
+            s.project_id,
+            'payment_failed:' || coalesce(nullif(s.payload ->> 'invoice_id', ''), public.email_missing('invoice_id')) || ':' || step.name,
+            s.payload || jsonb_build_object('step', step.name, 'occurred_at', s.occurred_at, 'signal_id', s.id),
+            s.occurred_at + step.delay::interval
+        from public.email_types t
+        cross join lateral jsonb_each_text(t.params -> 'steps') as step (name, delay)
+        where t.code = 'E-BILL-01' and t.enabled and s.occurred_at >= t.active_since
+        on conflict (dedupe_key) do nothing;
+    else
+        keys := (
+            select public.email_step_keys('payment_failed:' || (s.payload ->> 'invoice_id') || ':', t.params)
+            from public.email_types t
+            where t.code = 'E-BILL-01'
+        );
+        perform public.email_suppress_untrue('E-BILL-01', array(
+            select o.id from public.email_outbox o
+            where o.email_type = 'E-BILL-01' and o.status = 'queued' and o.project_id = s.project_id
+            union
+            select o.id from public.email_outbox o
+            where o.email_type = 'E-BILL-01' and o.status = 'queued' and o.dedupe_key = any(keys)
+        ));
+    end if;
 end
 $$;
 comment on function public.email_bill_01_enqueue(jsonb) is 'E-BILL-01: enqueues all steps of failed payments, and ends those that a payment made needless. facts: [{signal_id}].';

@@ -18,15 +18,14 @@ as $$
 begin
     insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
     select
-        t.code, public.email_need(coalesce(p.owner_id, s.user_id)::text, 'user_id')::uuid, s.project_id,
-        'payment_succeeded:' || public.email_need(s.payload ->> 'invoice_id', 'invoice_id'),
+        t.code, coalesce(p.owner_id, s.user_id, public.email_missing('user_id')::uuid), s.project_id,
+        'payment_succeeded:' || coalesce(nullif(s.payload ->> 'invoice_id', ''), public.email_missing('invoice_id')),
         s.payload || jsonb_build_object('occurred_at', s.occurred_at, 'signal_id', s.id),
         least(s.occurred_at, public.email_now())
-    from jsonb_to_recordset(facts) as f (signal_id bigint)
-    join public.email_signals s on s.id = f.signal_id
+    from public.email_signals s
     join public.email_types t on t.code = 'E-BILL-02' and t.enabled
     left join public.projects p on p.id = s.project_id
-    where s.occurred_at >= t.active_since
+    where s.id = (facts -> 0 ->> 'signal_id')::bigint and s.occurred_at >= t.active_since
     on conflict (dedupe_key) do nothing;
 end
 $$;

@@ -16,15 +16,14 @@ as $$
 begin
     insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
     select
-        t.code, public.email_need(p.owner_id::text, case when s.project_id is null then 'project_id' else 'owner_id' end)::uuid, s.project_id,
+        t.code, coalesce(p.owner_id, public.email_missing(case when s.project_id is null then 'project_id' else 'owner_id' end)::uuid), s.project_id,
         'free_quota_reached:' || s.project_id || ':' || to_char(s.occurred_at at time zone 'UTC', 'YYYY-MM'),
         s.payload || jsonb_build_object('occurred_at', s.occurred_at, 'signal_id', s.id),
         least(s.occurred_at, public.email_now())
-    from jsonb_to_recordset(facts) as f (signal_id bigint)
-    join public.email_signals s on s.id = f.signal_id
+    from public.email_signals s
     join public.email_types t on t.code = 'E-CONV-03' and t.enabled
     left join public.projects p on p.id = s.project_id
-    where s.occurred_at >= t.active_since
+    where s.id = (facts -> 0 ->> 'signal_id')::bigint and s.occurred_at >= t.active_since
     on conflict (dedupe_key) do nothing;
 end
 $$;

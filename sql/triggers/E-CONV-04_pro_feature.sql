@@ -17,17 +17,15 @@ as $$
 begin
     insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
     select
-        t.code, w.user_id, s.project_id,
-        'pro_feature:' || w.user_id || ':' || public.email_need(btrim(s.payload ->> 'feature'), 'feature')
+        t.code, coalesce(s.user_id, p.owner_id, public.email_missing('user_id')::uuid), s.project_id,
+        'pro_feature:' || coalesce(s.user_id, p.owner_id) || ':' || coalesce(nullif(btrim(s.payload ->> 'feature'), ''), public.email_missing('feature'))
             || ':' || to_char(s.occurred_at at time zone 'UTC', 'YYYY-MM'),
         s.payload || jsonb_build_object('occurred_at', s.occurred_at, 'signal_id', s.id),
         least(s.occurred_at, public.email_now())
-    from jsonb_to_recordset(facts) as f (signal_id bigint)
-    join public.email_signals s on s.id = f.signal_id
+    from public.email_signals s
     join public.email_types t on t.code = 'E-CONV-04' and t.enabled
     left join public.projects p on p.id = s.project_id and s.user_id is null
-    cross join lateral (select public.email_need(coalesce(s.user_id, p.owner_id)::text, 'user_id')::uuid as user_id) w
-    where s.occurred_at >= t.active_since
+    where s.id = (facts -> 0 ->> 'signal_id')::bigint and s.occurred_at >= t.active_since
     on conflict (dedupe_key) do nothing;
 end
 $$;

@@ -16,15 +16,15 @@ as $$
 begin
     insert into public.email_outbox (email_type, user_id, dedupe_key, payload, run_at)
     select
-        t.code, f.user_id,
-        'twofa_changed:' || f.user_id || case when f.enabled then ':on:' else ':off:' end
-            || floor(1000 * extract(epoch from f.changed_at))::bigint,
-        jsonb_build_object('enabled', f.enabled, 'changed_at', f.changed_at),
-        f.changed_at
-    from jsonb_to_recordset(facts) as f (user_id uuid, enabled boolean, changed_at timestamptz)
+        t.code, (f ->> 'user_id')::uuid,
+        'twofa_changed:' || (f ->> 'user_id')
+            || case coalesce(f ->> 'enabled', public.email_missing('enabled')) when 'true' then ':on:' else ':off:' end
+            || floor(1000 * extract(epoch from (f ->> 'changed_at')::timestamptz))::bigint,
+        jsonb_build_object('enabled', f -> 'enabled', 'changed_at', f -> 'changed_at'),
+        (f ->> 'changed_at')::timestamptz
+    from jsonb_array_elements(facts) as f
     join public.email_types t on t.code = 'E-SEC-01' and t.enabled
-    where public.email_need(f.enabled::text, 'enabled') is not null
-    and public.email_need(f.changed_at::text, 'changed_at') is not null and f.changed_at >= t.active_since
+    where coalesce(f ->> 'changed_at', public.email_missing('changed_at'))::timestamptz >= t.active_since
     on conflict (dedupe_key) do nothing;
 end
 $$;
@@ -35,6 +35,9 @@ create or replace function public.email_sec_01_trigger() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '100ms'
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
 as $$
 declare
     facts jsonb;

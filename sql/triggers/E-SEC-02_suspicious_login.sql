@@ -53,12 +53,11 @@ as $$
 begin
     insert into public.email_outbox (email_type, user_id, dedupe_key, payload, run_at)
     select
-        t.code, public.email_need(s.user_id::text, 'user_id')::uuid, 'suspicious_login:' || s.id,
+        t.code, coalesce(s.user_id, public.email_missing('user_id')::uuid), 'suspicious_login:' || s.id,
         jsonb_strip_nulls(jsonb_build_object('new_country', n.country, 'new_device', n.device)) || s.payload
             || jsonb_build_object('occurred_at', s.occurred_at, 'signal_id', s.id),
         least(s.occurred_at, public.email_now())
-    from jsonb_to_recordset(facts) as f (signal_id bigint)
-    join public.email_signals s on s.id = f.signal_id
+    from public.email_signals s
     join public.email_types t on t.code = 'E-SEC-02' and t.enabled
     cross join lateral (
         select
@@ -66,7 +65,7 @@ begin
             public.email_sec_02_new(s.user_id, s.id, s.occurred_at, 'device', s.payload ->> 'device', (t.params ->> 'known_for')::interval) as device
         offset 0
     ) n
-    where s.occurred_at >= t.active_since
+    where s.id = (facts -> 0 ->> 'signal_id')::bigint and s.occurred_at >= t.active_since
     and (s.kind = 'suspicious_login' or s.kind = 'login' and (n.country or n.device))
     on conflict (dedupe_key) do nothing;
 end

@@ -15,10 +15,10 @@ language plpgsql
 as $$
 begin
     insert into public.email_outbox (email_type, user_id, dedupe_key, run_at)
-    select t.code, f.user_id, 'welcome_signup:' || f.user_id, f.at
-    from jsonb_to_recordset(facts) as f (user_id uuid, created_at timestamptz, at timestamptz)
+    select t.code, (f ->> 'user_id')::uuid, 'welcome_signup:' || (f ->> 'user_id'), (f ->> 'at')::timestamptz
+    from jsonb_array_elements(facts) as f
     join public.email_types t on t.code = 'E-TRX-01' and t.enabled
-    where public.email_need(f.created_at::text, 'created_at') is not null and f.created_at >= t.active_since
+    where coalesce(f ->> 'created_at', public.email_missing('created_at'))::timestamptz >= t.active_since
     on conflict (dedupe_key) do nothing;
 end
 $$;
@@ -29,6 +29,9 @@ create or replace function public.email_trx_01_trigger() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '100ms'
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
 as $$
 declare
     facts jsonb;

@@ -13,29 +13,33 @@
 create or replace function public.email_trx_02_enqueue(facts jsonb) returns void
 language plpgsql
 as $$
+declare
+    s record;
+    keys text[];
 begin
-    insert into public.email_outbox (email_type, user_id, project_id, to_email, dedupe_key, payload, run_at)
-    select
-        t.code, public.email_need(s.user_id::text, 'user_id')::uuid, s.project_id, nullif(btrim(s.payload ->> 'invitee_email'), ''),
-        'invitation:' || public.email_need(s.payload ->> 'invitation_id', 'invitation_id') || ':' || step.name,
-        s.payload || jsonb_build_object('step', step.name, 'signal_id', s.id),
-        s.occurred_at + step.delay::interval
-    from jsonb_to_recordset(facts) as f (signal_id bigint)
-    join public.email_signals s on s.id = f.signal_id and s.kind = 'invitation_created'
-    join public.email_types t on t.code = 'E-TRX-02' and t.enabled
-    cross join lateral jsonb_each_text(t.params -> 'steps') as step (name, delay)
-    where s.occurred_at >= t.active_since
-    on conflict (dedupe_key) do nothing;
-
-    perform public.email_suppress_untrue('E-TRX-02', array(
-        select o.id
-        from jsonb_to_recordset(facts) as f (signal_id bigint)
-        join public.email_signals s on s.id = f.signal_id and s.kind in ('invitation_accepted', 'invitation_revoked')
-        join public.email_types t on t.code = 'E-TRX-02'
-        join public.email_outbox o
-            on o.dedupe_key = any(public.email_step_keys('invitation:' || public.email_need(s.payload ->> 'invitation_id', 'invitation_id') || ':', t.params))
-        where o.email_type = t.code and o.status = 'queued'
-    ));
+    select e.* into s from public.email_signals e where e.id = (facts -> 0 ->> 'signal_id')::bigint;
+    if s.kind = 'invitation_created' then
+        insert into public.email_outbox (email_type, user_id, project_id, to_email, dedupe_key, payload, run_at)
+        select
+            t.code, coalesce(s.user_id, public.email_missing('user_id')::uuid), s.project_id, nullif(btrim(s.payload ->> 'invitee_email'), ''),
+            'invitation:' || coalesce(nullif(s.payload ->> 'invitation_id', ''), public.email_missing('invitation_id')) || ':' || step.name,
+            s.payload || jsonb_build_object('step', step.name, 'signal_id', s.id),
+            s.occurred_at + step.delay::interval
+        from public.email_types t
+        cross join lateral jsonb_each_text(t.params -> 'steps') as step (name, delay)
+        where t.code = 'E-TRX-02' and t.enabled and s.occurred_at >= t.active_since
+        on conflict (dedupe_key) do nothing;
+    else
+        keys := (
+            select public.email_step_keys('invitation:' || coalesce(nullif(s.payload ->> 'invitation_id', ''), public.email_missing('invitation_id')) || ':', t.params)
+            from public.email_types t
+            where t.code = 'E-TRX-02'
+        );
+        perform public.email_suppress_untrue('E-TRX-02', array(
+            select o.id from public.email_outbox o
+            where o.email_type = 'E-TRX-02' and o.status = 'queued' and o.dedupe_key = any(keys)
+        ));
+    end if;
 end
 $$;
 comment on function public.email_trx_02_enqueue(jsonb) is 'E-TRX-02: enqueues all steps of invitations, and ends those of accepted and revoked ones. facts: [{signal_id}].';
@@ -72,7 +76,7 @@ begin
     select
         o.id,
         -- Raised for the row alone (see email_current): it ends failed rather than at the inviter's address.
-        case when public.email_need(o.to_email, 'invitee_email') is not null then (
+        case when coalesce(o.to_email, public.email_missing('invitee_email')) is not null then (
             select case s.kind when 'invitation_accepted' then 'invitation accepted' else 'invitation revoked' end
             from public.email_signals s
             where s.payload ->> 'invitation_id' = i.invitation_id and s.kind in ('invitation_accepted', 'invitation_revoked')

@@ -31,14 +31,33 @@ const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; frame-src 'self
 const LETTER_POLICY: &str = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; \
                              style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'";
 
+/// The gallery is one file without scripts: its styles are inline, its letters frames with their content inside.
+const GALLERY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-src 'self' data:; \
+                              base-uri 'none'; frame-ancestors 'none'";
+
 type Sandbox = State<Arc<Shared>>;
 
 pub(super) fn router() -> Router<Arc<Shared>> {
     Router::new()
         .route("/", get(list))
         .route("/inbox.css", get(style))
+        .route("/letters", get(gallery))
         .route("/inbox/{id}", get(letter))
         .route("/inbox/{id}/html", get(letter_html))
+}
+
+/// Every letter and step with sample data, as `preview` writes it.
+async fn gallery() -> Response {
+    match crate::preview::gallery() {
+        Ok(html) => with_headers(
+            ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response(),
+            GALLERY_POLICY,
+        ),
+        Err(error) => {
+            tracing::error!(%error, "the gallery cannot be rendered");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
 }
 
 async fn style() -> Response {

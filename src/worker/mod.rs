@@ -8,7 +8,7 @@
 //! | this one | start, the claiming loop, draining |
 //! | [`deliver`] | one batch: render, send, settle |
 //! | [`pulse`] | the heartbeat, and how long the loop may sleep |
-//! | [`schedule`] | what is due by the clock, where pg_cron does not run it |
+//! | [`schedule`] | what is due by the clock, where `pg_cron` does not run it |
 
 mod deliver;
 mod pulse;

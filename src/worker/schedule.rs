@@ -1,4 +1,4 @@
-//! Runs what is due by the clock where pg_cron does not (`email_schedules`): one sidecar at a time, which the database sees
+//! Runs what is due by the clock where `pg_cron` does not (`email_schedules`): one sidecar at a time, which the database sees
 //! to. A task of its own, because a scan may take seconds and neither claiming nor the heartbeat waits for it.
 
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 --
 -- Inside one transaction now() stands still, and only email.clock_offset moves email_now(): that is how tests move time.
 -- Sabotage makes warnings by design.
-set local client_min_messages = error;
+set client_min_messages = error;
 create extension if not exists pgtap;
 select public.email_arm() \g /dev/null
 

@@ -1,0 +1,187 @@
+#!/usr/bin/env bash
+# What our triggers add to the application's own statements.
+#
+# Starts a throw-away cluster (fsync on), loads SEQPULSE's schema and ours, and runs each statement three ways with pgbench:
+#   none     without our triggers on it
+#   bare     without them, the same statement inserting by hand the outbox rows they would have enqueued
+#   trigger  as installed
+# Prints, at one client, the median latency of each and the processor time of its backend per transaction (which is what to
+# read where the disk or other people's work make latencies jump), and the throughput of trigger against bare at 1 and at 8
+# clients.  A statement that causes nothing is compared with itself without triggers.
+#
+# usage: benches/triggers.sh [case…]     SECONDS_PER_RUN=5 ROUNDS=3 SCALE=2000 (users; 2 projects each, 20 deployments each)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+seconds=${SECONDS_PER_RUN:-5}
+rounds=${ROUNDS:-3}
+scale=${SCALE:-2000}
+bin=${PGBIN:-$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)}
+schema=${SEQPULSE_SCHEMA:-tests/seqpulse_schema.sql}
+export PATH=${bin:+$bin:}$PATH
+unset PGPORT PGDATABASE PGSERVICE # the server and its clients read the same environment
+
+dir=$(mktemp -d)
+as=()
+if [ "$(id -u)" = 0 ]; then # Postgres does not run as root
+    chown postgres "$dir"
+    as=(setpriv --reuid=postgres --regid=postgres --clear-groups env "HOME=$dir" "PATH=$PATH")
+fi
+stop() {
+    cd /
+    "${as[@]}" pg_ctl -D "$dir/data" -m immediate stop >/dev/null 2>&1 || true
+    rm -rf "$dir"
+}
+trap stop EXIT
+cd "$dir"
+"${as[@]}" initdb -D "$dir/data" -U postgres -A trust >/dev/null
+cat >>"$dir/data/postgresql.conf" <<CONF
+listen_addresses = ''
+unix_socket_directories = '$dir'
+fsync = on
+shared_buffers = 512MB
+max_wal_size = 4GB
+checkpoint_timeout = 30min
+autovacuum_naptime = 10s
+CONF
+"${as[@]}" pg_ctl -D "$dir/data" -l "$dir/log" -w start >/dev/null
+export PGHOST=$dir PGUSER=postgres PGOPTIONS='-c client_min_messages=warning'
+cd "$root"
+
+load() { psql -qX -v ON_ERROR_STOP=1 -d "$1" -o /dev/null "${@:2}"; }
+createdb installed
+load installed -f "$schema" -c 'create table public.email_schema_history (version int4 primary key, name varchar(255))'
+for file in $(ls -v migrations/V*.sql) sql/core/*.sql sql/triggers/*.sql; do
+    load installed -1 -f "$file"
+done
+# A history our triggers have not seen: every project has finished deployments with verdicts, every user has logged in.
+load installed -c "set session_replication_role = replica" -c "
+insert into public.users (name, email, hashed_password, created_at)
+select 'User ' || n, n || '@bench.example', 'x', now() - interval '1 year' from generate_series(1, $scale) n" -c "
+insert into public.projects (name, owner_id, api_key, hmac_secret, created_at)
+select 'Project ' || n, u.id, gen_random_uuid(), gen_random_uuid(), now() - interval '1 year' from public.users u, generate_series(1, 2) n" -c "
+insert into public.deployments (deployment_number, project_id, env, state, started_at, finished_at)
+select n, p.id, 'prod', 'analyzed', now() - make_interval(days => n), now() from public.projects p, generate_series(1, 20) n" -c "
+insert into public.deployment_verdicts (deployment_id, verdict, confidence, created_at)
+select d.id, 'ok', 0.5, d.started_at from public.deployments d" -c "
+insert into public.email_signals (kind, user_id, payload, occurred_at)
+select 'login', u.id, '{\"ip\": \"203.0.113.24\", \"country\": \"FR\", \"device\": \"Firefox\"}', now() - make_interval(days => n)
+from public.users u, generate_series(1, 50) n"
+load installed -c "
+create table bench_ids (n int primary key, user_id uuid, project_id uuid, deployment_id uuid)" -c "
+insert into bench_ids select row_number() over (), u.id, p.id, d.id
+from public.users u
+join lateral (select p.id from public.projects p where p.owner_id = u.id limit 1) p on true
+join lateral (select d.id from public.deployments d where d.project_id = p.id order by deployment_number limit 1) d on true" -c "
+create sequence bench_numbers start 1000" -c "vacuum analyze"
+createdb -T installed without
+load without -c "do \$\$
+declare
+    t record;
+begin
+    for t in
+        select g.tgrelid::regclass as relation, g.tgname from pg_trigger g join pg_class c on c.oid = g.tgrelid
+        where not g.tgisinternal and g.tgname like 'email\_%' and g.tgname <> 'email_signals_fill'
+        and (c.relname not like 'email\_%' or c.relname = 'email_signals')
+    loop
+        execute format('alter table %s disable trigger %I', t.relation, t.tgname);
+    end loop;
+end \$\$"
+
+# Each case: the application's statement, and its outbox rows by hand from f, the rows it made ("" where it causes none).
+declare -A statement bare
+one="from bench_ids where n = :r"
+statement[user-signs-up]="insert into public.users (name, email, hashed_password) values ('Nassir Martin', gen_random_uuid() || '@x.example', 'x')"
+bare[user-signs-up]="insert into public.email_outbox (email_type, user_id, dedupe_key, run_at)
+select k.email_type, f.id, k.prefix || f.id, now() + k.delay
+from f, (values ('E-TRX-01', 'welcome_signup:', interval '0'), ('E-ACT-01', 'no_project_after_signup:', '2 hours')) k (email_type, prefix, delay)"
+statement[bulk-sign-up]="insert into public.users (name, email, hashed_password) select 'Nassir Martin', gen_random_uuid() || '@x.example', 'x' from generate_series(1, 500)"
+bare[bulk-sign-up]=${bare[user-signs-up]}
+statement[user-updated]="update public.users set updated_at = now() where id = (select user_id $one)"
+statement[twofa-changed]="update public.users set twofa_enabled = not twofa_enabled where id = (select user_id $one)"
+bare[twofa-changed]="insert into public.email_outbox (email_type, user_id, dedupe_key, payload, run_at)
+select 'E-SEC-01', f.id, 'twofa_changed:' || f.id || ':on:' || floor(1000000 * extract(epoch from clock_timestamp())),
+'{\"enabled\": true, \"changed_at\": \"2026-03-03T21:41:00Z\"}', now() from f"
+statement[project-created]="insert into public.projects (name, owner_id, api_key, hmac_secret) select 'Project', user_id, gen_random_uuid(), gen_random_uuid() $one"
+bare[project-created]="insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, run_at)
+select 'E-ACT-02', f.owner_id, f.id, 'no_deployment_after_project:' || f.id, now() + interval '24 hours' from f"
+statement[project-updated]="update public.projects set updated_at = now() where id = (select project_id $one)"
+statement[deployment-started]="insert into public.deployments (deployment_number, project_id, env, state) select nextval('bench_numbers'), project_id, gen_random_uuid(), 'running' $one"
+statement[deployment-updated]="update public.deployments set duration_ms = coalesce(duration_ms, 0) + 1 where id = (select deployment_id $one)"
+new_deployment="with d as (insert into public.deployments (deployment_number, project_id, env, state) select nextval('bench_numbers'), project_id, 'prod', 'analyzed' $one returning id)"
+statement[verdict-ok]="$new_deployment insert into public.deployment_verdicts (deployment_id, verdict, confidence) select id, 'ok', 0.9 from d"
+statement[verdict-critical]="$new_deployment insert into public.deployment_verdicts (deployment_id, verdict, confidence) select id, 'warning', 0.9 from d"
+bare[verdict-critical]="insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
+select 'E-ACT-05', i.user_id, i.project_id, 'critical_verdict_alert:' || f.deployment_id,
+jsonb_build_object('deployment_id', f.deployment_id, 'verdict', f.verdict), now() from f, bench_ids i where i.n = :r"
+signal="insert into public.email_signals (kind, user_id, project_id, payload) select"
+facts="f.payload || jsonb_build_object('occurred_at', f.occurred_at, 'signal_id', f.id"
+statement[login-known]="$signal 'login', user_id, null::uuid, '{\"ip\": \"203.0.113.24\", \"country\": \"FR\", \"device\": \"Firefox\"}'::jsonb $one"
+statement[login-new]="$signal 'login', user_id, null::uuid, jsonb_build_object('ip', '203.0.113.24', 'country', 'FR', 'device', gen_random_uuid()) $one"
+bare[login-new]="insert into public.email_outbox (email_type, user_id, dedupe_key, payload, run_at)
+select 'E-SEC-02', f.user_id, 'suspicious_login:' || f.id, $facts, 'new_device', true), f.occurred_at from f"
+statement[payment-failed]="$signal 'payment_failed', user_id, project_id, jsonb_build_object('invoice_id', gen_random_uuid(), 'amount', 4900, 'currency', 'EUR') $one"
+bare[payment-failed]="insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
+select 'E-BILL-01', f.user_id, f.project_id, 'payment_failed:' || (f.payload ->> 'invoice_id') || ':' || s.step, $facts, 'step', s.step), f.occurred_at + s.delay
+from f, (values ('J0', interval '0'), ('J3', '3 days'), ('J7', '7 days'), ('J10', '10 days')) s (step, delay)"
+statement[payment-succeeded]="$signal 'payment_succeeded', user_id, project_id, jsonb_build_object('invoice_id', gen_random_uuid(), 'amount', 4900, 'currency', 'EUR') $one"
+bare[payment-succeeded]="insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
+select 'E-BILL-02', f.user_id, f.project_id, 'payment_succeeded:' || (f.payload ->> 'invoice_id'), $facts), f.occurred_at from f"
+statement[invitation]="$signal 'invitation_created', user_id, project_id, jsonb_build_object('invitation_id', gen_random_uuid(), 'invitee_email', 'x@acme.example') $one"
+bare[invitation]="insert into public.email_outbox (email_type, user_id, project_id, to_email, dedupe_key, payload, run_at)
+select 'E-TRX-02', f.user_id, f.project_id, f.payload ->> 'invitee_email', 'invitation:' || (f.payload ->> 'invitation_id') || ':' || s.step, $facts, 'step', s.step), f.occurred_at + s.delay
+from f, (values ('J0', interval '0'), ('J2', '2 days'), ('J5', '5 days')) s (step, delay)"
+statement[pro-feature]="$signal 'pro_feature_attempted', user_id, project_id, jsonb_build_object('feature', gen_random_uuid()) $one"
+bare[pro-feature]="insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
+select 'E-CONV-04', f.user_id, f.project_id, 'pro_feature:' || f.user_id || ':' || (f.payload ->> 'feature') || ':2026-03', $facts), f.occurred_at from f"
+cases=("$@")
+if [ ${#cases[@]} = 0 ]; then
+    cases=(user-signs-up user-updated twofa-changed project-created project-updated deployment-started deployment-updated
+        verdict-ok verdict-critical login-known login-new payment-succeeded payment-failed invitation pro-feature bulk-sign-up)
+fi
+
+# Processor time of all backends that have ended, in microseconds (Linux).
+cpu() { awk -v hz="$(getconf CLK_TCK)" '{sub(/.*\) /, ""); print ($14 + $15) * 1000000 / hz}' "/proc/$(head -1 "$dir/data/postmaster.pid")/stat"; }
+# One run: transactions a second, the median latency and the processor time of one transaction in microseconds.
+run() { # case variant clients
+    local db=installed sql=${statement[$1]}
+    [ "$2" = trigger ] || db=without
+    if [ "$2" = bare ] && [ -n "${bare[$1]:-}" ]; then # one statement: the strongest bare insert there is
+        case $sql in
+            with*) sql="${sql/) insert into public.deployment_verdicts/), f as (insert into public.deployment_verdicts} returning *) ${bare[$1]}" ;;
+            *) sql="with f as ($sql returning *) ${bare[$1]}" ;;
+        esac
+        sql="$sql on conflict (dedupe_key) do nothing"
+    fi
+    printf '\\set r random(1, %s)\n%s;\n' "$scale" "$sql" >"$dir/script.sql"
+    rm -f "$dir"/latency.*
+    local before
+    before=$(cpu)
+    (cd "$dir" && pgbench -n -M prepared -c "$3" -j 2 -T "$seconds" -l --log-prefix=latency -f script.sql "$db" >out 2>&1) || { cat "$dir/out" >&2; exit 1; }
+    sleep 0.2 # for the last backend to be reaped
+    echo "$(awk '/^tps/ {print $3}' "$dir/out") $(awk '{print $3}' "$dir"/latency.* | middle)" \
+        "$(awk -v b="$before" -v a="$(cpu)" '/actually processed/ {sub("/.*", "", $NF); print (a - b) / $NF}' "$dir/out")"
+}
+middle() { sort -n | awk '{a[NR] = $1} END {print a[int((NR + 1) / 2)]}'; }
+
+printf '%-19s| %7s %7s %7s %8s | %6s %6s %6s | %8s %8s %6s | %8s %8s %6s\n' 'median and cpu us' \
+    none bare trigger added_ms none bare trig bare_tps1 trig_tps1 ratio bare_tps8 trig_tps8 ratio
+for name in "${cases[@]}"; do
+    base=bare
+    [ -n "${bare[$name]:-}" ] || base=none
+    : >"$dir/results"
+    for ((round = 1; round <= rounds; round++)); do # interleaved, so that all share the machine's moods
+        for what in "none 1" "$base 1" "trigger 1" "$base 8" "trigger 8"; do
+            # shellcheck disable=SC2086
+            echo "$what $(run "$name" $what)" >>"$dir/results"
+        done
+    done
+    of() { awk -v v="$1" -v c="$2" -v f="$3" '$1 == v && $2 == c {print $f}' "$dir/results" | middle; }
+    awk -v name="$name" -v n="$(of none 1 4)" -v b="$(of $base 1 4)" -v t="$(of trigger 1 4)" \
+        -v nc="$(of none 1 5)" -v bc="$(of $base 1 5)" -v tc="$(of trigger 1 5)" \
+        -v b1="$(of $base 1 3)" -v t1="$(of trigger 1 3)" -v b8="$(of $base 8 3)" -v t8="$(of trigger 8 3)" \
+        'BEGIN {printf "%-19s| %7d %7d %7d %8.3f | %6d %6d %6d | %8.0f %8.0f %6.2f | %8.0f %8.0f %6.2f\n",
+            name, n, b, t, (t - n) / 1000, nc, bc, tc, b1, t1, t1 / b1, b8, t8, t8 / b8}'
+done
+missed=$(psql -qXAt -F ': ' -d installed -c "select count(*), email_type, min(error) from public.email_trigger_errors group by email_type")
+echo "facts the triggers missed: ${missed:-none}"

@@ -1,0 +1,105 @@
+-- E-ACT-04: the first verdict of a project.
+begin;
+\ir support/fixtures.sql
+select plan(22);
+
+select fixture.account('nassir') as nassir \gset
+select fixture.account('adele') as adele \gset
+select fixture.project(:'nassir', 'API Gateway') as project \gset
+select 'first_verdict_available:' || :'project' as key \gset
+insert into public.email_project_contacts (project_id, email, role, user_id) values
+(:'project', 'Adele@Example.com', 'admin', :'adele'),
+(:'project', 'cto@acme.example', 'admin', null),
+(:'project', 'CTO@acme.example', 'admin', null),
+(:'project', 'NASSIR@example.com', 'admin', null),
+(:'project', 'nassir.private@home.example', 'admin', :'nassir'),
+(:'project', 'night@acme.example', 'on_call', null);
+select fixture.deployment(:'project', 12, 'analyzed', now(), 'prod') as deployment \gset
+select fixture.verdict(:'deployment', 'ok') as verdict \gset
+select results_eq(
+    $$ select dedupe_key, user_id, project_id, lower(to_email), payload, run_at, due_at from fixture.rows_of('E-ACT-04') order by dedupe_key $$,
+    format($$ values
+        (%1$L, %2$L::uuid, %3$L::uuid, null::text, jsonb_build_object('deployment_id', %4$L), now(), now()),
+        (%1$L || ':adele@example.com', %5$L::uuid, %3$L::uuid, 'adele@example.com', jsonb_build_object('deployment_id', %4$L), now(), now()),
+        (%1$L || ':cto@acme.example', %2$L::uuid, %3$L::uuid, 'cto@acme.example', jsonb_build_object('deployment_id', %4$L), now(), now()) $$,
+        :'key', :'nassir', :'project', :'deployment', :'adele'),
+    'a first verdict causes one letter to the owner and one to each admin, now: addresses differing in case are one, and the owner is no contact of theirs'
+);
+select is(fixture.gate_of(:'key'), 'send', 'it may go');
+select is(fixture.context_of(:'key' || ':cto@acme.example') ->> 'first_name', null, 'a contact without an account is not greeted by the owner''s name');
+select is(fixture.context_of(:'key' || ':adele@example.com') ->> 'first_name', 'Adele', 'one with an account by their own');
+select is(fixture.recipient_of(:'key' || ':adele@example.com'), 'Adele@Example.com', 'and at the address they gave');
+
+-- Figures.
+select is(
+    fixture.context_of(:'key') - '{first_name,time_zone,cta_path}'::text[],
+    jsonb_build_object('project_name', 'API Gateway', 'project_id', :'project', 'deployment_id', :'deployment', 'deployment_number', 12, 'env', 'prod',
+        'verdict', 'ok', 'occurred_at', now(), 'confidence', 0.87, 'summary', 'La latence a augmenté.'),
+    'without samples and hints the figures are left out'
+);
+insert into public.metric_samples (deployment_id, phase, requests_per_sec, latency_p95, error_rate, cpu_usage, memory_usage, collected_at)
+select :'deployment', s.phase, 10, s.latency, s.errors, 0, 0, now() + make_interval(secs => row_number() over ())
+from (values ('pre', 100, 0.001), ('pre', 90, 0.001), ('pre', 5000, 0.001), ('post', 118, 0.014), ('post', 10, 0.014), ('post', 200, 0.014), ('post', 'NaN'::float8, 'Infinity'::float8)) s (phase, latency, errors);
+insert into public.sdh_hints (deployment_id, metric, severity, confidence, title, diagnosis, suggested_actions) values
+(:'deployment', 'cpu', 'info', 0.9, 't', 'd', '{"surveiller le trafic"}'),
+(:'deployment', 'db', 'warning', 0.5, 't', 'd', '{"vérifier les changements DB","revenir en arrière"}'),
+(:'deployment', 'latency', 'critical', 0.4, 't', 'd', '{"revenir en arrière","  "}'),
+(:'deployment', 'errors', 'critical', 0.8, 't', 'd', '{"prévenir le support"}');
+select is(fixture.context_of(:'key') -> 'latency_delta', '18', 'median p95 after against before, in percent; outliers and NaN do not count');
+select is(fixture.context_of(:'key') -> 'error_rate_delta', '1.3', 'mean error rate after minus before, in points');
+select is(fixture.context_of(:'key') -> 'actions', '["prévenir le support", "revenir en arrière", "vérifier les changements DB", "surveiller le trafic"]',
+    'actions, most severe and most certain first, each once');
+update public.metric_samples set latency_p95 = 0 where phase = 'pre';
+select is(fixture.context_of(:'key') ? 'latency_delta', false, 'no division by a latency of zero');
+delete from public.metric_samples where phase = 'post';
+select is(fixture.context_of(:'key') ? 'error_rate_delta', false, 'and no difference to nothing');
+
+-- Only the first.
+select fixture.deployment(:'project', 13, 'analyzed') as deployment2 \gset
+select fixture.verdict(:'deployment2', 'warning');
+update public.deployment_verdicts set summary = 'x';
+select is(cardinality(fixture.keys_of('E-ACT-04')), 3, 'the second verdict causes none, nor does an update');
+update public.deployment_verdicts set verdict = 'warning' where id = :'verdict';
+select is(fixture.context_of(:'key') ->> 'verdict', 'warning', 'the letter tells the verdict as it is when it goes');
+delete from public.deployments;
+select is(fixture.gate_of(:'key'), 'suppress: no such deployment', 'not once the deployment is gone');
+
+select fixture.project(:'nassir', 'Veteran') as veteran \gset
+set local session_replication_role = replica;
+select fixture.verdict(fixture.deployment(:'veteran', 1, 'analyzed', now() - interval '1 year'), 'ok');
+update public.deployment_verdicts set created_at = now() - interval '1 year';
+set local session_replication_role = origin;
+select fixture.verdict(fixture.deployment(:'veteran', 2, 'analyzed'), 'ok');
+select is(fixture.row_of('first_verdict_available:' || :'veteran') is null, true, 'a project that had verdicts before we were installed has had its first');
+select fixture.project(:'nassir', 'Bulk') as bulk \gset
+insert into public.deployment_verdicts (deployment_id, verdict, confidence, created_at)
+select fixture.deployment(:'bulk', n, 'analyzed'), 'ok', 0.5, now() + make_interval(secs => n) from generate_series(1, 3) n;
+select is((select o.payload ->> 'deployment_id' from fixture.row_of('first_verdict_available:' || :'bulk') o), (select d.id::text from public.deployments d where d.project_id = :'bulk' and d.deployment_number = 1),
+    'of several in one statement the first counts');
+insert into public.email_outbox (email_type, user_id, dedupe_key) values ('E-ACT-04', :'nassir', 'first_verdict_available:' || :'veteran');
+select is(fixture.context_of('first_verdict_available:' || :'veteran') ->> 'deployment_number', '1', 'a plain insert needs no more than the key');
+
+update public.email_types set active_since = now() + interval '1 hour' where code = 'E-ACT-04';
+select fixture.project(:'nassir', 'Late') as late \gset
+select fixture.verdict(fixture.deployment(:'late', 1, 'analyzed'), 'ok');
+select is(fixture.row_of('first_verdict_available:' || :'late') is null, true, 'a verdict before active_since causes nothing');
+update public.email_types set active_since = now() - interval '1 day' where code = 'E-ACT-04';
+
+select fixture.project(:'nassir', 'Broken') as broken \gset
+select fixture.deployment(:'broken', 1, 'analyzed') as waiting \gset
+select is_empty(
+    $$ select fixture.broken_by('E-ACT-04', 'insert into public.deployment_verdicts (deployment_id, verdict, confidence) select d.id, ''ok'', 0.5 from public.deployments d join public.projects p on p.id = d.project_id where p.name = ''Broken''') $$,
+    'whatever breaks on our side, the verdict is stored and the miss is noted'
+);
+select jsonb_agg(n -> 'row_data') as notes
+from fixture.notes_without('E-ACT-04', 'alter table public.deployments rename column project_id to p', 'insert into public.deployment_verdicts (deployment_id, verdict, confidence) select d.id, ''ok'', 0.5 from public.deployments d join public.projects p on p.id = d.p where p.name = ''Broken''') n
+where n ->> 'error' like '42703: %project_id%' \gset
+select is((select count(*) from jsonb_array_elements(:'notes'::jsonb) n where n ->> 'deployment_id' = :'waiting'), 1::bigint, 'a column that was renamed is noted');
+select jsonb_agg(n -> 'error') as notes
+from fixture.notes_without('E-ACT-04', 'alter table public.projects rename column owner_id to o', 'insert into public.deployment_verdicts (deployment_id, verdict, confidence) select d.id, ''ok'', 0.5 from public.deployments d join public.projects p on p.id = d.project_id where p.name = ''Broken''') n \gset
+select is((:'notes'::jsonb ->> 0) like '42703: %owner_id%', true, 'also in a table that is only looked up');
+select fixture.replayed_keys('E-ACT-04', 'insert into public.deployment_verdicts (deployment_id, verdict, confidence) select d.id, ''ok'', 0.5 from public.deployments d join public.projects p on p.id = d.project_id where p.name = ''Broken''') as replayed \gset
+select is(:'replayed'::text[], array['first_verdict_available:' || :'broken'], 'what was missed is made up for');
+
+select * from finish();
+rollback;

@@ -1,0 +1,101 @@
+-- E-ACT-05: a critical verdict.
+begin;
+\ir support/fixtures.sql
+select plan(22);
+
+select fixture.account('nassir') as nassir \gset
+select fixture.account('night') as night \gset
+select fixture.project(:'nassir', 'Checkout API') as project \gset
+insert into public.email_project_contacts (project_id, email, role, user_id) values
+(:'project', 'night@example.com', 'on_call', :'night'),
+(:'project', 'Pager@acme.example', 'on_call', null),
+(:'project', 'pager@ACME.example', 'on_call', null),
+(:'project', 'Nassir@Example.com', 'on_call', null),
+(:'project', 'cto@acme.example', 'admin', null);
+select fixture.deployment(:'project', 12, 'analyzed', now(), 'prod') as deployment \gset
+select 'critical_verdict_alert:' || :'deployment' as key \gset
+select fixture.verdict(:'deployment', 'rollback_recommended') as verdict \gset
+select results_eq(
+    $$ select dedupe_key, user_id, project_id, lower(to_email), payload, run_at, due_at from fixture.rows_of('E-ACT-05') order by dedupe_key $$,
+    format($$ values
+        (%1$L, %2$L::uuid, %3$L::uuid, null::text, jsonb_build_object('deployment_id', %4$L, 'verdict', 'rollback_recommended'), now(), now()),
+        (%1$L || ':night@example.com', %5$L::uuid, %3$L::uuid, 'night@example.com', jsonb_build_object('deployment_id', %4$L, 'verdict', 'rollback_recommended'), now(), now()),
+        (%1$L || ':pager@acme.example', %2$L::uuid, %3$L::uuid, 'pager@acme.example', jsonb_build_object('deployment_id', %4$L, 'verdict', 'rollback_recommended'), now(), now()) $$,
+        :'key', :'nassir', :'project', :'deployment', :'night'),
+    'a critical verdict causes one letter to the owner and one to each on-call contact, now'
+);
+select is(
+    (select array_agg(o.email_type || ' ' || o.dedupe_key order by o.email_type) from public.email_outbox o where o.user_id = :'nassir' and o.to_email is null and o.project_id = :'project' and o.run_at = now()),
+    array['E-ACT-04 first_verdict_available:' || :'project', 'E-ACT-05 ' || :'key'],
+    'a project''s first verdict that is critical causes both letters'
+);
+select is(fixture.gate_of(:'key'), 'send', 'it may go');
+insert into public.email_preferences (user_id, marketing_opt_in, product_updates_opt_in) values (:'nassir', false, false);
+update public.users set is_active = false where id = :'nassir';
+select is(fixture.gate_of(:'key'), 'send', 'whatever the owner refuses and whether or not they are active');
+insert into public.metric_samples (deployment_id, phase, requests_per_sec, latency_p95, error_rate, cpu_usage, memory_usage)
+values (:'deployment', 'pre', 1, 200, 0.01, 0, 0), (:'deployment', 'post', 1, 250, 0.005, 0, 0);
+select is(
+    fixture.context_of(:'key'),
+    jsonb_build_object('first_name', 'Nassir', 'time_zone', 'Europe/Paris', 'cta_path', null,
+        'project_name', 'Checkout API', 'project_id', :'project', 'deployment_id', :'deployment', 'deployment_number', 12, 'env', 'prod',
+        'verdict', 'rollback_recommended', 'occurred_at', now(), 'confidence', 0.87, 'summary', 'La latence a augmenté.',
+        'latency_delta', 25, 'error_rate_delta', -0.5),
+    'with the verdict''s figures'
+);
+update public.deployment_verdicts set verdict = 'warning';
+select is(fixture.context_of(:'key') ->> 'verdict', 'warning', 'a verdict that stays critical is told as it is now');
+update public.deployment_verdicts set verdict = 'ok';
+select is(fixture.context_of(:'key') ->> 'verdict', 'rollback_recommended', 'one that does not, as it was');
+select is(cardinality(fixture.keys_of('E-ACT-05')), 3, 'and none of that causes another letter');
+
+select fixture.deployment(:'project', 13, 'analyzed') as fine \gset
+select fixture.verdict(:'fine', 'ok') as fine_verdict \gset
+select is(fixture.row_of('critical_verdict_alert:' || :'fine') is null, true, 'a verdict that is not critical causes nothing');
+update public.deployment_verdicts set summary = 'still fine' where id = :'fine_verdict';
+select is(fixture.row_of('critical_verdict_alert:' || :'fine') is null, true, 'nor does an update that leaves it so');
+update public.deployment_verdicts set verdict = 'warning' where id = :'fine_verdict';
+select is((fixture.row_of('critical_verdict_alert:' || :'fine')).payload ->> 'verdict', 'warning', 'one that becomes critical does');
+select is(fixture.row_of('first_verdict_available:' || :'project') is null, false, 'which is not the project''s first');
+
+update public.email_types set params = '{"verdicts": ["rollback_recommended"]}' where code = 'E-ACT-05';
+select fixture.deployment(:'project', 14, 'analyzed') as mild \gset
+select fixture.verdict(:'mild', 'warning');
+select is(fixture.row_of('critical_verdict_alert:' || :'mild') is null, true, 'which verdicts are critical is a parameter');
+update public.email_types set params = '{"verdicts": ["warning", "rollback_recommended"]}' where code = 'E-ACT-05';
+insert into public.email_outbox (email_type, user_id, dedupe_key) values ('E-ACT-05', :'nassir', 'critical_verdict_alert:' || :'mild');
+select is(fixture.context_of('critical_verdict_alert:' || :'mild') ->> 'verdict', 'warning', 'a plain insert needs no more than the key');
+select fixture.move_clock('1 day');
+select is(fixture.gate_of(:'key'), 'suppress: expired', 'a day later nobody is alarmed');
+select fixture.move_clock('0');
+delete from public.deployments where id = :'deployment';
+select is(fixture.gate_of(:'key'), 'suppress: no such deployment', 'nor once the deployment is gone');
+
+update public.email_types set active_since = now() + interval '1 hour' where code = 'E-ACT-05';
+select fixture.deployment(:'project', 15, 'analyzed') as late \gset
+select fixture.verdict(:'late', 'warning');
+select is(fixture.row_of('critical_verdict_alert:' || :'late') is null, true, 'a verdict before active_since causes nothing');
+update public.email_types set active_since = now() - interval '1 day' where code = 'E-ACT-05';
+
+delete from public.email_project_contacts;
+select fixture.deployment(:'project', 16, 'analyzed') as waiting \gset
+select is_empty(
+    $$ select fixture.broken_by('E-ACT-05', 'insert into public.deployment_verdicts (deployment_id, verdict, confidence) select d.id, ''warning'', 0.5 from public.deployments d where d.deployment_number = 16') $$,
+    'whatever breaks on our side, the verdict is stored and the miss is noted'
+);
+select is_empty(
+    $$ select fixture.broken_by('E-ACT-05', 'update public.deployment_verdicts set verdict = case verdict when ''warning'' then ''rollback_recommended'' else ''warning'' end') $$,
+    'so is its change'
+);
+select jsonb_agg(n -> 'row_data') as notes
+from fixture.notes_without('E-ACT-05', 'alter table public.deployment_verdicts rename column verdict to v', 'insert into public.deployment_verdicts (deployment_id, v, confidence) select d.id, ''warning'', 0.5 from public.deployments d where d.deployment_number = 16') n
+where n ->> 'error' like '42703: %verdict%' \gset
+select is((select count(*) from jsonb_array_elements(:'notes'::jsonb) n where n ->> 'deployment_id' = :'waiting'), 1::bigint, 'a column that was renamed is noted');
+select fixture.replayed_keys('E-ACT-05', 'insert into public.deployment_verdicts (deployment_id, verdict, confidence) select d.id, ''warning'', 0.5 from public.deployments d where d.deployment_number = 16') as replayed \gset
+select is(:'replayed'::text[], array['critical_verdict_alert:' || :'waiting'], 'what was missed is made up for');
+update public.email_trigger_errors set replayed_at = null where email_type = 'E-ACT-05';
+select public.email_replay_errors();
+select is((select count(*) from fixture.rows_of('E-ACT-05') where dedupe_key = 'critical_verdict_alert:' || :'waiting'), 1::bigint, 'once, however often it is replayed');
+
+select * from finish();
+rollback;

@@ -1,0 +1,62 @@
+-- E-CONV-03: a deployment was refused because the Free quota is used up.
+begin;
+\ir support/fixtures.sql
+select plan(16);
+
+select fixture.account('nassir') as nassir \gset
+select fixture.account('teammate') as teammate \gset
+select fixture.project(:'nassir', 'Checkout API') as project \gset
+select 'free_quota_reached:' || :'project' || ':' || to_char(now() at time zone 'UTC', 'YYYY-MM') as key \gset
+select fixture.signal('quota_refused', :'teammate', :'project') as refused \gset
+select results_eq(
+    $$ select dedupe_key, user_id, project_id, to_email, run_at, due_at, payload ->> 'signal_id' from fixture.rows_of('E-CONV-03') $$,
+    format($$ values (%L, %L::uuid, %L::uuid, null::text, now(), now(), %L) $$, :'key', :'nassir', :'project', :'refused'),
+    'a refusal causes one letter to the project''s owner, now, whoever deployed'
+);
+select fixture.signal('quota_refused', :'teammate', :'project');
+select is(fixture.keys_of('E-CONV-03'), array[:'key'], 'once a month');
+select fixture.signal('quota_refused', :'teammate', :'project', '{}', date_trunc('month', now() at time zone 'UTC') at time zone 'UTC' - interval '1 second') \g /dev/null
+select is(cardinality(fixture.keys_of('E-CONV-03')), 1, 'a refusal from before active_since causes nothing');
+update public.email_types set active_since = now() - interval '60 days' where code = 'E-CONV-03';
+select fixture.signal('quota_refused', :'teammate', :'project', '{}', date_trunc('month', now() at time zone 'UTC') at time zone 'UTC' - interval '1 second') \g /dev/null
+select is(cardinality(fixture.keys_of('E-CONV-03')), 2, 'months are UTC: a second before this one is another');
+insert into public.deployments (project_id, deployment_number, env, state, started_at)
+select :'project', n, 'prod', 'analyzed', date_trunc('month', now() at time zone 'UTC') at time zone 'UTC' + make_interval(secs => n - 1) from generate_series(0, 50) n;
+select is(fixture.gate_of(:'key'), 'send', 'it may go');
+select is(
+    fixture.context_of(:'key') - '{first_name,time_zone,cta_path,signal_id}'::text[],
+    jsonb_build_object('project_name', 'Checkout API', 'project_id', :'project', 'deployments_used', 50, 'deployments_limit', 50, 'occurred_at', now(),
+        'resets_on', ((date_trunc('month', now() at time zone 'UTC') + interval '1 month'))::date),
+    'with the month''s deployments, the limit and when it starts anew'
+);
+update public.email_types set params = '{"quota": 60}' where code = 'E-CONV-03';
+select is(fixture.context_of(:'key') -> 'deployments_limit', '60', 'the limit is a parameter');
+update public.projects set plan = 'pro';
+select is(fixture.gate_of(:'key'), 'suppress: no longer free', 'not once the project is no longer free');
+update public.projects set plan = 'free';
+insert into public.email_preferences (user_id, marketing_opt_in) values (:'nassir', false);
+select is(fixture.gate_of(:'key'), 'suppress: opted out of marketing', 'nor to an owner who refuses marketing');
+delete from public.email_preferences;
+delete from public.projects;
+select is(fixture.gate_of(:'key'), 'suppress: no such project', 'nor when the project is gone');
+
+select fixture.signal('quota_refused', :'nassir', null);
+select is((select error from fixture.errors_of('E-CONV-03')), '22004: field "project_id" is missing', 'a refusal without a project is noted, naming the field');
+select fixture.signal('quota_refused', :'nassir', gen_random_uuid());
+select is((select error from fixture.errors_of('E-CONV-03') order by id desc limit 1), '22004: field "owner_id" is missing', 'so is one of a project that is not there');
+select fixture.project(:'nassir', 'Plain') as plain \gset
+insert into public.email_outbox (email_type, user_id, dedupe_key) values ('E-CONV-03', :'nassir', 'free_quota_reached:' || :'plain' || ':2026-03');
+select is(fixture.context_of('free_quota_reached:' || :'plain' || ':2026-03') ->> 'project_name', 'Plain', 'a plain insert needs no more than the key');
+
+select is_empty(
+    $$ select fixture.broken_by('E-CONV-03', 'insert into public.email_signals (kind, project_id) select ''quota_refused'', id from public.projects') $$,
+    'whatever breaks on our side, the signal is recorded and the miss is noted'
+);
+select jsonb_agg(n -> 'error') as notes
+from fixture.notes_without('E-CONV-03', 'alter table public.projects rename column owner_id to o', 'insert into public.email_signals (kind, project_id) select ''quota_refused'', id from public.projects') n \gset
+select is(:'notes'::jsonb ->> -1 like '42703: %owner_id%', true, 'so is a column that was renamed');
+select fixture.replayed_keys('E-CONV-03', 'insert into public.email_signals (kind, project_id) select ''quota_refused'', id from public.projects') as replayed \gset
+select is(:'replayed'::text[], array['free_quota_reached:' || :'plain' || ':' || to_char(now() at time zone 'UTC', 'YYYY-MM')], 'what was missed is made up for');
+
+select * from finish();
+rollback;
