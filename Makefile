@@ -21,10 +21,11 @@ test: lint ## format, lints, build and every test (installs PostgreSQL, pg_cron,
 	$(CARGO) build --locked
 	REQUIRE_PG_TOOLS=1 $(CARGO) test --locked
 
-lint: ## rustfmt and clippy, warnings are errors; the letters with the tools that are installed
+lint: ## rustfmt and clippy, warnings are errors; squawk and pgspot; the letters with the tools that are installed
 	@sh tests/ensure-packages.sh build lint
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	@sh tests/lint/sql.sh
 	@$(MAKE) --no-print-directory letters
 
 letters:

@@ -3,10 +3,14 @@
 set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 
+-- No pinned search_path, so that it can be inlined into every query that asks for the time; every name in it is qualified.
 create function public.email_now() returns timestamptz
 language sql stable parallel safe
 as $$
-select pg_catalog.now() + coalesce(nullif(pg_catalog.current_setting('email.clock_offset', true), ''), '0')::interval
+select pg_catalog.now() operator(pg_catalog.+) case
+    when pg_catalog.current_setting('email.clock_offset', true) operator(pg_catalog.<>) '' then pg_catalog.current_setting('email.clock_offset', true)::pg_catalog.interval
+    else '0'::pg_catalog.interval
+end
 $$;
 comment on function public.email_now() is
 'The clock of every rule: now() plus the setting email.clock_offset (an interval, normally unset). Tests move time with it; leases, backoff and heartbeats use the real clock instead.';
@@ -35,6 +39,7 @@ $$;
 
 create function public.email_grant(privileges text, role_name text) returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if exists (select from pg_catalog.pg_roles r where r.rolname = role_name) then

@@ -72,6 +72,7 @@ insert into public.email_types (code, name, category, capped, priority, phase, e
 
 create function public.email_identity() returns text
 language sql stable
+set search_path = pg_catalog, pg_temp
 as $$
 select c.system_identifier::text || '/' || pg_catalog.current_database() from pg_catalog.pg_control_system() c
 $$;

@@ -37,8 +37,8 @@ create table public.email_outbox (
     constraint email_outbox_status_known check (status in ('queued', 'sending', 'sent', 'failed', 'suppressed')),
     -- A claimed row names its holder, its lease and its place in the batch; no other row has a holder.
     constraint email_outbox_sending_is_leased check (
-        case status
-            when 'sending' then locked_by is not null and locked_until is not null and batch_id is not null and batch_position is not null
+        case
+            when status = 'sending' then locked_by is not null and locked_until is not null and batch_id is not null and batch_position is not null
             else locked_by is null and locked_until is null
         end),
     constraint email_outbox_ended_has_finished_at check ((finished_at is not null) = (status in ('sent', 'failed', 'suppressed'))),

@@ -5,13 +5,18 @@
 set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 
+-- The columns' types are those of the application's own journal.
 create table if not exists public.email_deliveries (
     id                  uuid         not null default gen_random_uuid(),
     user_id             uuid         not null,
     project_id          uuid,
+    -- squawk-ignore prefer-text-field
     email_type          varchar(40)  not null,
+    -- squawk-ignore prefer-text-field
     dedupe_key          varchar(255) not null,
+    -- squawk-ignore prefer-text-field
     status              varchar(20)  not null default 'queued',
+    -- squawk-ignore prefer-text-field
     provider_message_id varchar(255),
     payload_json        jsonb,
     error_message       text,

@@ -46,6 +46,7 @@ comment on column public.email_sql_files.applied_at is 'When.';
 
 create function public.email_fingerprint(objects text[]) returns text
 language sql stable
+set search_path = pg_catalog, pg_temp
 as $$
 select md5(coalesce(string_agg(d.definition, e'\n' order by d.definition), ''))
 from (

@@ -1,12 +1,14 @@
 -- What migrations/ and sql/ add up to, without function bodies. Written by `make schema`; do not edit.
 
 CREATE FUNCTION public.email_act_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_act_01_current(ids bigint[]) IS 'E-ACT-01: true while the user is active and owns no project; no figures.';
 
 CREATE FUNCTION public.email_act_01_enqueue(facts jsonb) RETURNS void
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_act_01_enqueue(facts jsonb) IS 'E-ACT-01: enqueues what sign-ups cause. facts: [{user_id, created_at}].';
 
@@ -21,12 +23,14 @@ CREATE FUNCTION public.email_act_01_trigger() RETURNS trigger
 COMMENT ON FUNCTION public.email_act_01_trigger() IS 'E-ACT-01: after users are inserted. Never fails the application''s statement.';
 
 CREATE FUNCTION public.email_act_02_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_act_02_current(ids bigint[]) IS 'E-ACT-02: true while the project has no deployment; project_name, env.';
 
 CREATE FUNCTION public.email_act_02_enqueue(facts jsonb) RETURNS void
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_act_02_enqueue(facts jsonb) IS 'E-ACT-02: enqueues what new projects cause. facts: [{project_id, user_id, created_at}].';
 
@@ -41,18 +45,21 @@ CREATE FUNCTION public.email_act_02_trigger() RETURNS trigger
 COMMENT ON FUNCTION public.email_act_02_trigger() IS 'E-ACT-02: after projects are inserted. Never fails the application''s statement.';
 
 CREATE FUNCTION public.email_act_03_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_act_03_current(ids bigint[]) IS 'E-ACT-03: true while the project has a running deployment and never finished one; the deployment and how many are running.';
 
 CREATE FUNCTION public.email_act_03_enqueue(facts jsonb) RETURNS void
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_act_03_enqueue(facts jsonb) IS 'E-ACT-03: enqueues what running deployments cause. facts: [{deployment_id, project_id, started_at}].';
 
 CREATE FUNCTION public.email_act_03_finished(project uuid) RETURNS boolean
     LANGUAGE plpgsql STABLE
-    SET enable_bitmapscan TO 'off';
+    SET enable_bitmapscan TO 'off'
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_act_03_finished(project uuid) IS 'E-ACT-03: whether the project ever finished a deployment.';
 
@@ -67,18 +74,21 @@ CREATE FUNCTION public.email_act_03_trigger() RETURNS trigger
 COMMENT ON FUNCTION public.email_act_03_trigger() IS 'E-ACT-03: after deployments are inserted or updated. Never fails the application''s statement.';
 
 CREATE FUNCTION public.email_act_04_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_act_04_current(ids bigint[]) IS 'E-ACT-04: true while the deployment exists; the verdict''s figures.';
 
 CREATE FUNCTION public.email_act_04_enqueue(facts jsonb) RETURNS void
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_act_04_enqueue(facts jsonb) IS 'E-ACT-04: enqueues what first verdicts cause. facts: [{deployment_id, created_at, at}].';
 
 CREATE FUNCTION public.email_act_04_first(deployment uuid, verdict_at timestamp with time zone) RETURNS boolean
     LANGUAGE plpgsql STABLE
-    SET enable_bitmapscan TO 'off';
+    SET enable_bitmapscan TO 'off'
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_act_04_first(deployment uuid, verdict_at timestamp with time zone) IS 'E-ACT-04: whether a deployment''s verdict of that time is its project''s first.';
 
@@ -93,12 +103,14 @@ CREATE FUNCTION public.email_act_04_trigger() RETURNS trigger
 COMMENT ON FUNCTION public.email_act_04_trigger() IS 'E-ACT-04: after verdicts are inserted. Never fails the application''s statement.';
 
 CREATE FUNCTION public.email_act_05_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_act_05_current(ids bigint[]) IS 'E-ACT-05: true while the deployment exists; the verdict''s figures.';
 
 CREATE FUNCTION public.email_act_05_enqueue(facts jsonb) RETURNS void
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_act_05_enqueue(facts jsonb) IS 'E-ACT-05: enqueues what critical verdicts cause. facts: [{deployment_id, verdict, created_at, at}].';
 
@@ -113,134 +125,159 @@ CREATE FUNCTION public.email_act_05_trigger() RETURNS trigger
 COMMENT ON FUNCTION public.email_act_05_trigger() IS 'E-ACT-05: after verdicts are inserted or updated. Never fails the application''s statement.';
 
 CREATE FUNCTION public.email_activity(of_user uuid, since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(active_at timestamp with time zone)
-    LANGUAGE sql STABLE;
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_activity(of_user uuid, since timestamp with time zone, until timestamp with time zone) IS 'Every moment from since (included) to until (not included) at which this user was active: sign-up, project created, deployment of an own project started, signals login and verdict_viewed.';
 
 CREATE FUNCTION public.email_activity_drops() RETURNS TABLE(user_id uuid, project_id uuid, monday date, week_end timestamp with time zone)
     LANGUAGE plpgsql
     SET "TimeZone" TO 'UTC'
-    SET jit TO 'off';
+    SET jit TO 'off'
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_activity_drops() IS 'The projects for which E-RET-02''s rule holds now, whenever it began to: their owner, week N''s Monday and its end.';
 
 CREATE FUNCTION public.email_adv_01_audience() RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
     LANGUAGE plpgsql
     SET "TimeZone" TO 'UTC'
-    SET jit TO 'off';
+    SET jit TO 'off'
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_adv_01_audience() IS 'E-ADV-01: users who reached the milestone since active_since, were not asked yet and were active in the last seven days.';
 
 CREATE FUNCTION public.email_adv_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_adv_01_current(ids bigint[]) IS 'E-ADV-01: always true; with how much and for how long SEQPULSE was used.';
 
 CREATE FUNCTION public.email_adv_02_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_adv_02_current(ids bigint[]) IS 'E-ADV-02: always true; no figures.';
 
 CREATE FUNCTION public.email_adv_02_enqueue(facts jsonb) RETURNS void
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_adv_02_enqueue(facts jsonb) IS 'E-ADV-02: enqueues what answers of promoters cause. facts: [{signal_id}].';
 
 CREATE FUNCTION public.email_arm() RETURNS text
-    LANGUAGE sql;
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_arm() IS 'Says that this database is the one to send from: call it after a restore or a rename, once nobody else sends from the original.';
 
 CREATE FUNCTION public.email_audience(code text) RETURNS TABLE(user_id uuid, project_id uuid, to_email text, dedupe_key text, run_at timestamp with time zone, payload jsonb)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_audience(code text) IS 'Who a scan of this code would write to now, and when; nothing is enqueued. Without letters whose key is known already; preferences, suppressions and the cap are asked when a letter is claimed. A disabled type writes to nobody; a paused one shows who is waiting for email_resume(). to_email null: the user''s address at the moment of sending.';
 
 CREATE FUNCTION public.email_backoff(attempts integer, at_least interval DEFAULT '00:00:00'::interval) RETURNS interval
-    LANGUAGE sql;
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_backoff(attempts integer, at_least interval) IS 'How long a row waits after its nth failure: exponential from 2 seconds up to 10 minutes, full jitter, and never less than the provider asked for.';
 
 CREATE FUNCTION public.email_bill_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_bill_01_current(ids bigint[]) IS 'E-BILL-01: true until a later payment of the project succeeds; project_name.';
 
 CREATE FUNCTION public.email_bill_01_enqueue(facts jsonb) RETURNS void
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_bill_01_enqueue(facts jsonb) IS 'E-BILL-01: enqueues all steps of failed payments, and ends those that a payment made needless. facts: [{signal_id}].';
 
 CREATE FUNCTION public.email_bill_02_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_bill_02_current(ids bigint[]) IS 'E-BILL-02: always true; project_name, and what the month before the payment was worth.';
 
 CREATE FUNCTION public.email_bill_02_enqueue(facts jsonb) RETURNS void
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_bill_02_enqueue(facts jsonb) IS 'E-BILL-02: enqueues what payments cause. facts: [{signal_id}].';
 
 CREATE FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, taken_over boolean, age_seconds double precision)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) IS 'Claims up to batch_size due rows for a sidecar: applies the gates, ends the rows that must not go out, writes the journal, and answers the members of one API request in their order. No row: nothing can go out now.';
 
 CREATE FUNCTION public.email_cleanup() RETURNS integer
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_cleanup() IS 'Removes up to 20,000 outbox rows that ended longer ago than email_settings.retention_sent (sent, suppressed) or retention_failed (failed), and trigger errors that were made up for as long ago. The journal stays. Answers how many outbox rows went.';
 
 CREATE FUNCTION public.email_conv_01_audience() RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_conv_01_audience() IS 'E-CONV-01: free projects between the 80 % and the 90 % threshold this UTC month.';
 
 CREATE FUNCTION public.email_conv_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_conv_01_current(ids bigint[]) IS 'E-CONV-01: true while the month lasts and the project is free and between the two thresholds.';
 
 CREATE FUNCTION public.email_conv_02_audience() RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_conv_02_audience() IS 'E-CONV-02: free projects between the 90 % threshold and the quota this UTC month.';
 
 CREATE FUNCTION public.email_conv_02_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_conv_02_current(ids bigint[]) IS 'E-CONV-02: true while the month lasts and the project is free and between the threshold and the quota.';
 
 CREATE FUNCTION public.email_conv_03_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_conv_03_current(ids bigint[]) IS 'E-CONV-03: true while the project is free; deployments used, the limit, when it starts anew.';
 
 CREATE FUNCTION public.email_conv_03_enqueue(facts jsonb) RETURNS void
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_conv_03_enqueue(facts jsonb) IS 'E-CONV-03: enqueues what refused deployments cause. facts: [{signal_id}].';
 
 CREATE FUNCTION public.email_conv_04_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_conv_04_current(ids bigint[]) IS 'E-CONV-04: true while the project, or else all of the user''s, are free; project_name.';
 
 CREATE FUNCTION public.email_conv_04_enqueue(facts jsonb) RETURNS void
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_conv_04_enqueue(facts jsonb) IS 'E-CONV-04: enqueues what attempts at Pro features cause. facts: [{signal_id}].';
 
 CREATE FUNCTION public.email_conv_05_audience() RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
     LANGUAGE plpgsql
     SET "TimeZone" TO 'UTC'
-    SET jit TO 'off';
+    SET jit TO 'off'
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_conv_05_audience() IS 'E-CONV-05: the free projects that deployed last UTC month and whose owner''s 1st, 09:00, is at hand or was missed.';
 
 CREATE FUNCTION public.email_conv_05_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
-    SET "TimeZone" TO 'UTC';
+    SET "TimeZone" TO 'UTC'
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_conv_05_current(ids bigint[]) IS 'E-CONV-05: true while the project is free; with the figures of the month reported and the one before.';
 
@@ -257,130 +294,155 @@ CREATE FUNCTION public.email_cron_problems() RETURNS TABLE(schedule text, since 
 COMMENT ON FUNCTION public.email_cron_problems() IS 'Why pg_cron does not run a schedule it should: one row per schedule whose job is gone, inactive or failed at its last run. No row: nothing is known to be wrong.';
 
 CREATE FUNCTION public.email_cron_schema() RETURNS name
-    LANGUAGE sql STABLE;
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_cron_schema() IS 'The schema pg_cron keeps its jobs in; null when it is not installed in this database.';
 
 CREATE FUNCTION public.email_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb, failure text, broken boolean)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_current(ids bigint[]) IS 'Whether each of these rows is still true (untrue null) and the fresh figures of its letter; failure says why that could not be told, broken that it is the schema''s fault and not the row''s.';
 
 CREATE FUNCTION public.email_day(day text) RETURNS date
-    LANGUAGE plpgsql IMMUTABLE;
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_day(day text) IS 'A day such as 2026-02-28; null when it is not one.';
 
 CREATE FUNCTION public.email_doctor() RETURNS TABLE(check_name text, status text, detail text)
-    LANGUAGE plpgsql STABLE;
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_doctor() IS 'One row per thing that can be wrong with an installation: ok, warn or fail, and what to do.';
 
 CREATE FUNCTION public.email_drop_counts(of_project uuid, zone text, monday date, checked_at timestamp with time zone) RETURNS TABLE(week_end timestamp with time zone, before bigint, week bigint, lately bigint)
-    LANGUAGE sql STABLE;
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_drop_counts(of_project uuid, zone text, monday date, checked_at timestamp with time zone) IS 'Deployments a project started in the local week before monday''s (before), in monday''s (week), and in the seven days until checked_at (lately).';
 
 CREATE FUNCTION public.email_enqueue(email_type text, user_id uuid, dedupe_key text, payload jsonb DEFAULT '{}'::jsonb, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, project_id uuid DEFAULT NULL::uuid, to_email text DEFAULT NULL::text) RETURNS bigint
-    LANGUAGE sql;
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_enqueue(email_type text, user_id uuid, dedupe_key text, payload jsonb, run_at timestamp with time zone, project_id uuid, to_email text) IS 'Enqueues one email; answers its id, or null when the key is known already or the type is disabled. run_at null means now, to_email null the user''s address at the moment of sending.';
 
 CREATE FUNCTION public.email_extend_lease(worker text, batch uuid, lease interval) RETURNS integer
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_extend_lease(worker text, batch uuid, lease interval) IS 'Renews the lease of a batch while its request is in flight; answers how many rows it still held.';
 
 CREATE FUNCTION public.email_fingerprint(objects text[]) RETURNS text
-    LANGUAGE sql STABLE;
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_fingerprint(objects text[]) IS 'MD5 of the definitions of these objects ("function NAME", "trigger NAME", "view NAME") as they are installed now; a missing or disabled one changes it.';
 
 CREATE FUNCTION public.email_first_name(name text) RETURNS text
-    LANGUAGE sql IMMUTABLE;
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_first_name(name text) IS 'What a letter calls somebody: the first word of their name; null when there is none.';
 
 CREATE FUNCTION public.email_function(code text, suffix text) RETURNS text
-    LANGUAGE sql IMMUTABLE STRICT;
+    LANGUAGE sql IMMUTABLE STRICT
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_function(code text, suffix text) IS 'The name of a code''s function: E-TRX-01 and enqueue give email_trx_01_enqueue.';
 
 CREATE FUNCTION public.email_gates(ids bigint[]) RETURNS TABLE(id bigint, verdict text, reason text, recipient text, context jsonb)
-    LANGUAGE sql;
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_gates(ids bigint[]) IS 'What the policy says about each row now: verdict send, wait, retry, suppress or fail, the one reason, the recipient and the letter''s context.';
 
 CREATE FUNCTION public.email_grant(privileges text, role_name text) RETURNS void
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_grant(privileges text, role_name text) IS 'Grants, unless the role is missing: installing without the right to create roles must still work.';
 
 CREATE FUNCTION public.email_guard(source text, code text, facts jsonb, state text, message text) RETURNS void
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_guard(source text, code text, facts jsonb, state text, message text) IS 'After a trigger''s facts failed as a whole with this SQLSTATE and message: tries each alone and notes those that still fail. code null: the facts go to SOURCE_enqueue.';
 
 CREATE FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer) RETURNS TABLE(armed boolean, paused_reason text, clock_offset text, next_seconds double precision)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer) IS 'A sidecar says that it is alive, and learns whether it may send, what the clock offset of new sessions is, and in how many seconds there is something to do.';
 
 CREATE FUNCTION public.email_identity() RETURNS text
-    LANGUAGE sql STABLE;
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_identity() IS 'Which database this is: the cluster''s system identifier and the database''s name. A promoted standby answers the same; a restore into another cluster or under another name does not.';
 
 CREATE FUNCTION public.email_key_id(dedupe_key text, part integer) RETURNS uuid
-    LANGUAGE sql IMMUTABLE STRICT;
+    LANGUAGE sql IMMUTABLE STRICT
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_key_id(dedupe_key text, part integer) IS 'The id in this part of a dedupe key (parts are separated by colons, the first is 1); null when no uuid stands there.';
 
 CREATE FUNCTION public.email_lapse_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
-    SET "TimeZone" TO 'UTC';
+    SET "TimeZone" TO 'UTC'
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_lapse_current(ids bigint[]) IS 'E-RET-03 and E-RET-04: true while the user was not active on a day after the one in the key; with their last activity and the project to come back to.';
 
 CREATE FUNCTION public.email_lapsed(shortest interval, longest interval) RETURNS TABLE(user_id uuid, last_active_at timestamp with time zone)
     LANGUAGE plpgsql
     SET "TimeZone" TO 'UTC'
-    SET jit TO 'off';
+    SET jit TO 'off'
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_lapsed(shortest interval, longest interval) IS 'The active accounts whose last activity is at least shortest and less than longest ago, with its time.';
 
 CREATE FUNCTION public.email_last_active(of_user uuid, as_of timestamp with time zone) RETURNS TABLE(last_active_at timestamp with time zone)
-    LANGUAGE sql STABLE;
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_last_active(of_user uuid, as_of timestamp with time zone) IS 'When this user was last active, up to and including as_of: the latest moment of email_activity(); null when there is no such user.';
 
 CREATE FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) RETURNS numeric
-    LANGUAGE sql STABLE;
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) IS 'Median over the deployments started from since to until (not included) of the change of the median p95 latency after the release against before, in percent with one decimal; null when no deployment has both.';
 
 CREATE FUNCTION public.email_missing(field text) RETURNS text
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_missing(field text) IS 'An error that names a field, for coalesce(value, email_missing(''field'')): what a fact must have to become an outbox row at all.';
 
 CREATE FUNCTION public.email_month(month text) RETURNS date
-    LANGUAGE plpgsql IMMUTABLE;
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_month(month text) IS 'The first day of a month such as 2026-02; null when it is not one.';
 
 CREATE FUNCTION public.email_next_seconds() RETURNS double precision
-    LANGUAGE sql;
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_next_seconds() IS 'Seconds until the next row falls due, a backoff ends or a lease runs out: negative when one is overdue, null when nothing is waiting.';
 
 CREATE FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) RETURNS void
-    LANGUAGE sql;
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) IS 'Notes one thing that could not be enqueued; see email_note_errors.';
 
 CREATE FUNCTION public.email_note_errors(source text, email_type text, errors text[], facts jsonb[]) RETURNS void
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_note_errors(source text, email_type text, errors text[], facts jsonb[]) IS 'Notes in email_trigger_errors what could not be enqueued, each fact once while it is open; raises a warning when even that fails, and never an error.';
 
@@ -410,17 +472,20 @@ CREATE FUNCTION public.email_outbox_wake() RETURNS trigger
 COMMENT ON FUNCTION public.email_outbox_wake() IS 'After every statement that inserts into email_outbox: wakes the sidecars when something falls due within 60 seconds.';
 
 CREATE FUNCTION public.email_pause(email_type text DEFAULT NULL::text, reason text DEFAULT NULL::text) RETURNS void
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_pause(email_type text, reason text) IS 'Stops sending one kind of email, or everything (null). What is queued waits; nothing is lost.';
 
 CREATE FUNCTION public.email_pick(row_limit integer) RETURNS bigint[]
-    LANGUAGE sql;
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_pick(row_limit integer) IS 'Locks up to so many due rows that no other sidecar has locked, and answers their ids in the order they should go out; null when there is none.';
 
 CREATE FUNCTION public.email_plan_changes_enqueue(facts jsonb) RETURNS void
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_plan_changes_enqueue(facts jsonb) IS 'Records changes of projects.plan as signals. facts: [{user_id, project_id, from, to, at}].';
 
@@ -435,25 +500,29 @@ CREATE FUNCTION public.email_plan_changes_trigger() RETURNS trigger
 COMMENT ON FUNCTION public.email_plan_changes_trigger() IS 'After projects are updated: records changes of plan. Never fails the application''s statement.';
 
 CREATE FUNCTION public.email_project_recipients(project uuid, contact_role text) RETURNS TABLE(user_id uuid, to_email text, key_suffix text)
-    LANGUAGE plpgsql STABLE ROWS 2;
+    LANGUAGE plpgsql STABLE ROWS 2
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_project_recipients(project uuid, contact_role text) IS 'The owner of a project (user null when it cannot be found) and its contacts of one role, each once: user, address (null: the user''s own), and what their copy''s key ends with.';
 
 CREATE FUNCTION public.email_provider_refused(why text) RETURNS void
-    LANGUAGE sql;
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_provider_refused(why text) IS 'Stops everything because the provider refuses the whole account (bad key, quota, blocked); email_resume(null) starts again.';
 
 CREATE FUNCTION public.email_quota_audience(code text, key_prefix text, at_least integer, below integer) RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
     LANGUAGE plpgsql
     SET "TimeZone" TO 'UTC'
-    SET jit TO 'off';
+    SET jit TO 'off'
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_quota_audience(code text, key_prefix text, at_least integer, below integer) IS 'The free projects that started at least so many deployments this UTC month and fewer than below, and got there after the type''s active_since.';
 
 CREATE FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
-    SET "TimeZone" TO 'UTC';
+    SET "TimeZone" TO 'UTC'
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) IS 'E-CONV-01 and E-CONV-02: true while the month lasts and the project is free and within the bounds; with the month''s figures.';
 
@@ -464,88 +533,104 @@ CREATE FUNCTION public.email_replay_errors(since timestamp with time zone DEFAUL
 COMMENT ON FUNCTION public.email_replay_errors(since timestamp with time zone) IS 'Enqueues what triggers missed since then; answers how many facts went through. Those that fail again stay open with their newest error.';
 
 CREATE FUNCTION public.email_resume(email_type text DEFAULT NULL::text) RETURNS void
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_resume(email_type text) IS 'Starts sending one kind of email again, or everything (null: the general pause ends; types that are paused on their own stay so).';
 
 CREATE FUNCTION public.email_ret_01_audience() RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
     LANGUAGE plpgsql
     SET "TimeZone" TO 'UTC'
-    SET jit TO 'off';
+    SET jit TO 'off'
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_ret_01_audience() IS 'E-RET-01: the users who were active in their last local week and whose Monday, 08:00, is at hand or was missed within a day.';
 
 CREATE FUNCTION public.email_ret_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
-    SET "TimeZone" TO 'UTC';
+    SET "TimeZone" TO 'UTC'
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_ret_01_current(ids bigint[]) IS 'E-RET-01: true when the user was active in the week reported; with the figures of that week and the one before.';
 
 CREATE FUNCTION public.email_ret_02_audience() RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_ret_02_audience() IS 'E-RET-02: projects that deployed at most half as often in the last local week as in the one before, and did not recover.';
 
 CREATE FUNCTION public.email_ret_02_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
-    SET "TimeZone" TO 'UTC';
+    SET "TimeZone" TO 'UTC'
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_ret_02_current(ids bigint[]) IS 'E-RET-02: true while the project has not recovered; with the deployments of both weeks.';
 
 CREATE FUNCTION public.email_ret_03_audience() RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
     LANGUAGE plpgsql
-    SET "TimeZone" TO 'UTC';
+    SET "TimeZone" TO 'UTC'
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_ret_03_audience() IS 'E-RET-03: users whose last activity is 14 days old, as long as the letter would not have expired.';
 
 CREATE FUNCTION public.email_ret_03_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_ret_03_current(ids bigint[]) IS 'E-RET-03: true while the user has not come back.';
 
 CREATE FUNCTION public.email_ret_04_audience() RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
     LANGUAGE plpgsql
-    SET "TimeZone" TO 'UTC';
+    SET "TimeZone" TO 'UTC'
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_ret_04_audience() IS 'E-RET-04: both letters for users whose last activity is 30 days old, as long as the last one would not have expired.';
 
 CREATE FUNCTION public.email_ret_04_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_ret_04_current(ids bigint[]) IS 'E-RET-04: true while the user has not come back.';
 
 CREATE FUNCTION public.email_run_due_schedule(worker text) RETURNS text
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_run_due_schedule(worker text) IS 'For a sidecar, at every poll until it answers null: runs one schedule that is due and that nobody else is running, and answers its name. Due: the last success is older than its interval, or than twice that where a pg_cron job exists.';
 
 CREATE FUNCTION public.email_run_schedule(name text, runner text DEFAULT NULL::text) RETURNS integer
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_run_schedule(name text, runner text) IS 'Runs one schedule now, due or not, and notes in email_schedules what came of it. Answers how many rows it dealt with; null when it failed or is being run by somebody else at the moment.';
 
 CREATE FUNCTION public.email_scan(code text) RETURNS integer
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_scan(code text) IS 'Runs one scan now and answers how many letters it enqueued: 0 too for a disabled or paused type, and for a code that is not caused by a scan. More than blast_limit at once: enqueues nothing and pauses the type; after email_resume() the next run goes through.';
 
 CREATE FUNCTION public.email_schedule_sync() RETURNS text
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_schedule_sync() IS 'Makes pg_cron''s jobs match email_schedules (creating the extension where it is preloaded for this database and the role may), and answers in a sentence who runs the schedules now. migrate calls it; call it after editing email_schedules.';
 
 CREATE FUNCTION public.email_schema_version() RETURNS integer
-    LANGUAGE plpgsql STABLE;
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_schema_version() IS 'The newest migration that is applied.';
 
 CREATE FUNCTION public.email_sec_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_sec_01_current(ids bigint[]) IS 'E-SEC-01: always true; the latest login in the 24 hours before the change.';
 
 CREATE FUNCTION public.email_sec_01_enqueue(facts jsonb) RETURNS void
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_sec_01_enqueue(facts jsonb) IS 'E-SEC-01: enqueues what changes of two-factor authentication cause. facts: [{user_id, enabled, changed_at}].';
 
@@ -560,17 +645,20 @@ CREATE FUNCTION public.email_sec_01_trigger() RETURNS trigger
 COMMENT ON FUNCTION public.email_sec_01_trigger() IS 'E-SEC-01: after users are updated. Never fails the application''s statement.';
 
 CREATE FUNCTION public.email_sec_02_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_sec_02_current(ids bigint[]) IS 'E-SEC-02: always true; no figures.';
 
 CREATE FUNCTION public.email_sec_02_enqueue(facts jsonb) RETURNS void
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_sec_02_enqueue(facts jsonb) IS 'E-SEC-02: enqueues a letter for each of these logins that is suspicious. facts: [{signal_id}].';
 
 CREATE FUNCTION public.email_sec_02_new(login_user uuid, login_id bigint, login_at timestamp with time zone, field text, value text, known_for interval) RETURNS boolean
-    LANGUAGE plpgsql STABLE;
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_sec_02_new(login_user uuid, login_id bigint, login_at timestamp with time zone, field text, value text, known_for interval) IS 'E-SEC-02: whether this country or device is new to the user: false when a login within known_for had it, null when nothing is known to compare it with.';
 
@@ -589,7 +677,8 @@ CREATE FUNCTION public.email_settings_applied() RETURNS trigger
 COMMENT ON FUNCTION public.email_settings_applied() IS 'After an update of email_settings: wakes the sidecars, so that resuming and arming act at once.';
 
 CREATE FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[]) RETURNS integer
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[]) IS 'Records the outcomes of one batch: sent; transient (an attempt is spent) and refused (none is) wait in the queue again; permanent and address end failed, the latter also suppresses the address; lost is failed as unknown outcome; unknown and server_error (an attempt is spent) stay claimed until the provider was asked again; released goes back untouched. Answers how many rows it still held.';
 
@@ -616,42 +705,50 @@ CREATE FUNCTION public.email_signals_fill() RETURNS trigger
 COMMENT ON FUNCTION public.email_signals_fill() IS 'Before every insert into email_signals: a fact without a time happened now.';
 
 CREATE FUNCTION public.email_step(dedupe_key text) RETURNS text
-    LANGUAGE sql IMMUTABLE STRICT;
+    LANGUAGE sql IMMUTABLE STRICT
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_step(dedupe_key text) IS 'The step a sequence''s key ends with: payment_failed:in_1042:J3 gives J3.';
 
 CREATE FUNCTION public.email_step_keys(dedupe_key text, params jsonb) RETURNS text[]
-    LANGUAGE plpgsql IMMUTABLE STRICT;
+    LANGUAGE plpgsql IMMUTABLE STRICT
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_step_keys(dedupe_key text, params jsonb) IS 'The keys of all steps of the sequence this key belongs to; null when its code has no steps.';
 
 CREATE FUNCTION public.email_suppress(ids bigint[], reason text) RETURNS integer
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_suppress(ids bigint[], reason text) IS 'Ends those of these rows that are queued: suppressed for this reason, in the outbox and in the journal. Answers how many.';
 
 CREATE FUNCTION public.email_suppress_untrue(code text, ids bigint[]) RETURNS integer
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_suppress_untrue(code text, ids bigint[]) IS 'Suppresses at once those of these rows of one code that its own "still true" denies: how a sequence is left. Answers how many.';
 
 CREATE FUNCTION public.email_take_over(worker text, lease interval) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, taken_over boolean, age_seconds double precision)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_take_over(worker text, lease interval) IS 'Claims one batch whose sidecar is gone, as it was: what became of its request is unknown, so the provider decides whether it may be repeated.';
 
 CREATE FUNCTION public.email_token(user_id uuid) RETURNS uuid
-    LANGUAGE sql;
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_token(user_id uuid) IS 'The token of a user''s unsubscribe and preferences links; makes their preferences row (with the defaults) when there is none.';
 
 CREATE FUNCTION public.email_trx_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_trx_01_current(ids bigint[]) IS 'E-TRX-01: true while the user is active; no figures.';
 
 CREATE FUNCTION public.email_trx_01_enqueue(facts jsonb) RETURNS void
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_trx_01_enqueue(facts jsonb) IS 'E-TRX-01: enqueues the welcome of users. facts: [{user_id, created_at, at}].';
 
@@ -672,12 +769,14 @@ CREATE FUNCTION public.email_trx_02_address() RETURNS trigger
 COMMENT ON FUNCTION public.email_trx_02_address() IS 'E-TRX-02: before a row without to_email is inserted, takes the invited person''s address from its payload.';
 
 CREATE FUNCTION public.email_trx_02_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_trx_02_current(ids bigint[]) IS 'E-TRX-02: true until the invitation is accepted or revoked; project_name, inviter_name.';
 
 CREATE FUNCTION public.email_trx_02_enqueue(facts jsonb) RETURNS void
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_trx_02_enqueue(facts jsonb) IS 'E-TRX-02: enqueues all steps of invitations, and ends those of accepted and revoked ones. facts: [{signal_id}].';
 
@@ -694,27 +793,32 @@ CREATE FUNCTION public.email_types_edited() RETURNS trigger
 COMMENT ON FUNCTION public.email_types_edited() IS 'Before every update of email_types: enabling again sets active_since, so that nothing is sent about the time between.';
 
 CREATE FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(deployments bigint, warnings bigint, rollbacks bigint, hidden_anomalies bigint)
-    LANGUAGE sql STABLE;
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) IS 'What SEQPULSE did for these projects from since to until (not included): deployments, those with verdict warning and rollback_recommended, and the SDH hints of severity warning and critical, which Free does not show. Zeros when there is nothing.';
 
 CREATE FUNCTION public.email_verdict_figures(deployments uuid[]) RETURNS TABLE(deployment_id uuid, verdict text, figures jsonb)
-    LANGUAGE plpgsql;
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_verdict_figures(deployments uuid[]) IS 'Verdict and figures of these deployments'' letters: median p95 latency after against before the release in percent, mean error rate in points, suggested actions without duplicates.';
 
 CREATE FUNCTION public.email_week(week text) RETURNS date
-    LANGUAGE plpgsql IMMUTABLE;
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_week(week text) IS 'The Monday of an ISO week such as 2026-W09; null when it is not one.';
 
 CREATE FUNCTION public.email_zone(name text) RETURNS text
-    LANGUAGE plpgsql STABLE;
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_zone(name text) IS 'The time zone to reckon with for what a preferences row says: itself when Postgres knows it, otherwise (and for null) Europe/Paris.';
 
 CREATE FUNCTION public.email_zones() RETURNS TABLE(name text, zone text)
-    LANGUAGE sql STABLE;
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_zones() IS 'Every time zone that stands in email_preferences and the default one: as written, and the one to reckon with.';
 
@@ -831,8 +935,8 @@ CREATE TABLE public.email_outbox (
     CONSTRAINT email_outbox_payload_object CHECK ((jsonb_typeof(payload) = 'object'::text)),
     CONSTRAINT email_outbox_retry_only_queued CHECK (((retry_at IS NULL) OR (status = 'queued'::text))),
     CONSTRAINT email_outbox_sending_is_leased CHECK (
-CASE status
-    WHEN 'sending'::text THEN ((locked_by IS NOT NULL) AND (locked_until IS NOT NULL) AND (batch_id IS NOT NULL) AND (batch_position IS NOT NULL))
+CASE
+    WHEN (status = 'sending'::text) THEN ((locked_by IS NOT NULL) AND (locked_until IS NOT NULL) AND (batch_id IS NOT NULL) AND (batch_position IS NOT NULL))
     ELSE ((locked_by IS NULL) AND (locked_until IS NULL))
 END),
     CONSTRAINT email_outbox_status_known CHECK ((status = ANY (ARRAY['queued'::text, 'sending'::text, 'sent'::text, 'failed'::text, 'suppressed'::text]))),
@@ -1764,6 +1868,7 @@ GRANT ALL ON FUNCTION public.email_latency_delta(of_projects uuid[], since times
 GRANT ALL ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_missing(field text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_missing(field text) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_month(month text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_month(month text) TO email_worker;

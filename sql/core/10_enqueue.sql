@@ -99,6 +99,7 @@ create or replace function public.email_enqueue(
     to_email text default null
 ) returns bigint
 language sql
+set search_path = pg_catalog, pg_temp
 as $$
 insert into public.email_outbox (email_type, user_id, dedupe_key, payload, run_at, project_id, to_email)
 values ($1, $2, $3, coalesce($4, '{}'), coalesce($5, public.email_now()), $6, $7)

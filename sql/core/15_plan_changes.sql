@@ -7,6 +7,7 @@
 
 create or replace function public.email_plan_changes_enqueue(facts jsonb) returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into public.email_signals (kind, user_id, project_id, payload, occurred_at)

@@ -17,6 +17,7 @@
 
 create or replace function public.email_function(code text, suffix text) returns text
 language sql immutable strict
+set search_path = pg_catalog, pg_temp
 as $$
 select 'email_' || lower(replace(substr(code, 3), '-', '_')) || '_' || suffix
 $$;
@@ -27,6 +28,7 @@ revoke all on function public.email_function(text, text) from public;
 -- Volatile, so that the planner does not call it.
 create or replace function public.email_missing(field text) returns text
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     raise exception 'field "%" is missing', field using errcode = 'null_value_not_allowed';
@@ -38,6 +40,7 @@ revoke all on function public.email_missing(text) from public;
 
 create or replace function public.email_note_errors(source text, email_type text, errors text[], facts jsonb[]) returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into public.email_trigger_errors (source, email_type, error, row_data)
@@ -53,6 +56,7 @@ revoke all on function public.email_note_errors(text, text, text[], jsonb[]) fro
 
 create or replace function public.email_note_error(source text, email_type text, error text, fact jsonb) returns void
 language sql
+set search_path = pg_catalog, pg_temp
 as $$
 select public.email_note_errors(source, email_type, array[error], array[fact])
 $$;
@@ -65,6 +69,7 @@ revoke all on function public.email_note_error(text, text, text, jsonb) from pub
 -- application's statement as it expects.
 create or replace function public.email_guard(source text, code text, facts jsonb, state text, message text) returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     call text := format('select public.%I($1)', case when code is null then source || '_enqueue' else public.email_function(code, 'enqueue') end);

@@ -3,6 +3,7 @@
 -- An id may stand in the key only: plain inserts and the application's own jobs carry the catalogue's keys (contract, section 9).
 create or replace function public.email_key_id(dedupe_key text, part integer) returns uuid
 language sql immutable strict
+set search_path = pg_catalog, pg_temp
 as $$
 select case when split_part(dedupe_key, ':', part) ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then split_part(dedupe_key, ':', part)::uuid end
 $$;
@@ -15,6 +16,7 @@ revoke all on function public.email_key_id(text, integer) from public;
 create or replace function public.email_verdict_figures(deployments uuid[])
 returns table (deployment_id uuid, verdict text, figures jsonb)
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -72,6 +74,7 @@ revoke all on function public.email_verdict_figures(uuid[]) from public;
 create or replace function public.email_project_recipients(project uuid, contact_role text)
 returns table (user_id uuid, to_email text, key_suffix text)
 language plpgsql stable rows 2
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     user_id := (select p.owner_id from public.projects p where p.id = project);

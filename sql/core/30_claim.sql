@@ -7,6 +7,7 @@
 create or replace function public.email_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb, failure text, broken boolean)
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -38,6 +39,7 @@ revoke all on function public.email_current(bigint[]) from public;
 
 create or replace function public.email_first_name(name text) returns text
 language sql immutable
+set search_path = pg_catalog, pg_temp
 as $$
 select nullif(split_part(btrim(name), ' ', 1), '')
 $$;
@@ -49,6 +51,7 @@ revoke all on function public.email_first_name(text) from public;
 -- other steps of a row are found by their keys, through the unique index.
 create or replace function public.email_step(dedupe_key text) returns text
 language sql immutable strict
+set search_path = pg_catalog, pg_temp
 as $$
 select substr(dedupe_key, length(dedupe_key) - strpos(reverse(dedupe_key), ':') + 2)
 $$;
@@ -57,6 +60,7 @@ revoke all on function public.email_step(text) from public;
 
 create or replace function public.email_step_keys(dedupe_key text, params jsonb) returns text[]
 language plpgsql immutable strict
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- In PL/pgSQL, because that keeps its plan where a SQL function would be planned anew in each statement.
@@ -75,6 +79,7 @@ revoke all on function public.email_step_keys(text, jsonb) from public;
 create or replace function public.email_gates(ids bigint[])
 returns table (id bigint, verdict text, reason text, recipient text, context jsonb)
 language sql
+set search_path = pg_catalog, pg_temp
 as $$
 select
     o.id,
@@ -131,6 +136,7 @@ revoke all on function public.email_gates(bigint[]) from public;
 -- The heaviest rank first, and within it by run_at: one short index scan per rank, however many rows wait or lie ahead.
 create or replace function public.email_pick(row_limit integer) returns bigint[]
 language sql
+set search_path = pg_catalog, pg_temp
 as $$
 with recursive ranks as (
     (
@@ -170,6 +176,7 @@ revoke all on function public.email_pick(integer) from public;
 -- Unsubscribe tokens are made when the first letter with a link goes out.
 create or replace function public.email_token(user_id uuid) returns uuid
 language sql
+set search_path = pg_catalog, pg_temp
 as $$
 insert into public.email_preferences as p (user_id) values ($1)
 on conflict (user_id) do update set user_id = excluded.user_id
@@ -196,6 +203,7 @@ returns table (
     age_seconds double precision
 )
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -327,6 +335,7 @@ returns table (
     age_seconds double precision
 )
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

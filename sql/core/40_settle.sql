@@ -3,6 +3,7 @@
 
 create or replace function public.email_backoff(attempts integer, at_least interval default '0') returns interval
 language sql
+set search_path = pg_catalog, pg_temp
 as $$
 select greatest(at_least, least(interval '2 seconds' * power(2, least($1, 20)), interval '10 minutes') * random())
 $$;
@@ -21,6 +22,7 @@ create or replace function public.email_settle(
     retry_after double precision[]
 ) returns integer
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     settled integer;
@@ -99,6 +101,7 @@ revoke all on function public.email_settle(text, uuid, bigint[], text[], text[],
 
 create or replace function public.email_extend_lease(worker text, batch uuid, lease interval) returns integer
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     extended integer;
@@ -115,6 +118,7 @@ revoke all on function public.email_extend_lease(text, uuid, interval) from publ
 
 create or replace function public.email_provider_refused(why text) returns void
 language sql
+set search_path = pg_catalog, pg_temp
 as $$
 update public.email_settings set paused_at = public.email_now(), paused_reason = why where paused_at is null
 $$;

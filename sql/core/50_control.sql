@@ -5,6 +5,7 @@
 -- claiming one asks the same question, and one that is being sent ends with its outcome.
 create or replace function public.email_suppress(ids bigint[], reason text) returns integer
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     suppressed integer;
@@ -36,6 +37,7 @@ revoke all on function public.email_suppress(bigint[], text) from public;
 
 create or replace function public.email_suppress_untrue(code text, ids bigint[]) returns integer
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     why text;
@@ -127,6 +129,7 @@ for each row when (old.* is distinct from new.*) execute function public.email_s
 -- Pausing --------------------------------------------------------------------------------------------------------------
 create or replace function public.email_pause(email_type text default null, reason text default null) returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if $1 is null then
@@ -144,6 +147,7 @@ revoke all on function public.email_pause(text, text) from public;
 
 create or replace function public.email_resume(email_type text default null) returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if $1 is null then
@@ -161,6 +165,7 @@ revoke all on function public.email_resume(text) from public;
 
 create or replace function public.email_arm() returns text
 language sql
+set search_path = pg_catalog, pg_temp
 as $$
 update public.email_settings set armed_for = public.email_identity() returning armed_for
 $$;
@@ -173,6 +178,7 @@ create or replace function public.email_heartbeat(
     worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer
 ) returns table (armed boolean, paused_reason text, clock_offset text, next_seconds double precision)
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into public.email_workers as w (id, hostname, pid, version, provider, state, in_flight, session_pid)
@@ -203,6 +209,7 @@ revoke all on function public.email_heartbeat(text, text, integer, text, text, t
 
 create or replace function public.email_next_seconds() returns double precision
 language sql
+set search_path = pg_catalog, pg_temp
 as $$
 with recursive ranks as (
     (
@@ -236,6 +243,7 @@ revoke all on function public.email_next_seconds() from public;
 
 create or replace function public.email_schema_version() returns integer
 language plpgsql stable
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (select max(h.version) from public.email_schema_history h);

@@ -7,6 +7,7 @@
 create or replace function public.email_activity(of_user uuid, since timestamptz, until timestamptz)
 returns table (active_at timestamptz)
 language sql stable
+set search_path = pg_catalog, pg_temp
 as $$
 select u.created_at from public.users u
 where u.id = of_user and u.created_at >= since and u.created_at < until
@@ -28,6 +29,7 @@ revoke all on function public.email_activity(uuid, timestamptz, timestamptz) fro
 create or replace function public.email_last_active(of_user uuid, as_of timestamptz)
 returns table (last_active_at timestamptz)
 language sql stable
+set search_path = pg_catalog, pg_temp
 as $$
 select max(a.active_at)
 from (
@@ -67,6 +69,7 @@ revoke all on function public.email_last_active(uuid, timestamptz) from public;
 -- Local time ---------------------------------------------------------------------------------------------------------
 create or replace function public.email_zone(name text) returns text
 language plpgsql stable
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if name is null then
@@ -84,6 +87,7 @@ revoke all on function public.email_zone(text) from public;
 
 create or replace function public.email_zones() returns table (name text, zone text)
 language sql stable
+set search_path = pg_catalog, pg_temp
 as $$
 -- "offset 0" keeps what is asked about a zone from being worked out once per row of email_preferences.
 select z.name, z.zone
@@ -99,6 +103,7 @@ revoke all on function public.email_zones() from public;
 
 create or replace function public.email_week(week text) returns date
 language plpgsql immutable
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if week ~ '^[0-9]{4}-W(0[1-9]|[1-4][0-9]|5[0-3])$' then
@@ -112,6 +117,7 @@ revoke all on function public.email_week(text) from public;
 
 create or replace function public.email_month(month text) returns date
 language plpgsql immutable
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if month ~ '^[0-9]{4}-(0[1-9]|1[0-2])$' then
@@ -125,6 +131,7 @@ revoke all on function public.email_month(text) from public;
 
 create or replace function public.email_day(day text) returns date
 language plpgsql immutable
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if day ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' then
@@ -143,6 +150,7 @@ revoke all on function public.email_day(text) from public;
 create or replace function public.email_value(of_projects uuid[], since timestamptz, until timestamptz)
 returns table (deployments bigint, warnings bigint, rollbacks bigint, hidden_anomalies bigint)
 language sql stable
+set search_path = pg_catalog, pg_temp
 as $$
 select
     count(*),
@@ -163,6 +171,7 @@ revoke all on function public.email_value(uuid[], timestamptz, timestamptz) from
 create or replace function public.email_latency_delta(of_projects uuid[], since timestamptz, until timestamptz)
 returns numeric
 language sql stable
+set search_path = pg_catalog, pg_temp
 as $$
 select round((percentile_cont(0.5) within group (order by 100 * (s.post / s.pre - 1)))::numeric, 1)
 from (

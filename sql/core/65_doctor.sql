@@ -2,6 +2,7 @@
 
 create or replace function public.email_doctor() returns table (check_name text, status text, detail text)
 language plpgsql stable
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     health record;

@@ -4,6 +4,7 @@
 create or replace function public.email_audience(code text)
 returns table (user_id uuid, project_id uuid, to_email text, dedupe_key text, run_at timestamptz, payload jsonb)
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -41,6 +42,7 @@ revoke all on function public.email_audience(text) from public;
 -- The lock is a statement of its own: what is read after it is what the scan before left behind.
 create or replace function public.email_scan(code text) returns integer
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     kind record;

@@ -6,6 +6,7 @@
 -- is what the first left behind.  A failure undoes the run and not the note about it.
 create or replace function public.email_run_schedule(name text, runner text default null) returns integer
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     schedule record;
@@ -57,6 +58,7 @@ revoke all on function public.email_run_schedule(text, text) from public;
 -- the clock back) counts as none.
 create or replace function public.email_run_due_schedule(worker text) returns text
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     due text;
@@ -90,6 +92,7 @@ revoke all on function public.email_run_due_schedule(text) from public;
 -- pg_cron's share --------------------------------------------------------------------------------------------------------
 create or replace function public.email_cron_schema() returns name
 language sql stable
+set search_path = pg_catalog, pg_temp
 as $$
 select 'cron'::name where exists (select from pg_catalog.pg_extension e where e.extname = 'pg_cron')
 $$;
@@ -98,6 +101,7 @@ revoke all on function public.email_cron_schema() from public;
 
 create or replace function public.email_schedule_sync() returns text
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     prefix constant text := 'seqpulse-mailer: ';
@@ -202,6 +206,7 @@ revoke all on function public.email_cron_problems() from public;
 -- A key must be remembered before its row may go: whatever ended without the journal gets its line there first.
 create or replace function public.email_cleanup() returns integer
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     batch constant integer := 20000;

@@ -12,6 +12,7 @@
 -- fact: {user_id, created_at}
 create or replace function public.email_act_01_enqueue(facts jsonb) returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into public.email_outbox (email_type, user_id, dedupe_key, run_at)
@@ -65,6 +66,7 @@ for each statement execute function public.email_act_01_trigger();
 create or replace function public.email_act_01_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query

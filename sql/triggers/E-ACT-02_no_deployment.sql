@@ -12,6 +12,7 @@
 -- fact: {project_id, user_id, created_at}
 create or replace function public.email_act_02_enqueue(facts jsonb) returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, run_at)
@@ -69,6 +70,7 @@ for each statement execute function public.email_act_02_trigger();
 create or replace function public.email_act_02_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query

@@ -14,6 +14,7 @@
 create or replace function public.email_act_03_finished(project uuid) returns boolean
 language plpgsql stable
 set enable_bitmapscan = off
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- Oldest first, through the index: the first one or two rows tell.
@@ -31,6 +32,7 @@ revoke all on function public.email_act_03_finished(uuid) from public;
 -- fact: {deployment_id, project_id, started_at}
 create or replace function public.email_act_03_enqueue(facts jsonb) returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
@@ -118,6 +120,7 @@ for each statement execute function public.email_act_03_trigger();
 create or replace function public.email_act_03_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query

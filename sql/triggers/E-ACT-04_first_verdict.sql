@@ -14,6 +14,7 @@
 create or replace function public.email_act_04_first(deployment uuid, verdict_at timestamptz) returns boolean
 language plpgsql stable
 set enable_bitmapscan = off
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- Oldest first, through the index: the first one or two rows tell.
@@ -40,6 +41,7 @@ revoke all on function public.email_act_04_first(uuid, timestamptz) from public;
 -- fact: {deployment_id, created_at, at}; at is the moment of the cause, from which the letter expires, also when it is replayed
 create or replace function public.email_act_04_enqueue(facts jsonb) returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into public.email_outbox (email_type, user_id, project_id, to_email, dedupe_key, payload, run_at)
@@ -102,6 +104,7 @@ for each statement execute function public.email_act_04_trigger();
 create or replace function public.email_act_04_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query

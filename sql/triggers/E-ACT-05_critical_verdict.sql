@@ -15,6 +15,7 @@
 -- replayed
 create or replace function public.email_act_05_enqueue(facts jsonb) returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into public.email_outbox (email_type, user_id, project_id, to_email, dedupe_key, payload, run_at)
@@ -98,6 +99,7 @@ for each statement execute function public.email_act_05_trigger();
 create or replace function public.email_act_05_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query

@@ -18,6 +18,7 @@ returns table (user_id uuid, project_id uuid, dedupe_key text, run_at timestampt
 language plpgsql
 set timezone = 'UTC'
 set jit = off
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -64,6 +65,7 @@ revoke all on function public.email_adv_01_audience() from public;
 create or replace function public.email_adv_01_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

@@ -12,6 +12,7 @@
 -- fact: {signal_id}
 create or replace function public.email_adv_02_enqueue(facts jsonb) returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
@@ -36,6 +37,7 @@ execute function public.email_signal_trigger('E-ADV-02');
 create or replace function public.email_adv_02_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query

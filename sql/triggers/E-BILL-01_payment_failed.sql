@@ -14,6 +14,7 @@
 -- fact: {signal_id}
 create or replace function public.email_bill_01_enqueue(facts jsonb) returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     s record;
@@ -60,6 +61,7 @@ execute function public.email_signal_trigger('E-BILL-01');
 create or replace function public.email_bill_01_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query

@@ -21,6 +21,7 @@ returns table (user_id uuid, project_id uuid, dedupe_key text, run_at timestampt
 language plpgsql
 set timezone = 'UTC'
 set jit = off
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -60,6 +61,7 @@ create or replace function public.email_quota_current(ids bigint[], at_least int
 returns table (id bigint, untrue text, context jsonb)
 language plpgsql
 set timezone = 'UTC'
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -115,6 +117,7 @@ revoke all on function public.email_quota_current(bigint[], integer, integer, in
 create or replace function public.email_conv_01_audience()
 returns table (user_id uuid, project_id uuid, dedupe_key text, run_at timestamptz, payload jsonb)
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -134,6 +137,7 @@ revoke all on function public.email_conv_01_audience() from public;
 create or replace function public.email_conv_01_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query

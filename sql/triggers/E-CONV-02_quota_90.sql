@@ -12,6 +12,7 @@
 create or replace function public.email_conv_02_audience()
 returns table (user_id uuid, project_id uuid, dedupe_key text, run_at timestamptz, payload jsonb)
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -29,6 +30,7 @@ revoke all on function public.email_conv_02_audience() from public;
 create or replace function public.email_conv_02_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query

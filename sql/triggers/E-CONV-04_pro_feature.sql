@@ -13,6 +13,7 @@
 -- fact: {signal_id}
 create or replace function public.email_conv_04_enqueue(facts jsonb) returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
@@ -40,6 +41,7 @@ execute function public.email_signal_trigger('E-CONV-04');
 create or replace function public.email_conv_04_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query

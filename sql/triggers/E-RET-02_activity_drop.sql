@@ -16,6 +16,7 @@
 create or replace function public.email_drop_counts(of_project uuid, zone text, monday date, checked_at timestamptz)
 returns table (week_end timestamptz, before bigint, week bigint, lately bigint)
 language sql stable
+set search_path = pg_catalog, pg_temp
 as $$
 select
     b.week_end,
@@ -49,6 +50,7 @@ returns table (user_id uuid, project_id uuid, monday date, week_end timestamptz)
 language plpgsql
 set timezone = 'UTC'
 set jit = off
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -95,6 +97,7 @@ revoke all on function public.email_activity_drops() from public;
 create or replace function public.email_ret_02_audience()
 returns table (user_id uuid, project_id uuid, dedupe_key text, run_at timestamptz, payload jsonb)
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
@@ -113,6 +116,7 @@ create or replace function public.email_ret_02_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)
 language plpgsql
 set timezone = 'UTC'
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare

@@ -20,6 +20,7 @@ returns table (user_id uuid, last_active_at timestamptz)
 language plpgsql
 set timezone = 'UTC'
 set jit = off
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -41,6 +42,7 @@ create or replace function public.email_lapse_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)
 language plpgsql
 set timezone = 'UTC'
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -78,6 +80,7 @@ create or replace function public.email_ret_03_audience()
 returns table (user_id uuid, project_id uuid, dedupe_key text, run_at timestamptz, payload jsonb)
 language plpgsql
 set timezone = 'UTC'
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -100,6 +103,7 @@ revoke all on function public.email_ret_03_audience() from public;
 create or replace function public.email_ret_03_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query select c.* from public.email_lapse_current(ids) c;

@@ -18,6 +18,7 @@ create or replace function public.email_ret_04_audience()
 returns table (user_id uuid, project_id uuid, dedupe_key text, run_at timestamptz, payload jsonb)
 language plpgsql
 set timezone = 'UTC'
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
@@ -44,6 +45,7 @@ revoke all on function public.email_ret_04_audience() from public;
 create or replace function public.email_ret_04_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 begin

@@ -12,6 +12,7 @@
 -- fact: {user_id, enabled, changed_at}
 create or replace function public.email_sec_01_enqueue(facts jsonb) returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into public.email_outbox (email_type, user_id, dedupe_key, payload, run_at)
@@ -85,6 +86,7 @@ for each statement execute function public.email_sec_01_trigger();
 create or replace function public.email_sec_01_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query

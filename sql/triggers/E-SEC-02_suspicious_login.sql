@@ -16,6 +16,7 @@
 create or replace function public.email_sec_02_new(login_user uuid, login_id bigint, login_at timestamptz, field text, value text, known_for interval)
 returns boolean
 language plpgsql stable
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if coalesce(btrim(value), '') = '' then
@@ -49,6 +50,7 @@ revoke all on function public.email_sec_02_new(uuid, bigint, timestamptz, text, 
 -- fact: {signal_id}
 create or replace function public.email_sec_02_enqueue(facts jsonb) returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into public.email_outbox (email_type, user_id, dedupe_key, payload, run_at)
@@ -81,6 +83,7 @@ execute function public.email_signal_trigger('E-SEC-02');
 create or replace function public.email_sec_02_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query

@@ -12,6 +12,7 @@
 -- fact: {signal_id}
 create or replace function public.email_trx_02_enqueue(facts jsonb) returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     s record;
@@ -70,6 +71,7 @@ execute function public.email_trx_02_address();
 create or replace function public.email_trx_02_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query

@@ -25,7 +25,7 @@ mod embedded {
 }
 
 /// refinery's own table (contract §4).
-const HISTORY_TABLE: &str = "email_schema_history";
+const HISTORY_TABLE: &str = "public.email_schema_history";
 const SESSION: &str = include_str!("sql/session.sql");
 const LOCK: &str = include_str!("sql/lock.sql");
 const APP_TABLES: &str = include_str!("sql/app_tables.sql");

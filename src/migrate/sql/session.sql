@@ -1,3 +1,3 @@
--- refinery's own table is not qualified, ours is the schema of contract, section 4.
-set search_path = public, pg_temp;
+-- Nothing in `public` may stand in for an operator or function that a file means.
+set search_path = pg_catalog, pg_temp;
 set client_min_messages = warning;
