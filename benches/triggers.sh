@@ -101,7 +101,7 @@ statement[user-updated]="update public.users set updated_at = now() where id = (
 statement[twofa-changed]="update public.users set twofa_enabled = not twofa_enabled where id = (select user_id $one)"
 bare[twofa-changed]="insert into public.email_outbox (email_type, user_id, dedupe_key, payload, run_at)
 select 'E-SEC-01', f.id, 'twofa_changed:' || f.id || ':on:' || floor(1000000 * extract(epoch from clock_timestamp())),
-'{\"enabled\": true, \"changed_at\": \"2026-03-03T21:41:00Z\"}', now() from f"
+jsonb_build_object('enabled', true, 'changed_at', now()), now() from f"
 statement[project-created]="insert into public.projects (name, owner_id, api_key, hmac_secret) select 'Project', user_id, gen_random_uuid(), gen_random_uuid() $one"
 bare[project-created]="insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, run_at)
 select 'E-ACT-02', f.owner_id, f.id, 'no_deployment_after_project:' || f.id, now() + interval '24 hours' from f"
