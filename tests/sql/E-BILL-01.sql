@@ -60,10 +60,11 @@ select is(fixture.gate_of('payment_failed:in_1050:J0'), 'send', 'whose failure i
 select fixture.move_clock('0');
 
 -- Failed and paid in the same instant: what arrived last counts.
-select fixture.signal('payment_succeeded', :'nassir', :'other', '{"invoice_id": "in_8"}', now() + interval '1 hour');
-select fixture.signal('payment_failed', :'nassir', :'other', '{"invoice_id": "in_9"}', now() + interval '1 hour');
-select is((fixture.row_of('payment_failed:in_9:J0')).status, 'queued', 'paid, then failed: due');
-select fixture.signal('payment_succeeded', :'nassir', :'other', '{"invoice_id": "in_10"}', now() + interval '1 hour');
+select fixture.project(:'nassir', 'Instant', 'pro') as instant \gset
+select fixture.signal('payment_succeeded', :'nassir', :'instant', '{"invoice_id": "in_8"}');
+select fixture.signal('payment_failed', :'nassir', :'instant', '{"invoice_id": "in_9"}');
+select is(fixture.gate_of('payment_failed:in_9:J0'), 'send', 'paid, then failed: due');
+select fixture.signal('payment_succeeded', :'nassir', :'instant', '{"invoice_id": "in_10"}');
 select is((fixture.row_of('payment_failed:in_9:J0')).reason, 'paid since', 'failed, then paid: not');
 
 -- Several overdue steps: the example of nobody sending for eight days.
