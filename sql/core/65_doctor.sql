@@ -52,9 +52,30 @@ begin
     from unnest(array['email_worker', 'email_reader', 'email_admin', 'email_app']) w (name)
     left join pg_catalog.pg_roles r on r.rolname = w.name;
 
+    return query select 'schedules',
+        case
+            when bool_or(s.last_success_at < public.email_now() - 3 * s.every) then 'fail'
+            when bool_or(s.last_success_at is null or s.last_error is not null) then 'warn'
+            else 'ok'
+        end,
+        case when count(s.last_success_at) = 0 then 'none has run yet: a sidecar runs them when it starts, pg_cron when they are due' else coalesce(
+            string_agg(
+                s.name || case when s.last_success_at is null then ' has not run yet' else ' ran well last at ' || to_char(s.last_success_at, 'YYYY-MM-DD HH24:MI') end
+                    || coalesce(' (' || s.last_error || ')', ''), '; ' order by s.name)
+                filter (where s.last_success_at is null or s.last_error is not null or s.last_success_at < public.email_now() - 3 * s.every),
+            format('%s, all in time', count(*))) end
+    from public.email_schedules s
+    where s.enabled;
+
     return query select 'pg_cron',
-        'ok',
-        case when cron_here then 'installed' else 'not installed: the sidecar runs the schedules itself' end;
+        case when p.problems is null then 'ok' else 'warn' end,
+        case
+            when not cron_here then 'not installed: the sidecar runs the schedules itself'
+            when p.problems is not null then p.problems || '; meanwhile the sidecar runs them'
+            when exists (select from public.email_schedules s where s.cron_job_id is not null) then 'installed, runs the schedules'
+            else 'installed, but the role that migrates may not use it (USAGE on schema cron): the sidecar runs the schedules itself'
+        end
+    from (select string_agg(c.schedule || ': ' || c.problem, '; ' order by c.schedule) as problems from public.email_cron_problems() c) p;
 end
 $$;
 comment on function public.email_doctor() is 'One row per thing that can be wrong with an installation: ok, warn or fail, and what to do.';

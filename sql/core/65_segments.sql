@@ -13,7 +13,8 @@ as $$
 declare
     checked_at timestamptz := public.email_now();
     month_start timestamptz := date_trunc('month', checked_at);
-    fortnight_ago timestamptz := checked_at - interval '14 days';
+    active_since timestamptz := checked_at - coalesce(
+        (select (t.params ->> 'inactive')::interval from public.email_types t where t.code = 'E-RET-03'), interval '14 days');
 begin
     return query
     with people as materialized (
@@ -23,9 +24,9 @@ begin
         cross join lateral public.email_last_active(u.id, checked_at) a
         where coalesce(u.is_active, true)
     )
-    select p.id, null::uuid, 'new_user' from people p where p.created_at > fortnight_ago
+    select p.id, null::uuid, 'new_user' from people p where p.created_at > checked_at - interval '14 days'
     union all
-    select p.id, null, 'free_active' from people p where not p.pays and p.last_active_at > fortnight_ago
+    select p.id, null, 'free_active' from people p where not p.pays and p.last_active_at > active_since
     union all
     select p.owner_id, p.id, 'free_near_limit'
     from (
@@ -44,15 +45,15 @@ begin
     join people o on o.id = p.owner_id
     where p.plan <> 'free'
     and (
-        p.created_at > fortnight_ago
-        or exists (select from public.deployments d where d.project_id = p.id and d.started_at > fortnight_ago and d.started_at <= checked_at)
+        p.created_at > active_since
+        or exists (select from public.deployments d where d.project_id = p.id and d.started_at > active_since and d.started_at <= checked_at)
         or exists (
             select from public.email_signals s
-            where s.project_id = p.id and s.kind = 'verdict_viewed' and s.occurred_at > fortnight_ago and s.occurred_at <= checked_at
+            where s.project_id = p.id and s.kind = 'verdict_viewed' and s.occurred_at > active_since and s.occurred_at <= checked_at
         )
     )
     union all
-    select p.id, null, 'at_risk' from people p where p.last_active_at <= fortnight_ago
+    select p.id, null, 'at_risk' from people p where p.last_active_at <= active_since
     union all
     select d.user_id, d.project_id, 'at_risk' from public.email_activity_drops() d
     union all
@@ -73,7 +74,7 @@ drop view if exists public.email_segments;
 create view public.email_segments as
 select s.user_id, s.project_id, s.segment from public.email_segments_now() s;
 comment on view public.email_segments is
-'The specification''s six segments as they are now, active meaning in the last 14 days. It reads the whole of users and projects: for campaigns and analyses, not for every request.';
+'The specification''s six segments as they are now, active meaning in the last 14 days (E-RET-03''s params.inactive). It reads the whole of users and projects: for campaigns and analyses, not for every request.';
 comment on column public.email_segments.user_id is 'The user, or the project''s owner.';
 comment on column public.email_segments.project_id is 'The project it is about; null when it is about the user.';
 comment on column public.email_segments.segment is

@@ -220,7 +220,7 @@ begin
         select o.id
         from public.email_outbox o cross join settings s
         where o.finished_at < greatest(s.sent_before, s.failed_before)
-        and o.finished_at < case o.status when 'failed' then s.failed_before else s.sent_before end
+        and o.finished_at < case when o.status = 'failed' then s.failed_before else s.sent_before end
         order by o.finished_at
         limit batch
         for update of o skip locked

@@ -43,14 +43,26 @@ async fn pg_cron_runs_the_schedules() {
         "one job per schedule, under its name and at its times"
     );
     assert_eq!(
-        text(&client, "select count(*)::text from public.email_schedules where cron_job_id is null").await,
+        text(
+            &client,
+            "select count(*)::text from public.email_schedules where cron_job_id is null"
+        )
+        .await,
         "0"
     );
     let jobs = text(&client, JOBS).await;
     migrate(&url).await.expect("migrate again");
     assert_eq!(text(&client, JOBS).await, jobs, "nothing is made twice");
 
-    // Edited, disabled, removed.
+    the_jobs_follow_the_table(&client).await;
+    a_role_that_may_not_leaves_them_to_the_sidecars(&client).await;
+    what_went_wrong_is_told(&client).await;
+    its_notes_are_kept_small(&client).await;
+    it_runs_them(&client, &cluster).await;
+}
+
+/// Edited, disabled, removed; and other people's jobs stay.
+async fn the_jobs_follow_the_table(client: &Client) {
     client
         .batch_execute(
             "update public.email_schedules set cron = '3 4 * * *' where code = 'E-RET-03';
@@ -61,21 +73,22 @@ async fn pg_cron_runs_the_schedules() {
         .await
         .expect("edits");
     assert_eq!(
-        text(&client, "select public.email_schedule_sync()").await,
+        text(client, "select public.email_schedule_sync()").await,
         "pg_cron runs 9 schedules as postgres"
     );
     assert_eq!(
-        text(&client, JOBS).await,
-        text(&client, SCHEDULES).await,
+        text(client, JOBS).await,
+        text(client, SCHEDULES).await,
         "the jobs follow"
     );
     assert_eq!(
-        text(&client, "select string_agg(jobname, ',') from cron.job where jobname not like 'seqpulse-mailer: %'").await,
+        text(client, "select string_agg(jobname, ',') from cron.job where jobname not like 'seqpulse-mailer: %'").await,
         "of somebody else",
         "other people's jobs stay"
     );
+}
 
-    // A role that may not: the sidecars run the schedules.
+async fn a_role_that_may_not_leaves_them_to_the_sidecars(client: &Client) {
     client
         .batch_execute(
             "create role plain;
@@ -87,13 +100,14 @@ async fn pg_cron_runs_the_schedules() {
         .await
         .expect("a role");
     assert_eq!(
-        text(&client, "select public.email_schedule_sync()").await,
+        text(client, "select public.email_schedule_sync()").await,
         "pg_cron is installed, but plain has no USAGE on schema cron: the sidecars run the schedules"
     );
     client.batch_execute("rollback").await.expect("undone");
+}
 
-    // What went wrong is told.
-    assert_eq!(text(&client, PROBLEMS).await, "");
+async fn what_went_wrong_is_told(client: &Client) {
+    assert_eq!(text(client, PROBLEMS).await, "");
     client
         .batch_execute(
             "select cron.unschedule('seqpulse-mailer: scan E-RET-01');
@@ -102,12 +116,14 @@ async fn pg_cron_runs_the_schedules() {
         .await
         .expect("sabotage");
     assert_eq!(
-        text(&client, PROBLEMS).await,
+        text(client, PROBLEMS).await,
         "scan E-RET-01: its pg_cron job is gone: run select public.email_schedule_sync(); \
          scan E-RET-02: its pg_cron job is not active"
     );
+}
 
-    // Its notes are kept small, ours only.
+/// Ours only.
+async fn its_notes_are_kept_small(client: &Client) {
     client
         .batch_execute(
             "insert into cron.job_run_details (jobid, command, username, status, end_time) values
@@ -118,11 +134,16 @@ async fn pg_cron_runs_the_schedules() {
         .await
         .expect("notes");
     assert_eq!(
-        text(&client, "select public.email_run_schedule('clean up pg_cron')::text").await,
+        text(
+            client,
+            "select public.email_run_schedule('clean up pg_cron')::text"
+        )
+        .await,
         "1"
     );
+}
 
-    // And it really runs them.
+async fn it_runs_them(client: &Client, cluster: &Cluster) {
     client
         .batch_execute(
             "update public.email_schedules set cron = '* * * * *', last_run_by = null, last_success_at = null where name = 'replay errors';
@@ -131,7 +152,7 @@ async fn pg_cron_runs_the_schedules() {
         .await
         .expect("every minute");
     let start = Instant::now();
-    while text(&client, RUN_BY).await.is_empty() {
+    while text(client, RUN_BY).await.is_empty() {
         assert!(
             start.elapsed() < TWO_MINUTES,
             "pg_cron did not run the schedule; its log:\n{}",
@@ -139,7 +160,7 @@ async fn pg_cron_runs_the_schedules() {
         );
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    assert_eq!(text(&client, RUN_BY).await, "pg_cron, well");
+    assert_eq!(text(client, RUN_BY).await, "pg_cron, well");
 }
 
 const JOBS: &str = "

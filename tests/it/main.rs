@@ -16,6 +16,7 @@ mod plpgsql_check;
 mod post;
 mod providers;
 mod sandbox;
+mod schedules;
 mod schema_dump;
 mod settings;
 mod start;

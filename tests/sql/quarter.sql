@@ -2,7 +2,7 @@
 -- what they are sent is held against the facts.  Not one transaction: each step commits, as a sidecar does.
 \ir support/scans.sql
 set client_min_messages = error;
-select plan(26);
+select plan(27);
 \ir support/quarter.sql
 select email_arm();
 update email_types set active_since = (select starts from sim.bounds);
@@ -25,6 +25,13 @@ select is_empty($$ select s.key, s.at, s.untrue from sim.sent s where s.untrue i
 select is_empty($$ select key, run_at, at from sim.sent where run_at > at $$, 'nothing was sent before its time');
 select is_empty($$ select key from sim.sent s join sim.bounds b on s.run_at < b.starts $$, 'nothing was written about the past');
 
+select todo('the claim does not take slots yet', 1) from (select where not exists (select from email_marketing_slots)) no_cap;
+select is_empty(
+    $$ select e.recipient, e.key, e.at, l.key, l.at from sim.sent e join sim.sent l on l.recipient = e.recipient and l.capped and e.capped
+       and (l.at, l.id) > (e.at, e.id) and l.at < e.at + interval '24 hours' $$,
+    'nobody got two capped letters within a day'
+);
+
 -- Local times ----------------------------------------------------------------------------------------------------------------
 select is_empty(
     $$ select d.dedupe_key, o.due_at at time zone p.clock from email_deliveries d join email_outbox o on o.id = d.outbox_id join sim.people p on p.id = d.user_id
@@ -43,6 +50,9 @@ select is_empty(
 );
 select is((select count(distinct p.clock) from sim.sent s join sim.people p on p.id = s.person where s.email_type = 'E-RET-01'), 8::bigint, 'in eight zones');
 
+-- Whatever was enqueued, also what still waits.
+create view sim.known as select dedupe_key from email_outbox union select dedupe_key from email_deliveries;
+
 -- Nobody was forgotten ---------------------------------------------------------------------------------------------------------
 -- Only where the answer does not hang on what happened within a few hours of the scan.
 select is_empty(
@@ -51,15 +61,14 @@ select is_empty(
        cross join lateral (select to_char(m.monday, 'IYYY-"W"IW') as week) w
        where (m.monday + interval '7 days 8 hours') at time zone p.clock between b.starts and b.ends - interval '3 hours'
        and (p.closes is null or p.closes > (m.monday + interval '8 days') at time zone p.clock)
-       and not exists (select from email_deliveries d where d.dedupe_key = format('weekly_usage:%s:%s', p.id, w.week))
-       and not exists (select from email_outbox o where o.dedupe_key = format('weekly_usage:%s:%s', p.id, w.week)) $$,
+       and not exists (select from sim.known d where d.dedupe_key = format('weekly_usage:%s:%s', p.id, w.week)) $$,
     'everybody who was active in a week has its report'
 );
 select is_empty(
     $$ select p.n, m.month from sim.projects p join sim.people o on o.id = p.owner
        cross join lateral (select distinct to_char(d.started_at, 'YYYY-MM') as month from public.deployments d where d.project_id = p.id) m
        where m.month between '2026-02' and '2026-04' and p.plan = 'free' and p.upgrades is null and o.closes is null
-       and not exists (select from email_deliveries d where d.dedupe_key = format('monthly_value_report:%s:%s', p.id, m.month)) $$,
+       and not exists (select from sim.known d where d.dedupe_key = format('monthly_value_report:%s:%s', p.id, m.month)) $$,
     'every free project that deployed in a month has its report'
 );
 create view sim.gaps as
@@ -68,14 +77,13 @@ from sim.acts a cross join sim.bounds b;
 select is_empty(
     $$ select p.n, g.since from sim.gaps g join sim.people p on p.id = g.person cross join sim.bounds b
        where g.since + interval '14 days' >= b.starts and g.until >= g.since + interval '15 days 4 hours' and p.closes is null
-       and not exists (select from email_deliveries d where d.dedupe_key = format('inactive_14d:%s:%s', p.id, g.since::date)) $$,
+       and not exists (select from sim.known d where d.dedupe_key = format('inactive_14d:%s:%s', p.id, g.since::date)) $$,
     'everybody who was away for 14 days was written to, or not for a reason that is on record'
 );
 select is_empty(
     $$ select p.n, g.since, s.step from sim.gaps g join sim.people p on p.id = g.person cross join sim.bounds b cross join unnest(array['J30', 'J37']) s (step)
        where g.since + interval '30 days' >= b.starts and g.until >= g.since + interval '31 days 4 hours' and p.closes is null
-       and not exists (select from email_outbox o where o.dedupe_key = format('inactive_30d:%s:%s:%s', p.id, g.since::date, s.step))
-       and not exists (select from email_deliveries d where d.dedupe_key = format('inactive_30d:%s:%s:%s', p.id, g.since::date, s.step)) $$,
+       and not exists (select from sim.known d where d.dedupe_key = format('inactive_30d:%s:%s:%s', p.id, g.since::date, s.step)) $$,
     'everybody who was away for 30 days has both steps'
 );
 select is_empty(
@@ -86,7 +94,7 @@ select is_empty(
        where p.plan = 'free' and p.upgrades is null and o.closes is null
        and m.reached between b.starts and b.ends - interval '3 hours' and m.passed is distinct from null and m.passed > m.reached + interval '3 hours'
        and to_char(m.reached + interval '3 hours', 'YYYY-MM') = m.month
-       and not exists (select from email_deliveries d where d.dedupe_key = format('free_quota_80:%s:%s', p.id, m.month)) $$,
+       and not exists (select from sim.known d where d.dedupe_key = format('free_quota_80:%s:%s', p.id, m.month)) $$,
     'every free project that reached 40 deployments in a month was told'
 );
 select is_empty(
@@ -99,7 +107,7 @@ select is_empty(
            cross join generate_series(timestamp '2026-02-16', '2026-05-04', interval '7 days') w (monday))
        select n, monday, before, week from weeks
        where before >= 4 and week * 2 <= before and after = 0
-       and not exists (select from email_deliveries d where d.dedupe_key = format('activity_drop:%s:%s', weeks.id, to_char(weeks.monday, 'IYYY-"W"IW'))) $$,
+       and not exists (select from sim.known d where d.dedupe_key = format('activity_drop:%s:%s', weeks.id, to_char(weeks.monday, 'IYYY-"W"IW'))) $$,
     'every project whose activity halved, and stayed low for two days, was noticed'
 );
 

@@ -2,7 +2,7 @@
 begin;
 \ir support/scans.sql
 set client_min_messages = error; -- a blast warns
-select plan(49);
+select plan(50);
 
 select pg_temp.at('2026-03-20 06:20Z');
 create temp table lapsed as
@@ -147,6 +147,9 @@ select results_eq(
         ('pro@example.com', 'Pro', 'pro_active'), ('pro@example.com', null, 'security_sensitive') $$,
     'the six segments'
 );
+update email_types set params = params || '{"inactive": "700 days"}' where code = 'E-RET-03';
+select is((select count(*) from email_segments where segment = 'at_risk' and project_id is null), 0::bigint, 'a DBA tunes what inactive means by UPDATE');
+update email_types set params = params || '{"inactive": "14 days"}' where code = 'E-RET-03';
 select is(pg_temp.as_role('email_reader', 'select count(*) from public.email_segments'), '9', 'email_reader may read them');
 select is(pg_temp.as_role('email_reader', 'select count(*) from public.users'), '42501', 'without seeing the tables behind them');
 select lives_ok('alter table users drop column twofa_enabled_at; alter table projects alter column plan type text', 'the application''s own ALTER TABLE works as if the view were not there');

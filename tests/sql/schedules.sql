@@ -2,7 +2,7 @@
 begin;
 \ir support/scans.sql
 set client_min_messages = error; -- a failing schedule warns
-select plan(43);
+select plan(48);
 
 select results_eq(
     $$ select name, runs, code, every, enabled from email_schedules order by every, name $$,
@@ -128,6 +128,21 @@ select matches(email_schedule_sync(), case when email_cron_schema() is null then
 select is((select count(*) from email_schedules where cron_job_id = 7), 0::bigint, 'a job that is gone is forgotten');
 select is(email_cron_cleanup(), 0, 'there are no notes of pg_cron to remove');
 select is_empty($$ select * from email_cron_problems() $$, 'and no complaints about it');
+rollback to s;
+
+-- What doctor says ----------------------------------------------------------------------------------------------------------------
+create function pg_temp.diagnosis() returns text language sql as $$ select d.status || ': ' || d.detail from public.email_doctor() d where d.check_name = 'schedules' $$;
+update email_schedules set last_success_at = null, last_error = null;
+select is(pg_temp.diagnosis(), 'warn: none has run yet: a sidecar runs them when it starts, pg_cron when they are due', 'doctor: after installing');
+update email_schedules set last_success_at = email_now();
+select is(pg_temp.diagnosis(), 'ok: 11, all in time', 'doctor: when all is well');
+update email_schedules set last_error = '42703: no such column' where code = 'E-RET-03';
+select is(pg_temp.diagnosis(), format('warn: scan E-RET-03 ran well last at %s (42703: no such column)', to_char(email_now(), 'YYYY-MM-DD HH24:MI')), 'doctor: when one failed');
+update email_schedules set last_error = null, last_success_at = email_now() - interval '46 minutes' where code = 'E-CONV-01';
+select matches(pg_temp.diagnosis(), '^fail: scan E-CONV-01 ran well last at', 'doctor: when nobody runs one any more');
+update email_schedules set enabled = false where code = 'E-CONV-01';
+update email_schedules set last_error = null;
+select is(pg_temp.diagnosis(), 'ok: 10, all in time', 'doctor: a disabled one is not missed');
 rollback to s;
 
 -- The clean-up ---------------------------------------------------------------------------------------------------------------------
