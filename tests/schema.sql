@@ -1370,7 +1370,7 @@ CREATE VIEW public.email_segments AS
     s.segment
    FROM public.email_segments_now() s(user_id, project_id, segment);
 
-COMMENT ON VIEW public.email_segments IS 'The specification''s six segments as they are now, active meaning in the last 14 days. It reads the whole of users and projects: for campaigns and analyses, not for every request.';
+COMMENT ON VIEW public.email_segments IS 'The specification''s six segments as they are now, active meaning in the last 14 days (E-RET-03''s params.inactive). It reads the whole of users and projects: for campaigns and analyses, not for every request.';
 
 COMMENT ON COLUMN public.email_segments.user_id IS 'The user, or the project''s owner.';
 
