@@ -7,9 +7,12 @@ set local statement_timeout = '60s';
 create function public.email_now() returns timestamptz
 language sql stable parallel safe
 as $$
-select pg_catalog.now() operator(pg_catalog.+) case
-    when pg_catalog.current_setting('email.clock_offset', true) operator(pg_catalog.<>) '' then pg_catalog.current_setting('email.clock_offset', true)::pg_catalog.interval
-    else '0'::pg_catalog.interval
+select case
+    when pg_catalog.current_setting('email.clock_offset', true) operator(pg_catalog.<>) ''
+        -- In UTC, so that a day of the offset is 24 hours whatever the session's time zone.
+        then pg_catalog.timezone('UTC', pg_catalog.timezone('UTC', pg_catalog.now())
+            operator(pg_catalog.+) pg_catalog.current_setting('email.clock_offset', true)::pg_catalog.interval)
+    else pg_catalog.now()
 end
 $$;
 comment on function public.email_now() is

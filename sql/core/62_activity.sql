@@ -1,13 +1,13 @@
 -- What "active" means, the user's own time, and figures several letters share.
 --
--- The two functions that say when a user was active are written so that Postgres inlines them into the query that asks
--- (one statement, stable, no "set", not strict): for one user or for all, they become index scans.
+-- The functions that say when a user was active, and those that count, are written so that Postgres inlines them into the query that asks
+-- (one statement, stable, no "set", not strict): for one user or for all, they become index scans.  So their search_path is
+-- not pinned; nobody but the functions of sql/triggers, whose own is, calls them.
 
 -- Activity -----------------------------------------------------------------------------------------------------------
 create or replace function public.email_activity(of_user uuid, since timestamptz, until timestamptz)
 returns table (active_at timestamptz)
 language sql stable
-set search_path = pg_catalog, pg_temp
 as $$
 select u.created_at from public.users u
 where u.id = of_user and u.created_at >= since and u.created_at < until
@@ -29,7 +29,6 @@ revoke all on function public.email_activity(uuid, timestamptz, timestamptz) fro
 create or replace function public.email_last_active(of_user uuid, as_of timestamptz)
 returns table (last_active_at timestamptz)
 language sql stable
-set search_path = pg_catalog, pg_temp
 as $$
 select max(a.active_at)
 from (
@@ -150,7 +149,6 @@ revoke all on function public.email_day(text) from public;
 create or replace function public.email_value(of_projects uuid[], since timestamptz, until timestamptz)
 returns table (deployments bigint, warnings bigint, rollbacks bigint, hidden_anomalies bigint)
 language sql stable
-set search_path = pg_catalog, pg_temp
 as $$
 select
     count(*),
@@ -171,7 +169,6 @@ revoke all on function public.email_value(uuid[], timestamptz, timestamptz) from
 create or replace function public.email_latency_delta(of_projects uuid[], since timestamptz, until timestamptz)
 returns numeric
 language sql stable
-set search_path = pg_catalog, pg_temp
 as $$
 select round((percentile_cont(0.5) within group (order by 100 * (s.post / s.pre - 1)))::numeric, 1)
 from (
