@@ -88,7 +88,7 @@ begin
     end loop;
 end \$\$"
 
-# Each case: the application's statement, and its outbox rows by hand from f, the rows it made ("" where it causes none).
+# Each case (pgbench takes a colon and a word for one of its variables, also in quotes): the application's statement, and its outbox rows by hand from f, the rows it made ("" where it causes none).
 declare -A statement bare
 one="from bench_ids where n = :r"
 statement[user-signs-up]="insert into public.users (name, email, hashed_password) values ('Nassir Martin', gen_random_uuid() || '@x.example', 'x')"
@@ -100,7 +100,7 @@ bare[bulk-sign-up]=${bare[user-signs-up]}
 statement[user-updated]="update public.users set updated_at = now() where id = (select user_id $one)"
 statement[twofa-changed]="update public.users set twofa_enabled = not twofa_enabled where id = (select user_id $one)"
 bare[twofa-changed]="insert into public.email_outbox (email_type, user_id, dedupe_key, payload, run_at)
-select 'E-SEC-01', f.id, 'twofa_changed:' || f.id || ':on:' || floor(1000000 * extract(epoch from clock_timestamp())),
+select 'E-SEC-01', f.id, 'twofa_changed:' || f.id || ':' || 'on' || ':' || floor(1000000 * extract(epoch from clock_timestamp())),
 jsonb_build_object('enabled', true, 'changed_at', now()), now() from f"
 statement[project-created]="insert into public.projects (name, owner_id, api_key, hmac_secret) select 'Project', user_id, gen_random_uuid(), gen_random_uuid() $one"
 bare[project-created]="insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, run_at)

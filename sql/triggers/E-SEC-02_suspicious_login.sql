@@ -11,64 +11,79 @@
 -- reads       email_signals only
 
 -- Cause ----------------------------------------------------------------------------------------------------------------
--- Whether this value of a login's payload is new to the user; null when that cannot be told.  Newest logins first: nearly
--- every login is like the one before.
-create or replace function public.email_sec_02_new(login_user uuid, login_id bigint, login_at timestamptz, field text, value text, known_for interval)
-returns boolean
+-- What of a login is new to its user; null where that cannot be told.  Nearly every login is like the one before, so that one
+-- is looked at first, and all of them only when it differs.
+create or replace function public.email_sec_02_new(login_id bigint, known_for interval, out country boolean, out device boolean)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    login record;
+    previous record;
 begin
-    if coalesce(btrim(value), '') = '' then
-        return null;
+    select s.user_id, s.occurred_at, nullif(lower(btrim(s.payload ->> 'country')), '') as country, nullif(lower(btrim(s.payload ->> 'device')), '') as device
+    into login
+    from public.email_signals s
+    where s.id = login_id;
+    select s.occurred_at, lower(btrim(s.payload ->> 'country')) as country, lower(btrim(s.payload ->> 'device')) as device
+    into previous
+    from public.email_signals s
+    where s.user_id = login.user_id and s.kind = 'login' and (s.occurred_at, s.id) < (login.occurred_at, login_id)
+    order by s.occurred_at desc, s.id desc
+    limit 1;
+    if not found then
+        return; -- the first login
     end if;
-    if exists (
-        select from (
-            select s.payload
-            from public.email_signals s
-            where s.user_id = login_user and s.kind = 'login' and s.occurred_at >= login_at - known_for and (s.occurred_at, s.id) < (login_at, login_id)
-            order by s.occurred_at desc
-            offset 0
-        ) earlier
-        where lower(btrim(earlier.payload ->> field)) = lower(btrim(value))
-    ) then
-        return false;
+    if previous.occurred_at >= login.occurred_at - known_for
+        and coalesce(previous.country = login.country, login.country is null) and coalesce(previous.device = login.device, login.device is null)
+    then
+        country := case when login.country is not null then false end;
+        device := case when login.device is not null then false end;
+        return;
     end if;
-    if exists (
-        select from public.email_signals s
-        where s.user_id = login_user and s.kind = 'login' and (s.occurred_at, s.id) < (login_at, login_id) and btrim(s.payload ->> field) <> ''
-    ) then
-        return true;
-    end if;
-    return null;
+    -- Nothing is new where no earlier login named any.
+    select
+        case when login.country is not null and count(e.country) > 0 then not coalesce(bool_or(e.known and e.country = login.country), false) end,
+        case when login.device is not null and count(e.device) > 0 then not coalesce(bool_or(e.known and e.device = login.device), false) end
+    into country, device
+    from (
+        select
+            nullif(lower(btrim(s.payload ->> 'country')), '') as country, nullif(lower(btrim(s.payload ->> 'device')), '') as device,
+            s.occurred_at >= login.occurred_at - known_for as known
+        from public.email_signals s
+        where s.user_id = login.user_id and s.kind = 'login' and (s.occurred_at, s.id) < (login.occurred_at, login_id)
+    ) e;
 end
 $$;
-comment on function public.email_sec_02_new(uuid, bigint, timestamptz, text, text, interval) is
-'E-SEC-02: whether this country or device is new to the user: false when a login within known_for had it, null when nothing is known to compare it with.';
-revoke all on function public.email_sec_02_new(uuid, bigint, timestamptz, text, text, interval) from public;
+comment on function public.email_sec_02_new(bigint, interval) is
+'E-SEC-02: whether a login''s country and device are new to its user: false when a login within known_for before it had them, null when that cannot be told.';
+revoke all on function public.email_sec_02_new(bigint, interval) from public;
 
 -- fact: {signal_id}
 create or replace function public.email_sec_02_enqueue(facts jsonb) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    login record;
 begin
-    insert into public.email_outbox (email_type, user_id, dedupe_key, payload, run_at)
-    select
-        t.code, coalesce(s.user_id, public.email_missing('user_id')::uuid), 'suspicious_login:' || s.id,
-        jsonb_strip_nulls(jsonb_build_object('new_country', n.country, 'new_device', n.device)) || s.payload
-            || jsonb_build_object('occurred_at', s.occurred_at, 'signal_id', s.id),
-        least(s.occurred_at, public.email_now())
+    select s.id, s.kind, s.user_id, s.payload, s.occurred_at, n.country as new_country, n.device as new_device
+    into login
     from public.email_signals s
     join public.email_types t on t.code = 'E-SEC-02' and t.enabled
-    cross join lateral (
-        select
-            public.email_sec_02_new(s.user_id, s.id, s.occurred_at, 'country', s.payload ->> 'country', (t.params ->> 'known_for')::interval) as country,
-            public.email_sec_02_new(s.user_id, s.id, s.occurred_at, 'device', s.payload ->> 'device', (t.params ->> 'known_for')::interval) as device
-        offset 0
-    ) n
-    where s.id = (facts -> 0 ->> 'signal_id')::bigint and s.occurred_at >= t.active_since
-    and (s.kind = 'suspicious_login' or s.kind = 'login' and (n.country or n.device))
+    cross join lateral public.email_sec_02_new(s.id, (t.params ->> 'known_for')::interval) n
+    where s.id = (facts -> 0 ->> 'signal_id')::bigint and s.occurred_at >= t.active_since;
+    -- The most frequent of all signals, and nearly always nothing.
+    if not found or login.kind = 'login' and (login.new_country or login.new_device) is not true then
+        return;
+    end if;
+    insert into public.email_outbox (email_type, user_id, dedupe_key, payload, run_at)
+    values (
+        'E-SEC-02', coalesce(login.user_id, public.email_missing('user_id')::uuid), 'suspicious_login:' || login.id,
+        jsonb_strip_nulls(jsonb_build_object('new_country', login.new_country, 'new_device', login.new_device)) || login.payload
+            || jsonb_build_object('occurred_at', login.occurred_at, 'signal_id', login.id),
+        least(login.occurred_at, public.email_now())
+    )
     on conflict (dedupe_key) do nothing;
 end
 $$;
