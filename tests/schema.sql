@@ -125,8 +125,7 @@ CREATE FUNCTION public.email_act_05_trigger() RETURNS trigger
 COMMENT ON FUNCTION public.email_act_05_trigger() IS 'E-ACT-05: after verdicts are inserted or updated. Never fails the application''s statement.';
 
 CREATE FUNCTION public.email_activity(of_user uuid, since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(active_at timestamp with time zone)
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp';
+    LANGUAGE sql STABLE;
 
 COMMENT ON FUNCTION public.email_activity(of_user uuid, since timestamp with time zone, until timestamp with time zone) IS 'Every moment from since (included) to until (not included) at which this user was active: sign-up, project created, deployment of an own project started, signals login and verdict_viewed.';
 
@@ -405,14 +404,12 @@ CREATE FUNCTION public.email_lapsed(shortest interval, longest interval) RETURNS
 COMMENT ON FUNCTION public.email_lapsed(shortest interval, longest interval) IS 'The active accounts whose last activity is at least shortest and less than longest ago, with its time.';
 
 CREATE FUNCTION public.email_last_active(of_user uuid, as_of timestamp with time zone) RETURNS TABLE(last_active_at timestamp with time zone)
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp';
+    LANGUAGE sql STABLE;
 
 COMMENT ON FUNCTION public.email_last_active(of_user uuid, as_of timestamp with time zone) IS 'When this user was last active, up to and including as_of: the latest moment of email_activity(); null when there is no such user.';
 
 CREATE FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) RETURNS numeric
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp';
+    LANGUAGE sql STABLE;
 
 COMMENT ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) IS 'Median over the deployments started from since to until (not included) of the change of the median p95 latency after the release against before, in percent with one decimal; null when no deployment has both.';
 
@@ -656,11 +653,11 @@ CREATE FUNCTION public.email_sec_02_enqueue(facts jsonb) RETURNS void
 
 COMMENT ON FUNCTION public.email_sec_02_enqueue(facts jsonb) IS 'E-SEC-02: enqueues a letter for each of these logins that is suspicious. facts: [{signal_id}].';
 
-CREATE FUNCTION public.email_sec_02_new(login_user uuid, login_id bigint, login_at timestamp with time zone, field text, value text, known_for interval) RETURNS boolean
+CREATE FUNCTION public.email_sec_02_new(login_id bigint, known_for interval, OUT country boolean, OUT device boolean) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_sec_02_new(login_user uuid, login_id bigint, login_at timestamp with time zone, field text, value text, known_for interval) IS 'E-SEC-02: whether this country or device is new to the user: false when a login within known_for had it, null when nothing is known to compare it with.';
+COMMENT ON FUNCTION public.email_sec_02_new(login_id bigint, known_for interval, OUT country boolean, OUT device boolean) IS 'E-SEC-02: whether a login''s country and device are new to its user: false when a login within known_for before it had them, null when that cannot be told.';
 
 CREATE FUNCTION public.email_segments_now() RETURNS TABLE(user_id uuid, project_id uuid, segment text)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -793,8 +790,7 @@ CREATE FUNCTION public.email_types_edited() RETURNS trigger
 COMMENT ON FUNCTION public.email_types_edited() IS 'Before every update of email_types: enabling again sets active_since, so that nothing is sent about the time between.';
 
 CREATE FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(deployments bigint, warnings bigint, rollbacks bigint, hidden_anomalies bigint)
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp';
+    LANGUAGE sql STABLE;
 
 COMMENT ON FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) IS 'What SEQPULSE did for these projects from since to until (not included): deployments, those with verdict warning and rollback_recommended, and the SDH hints of severity warning and critical, which Free does not show. Zeros when there is nothing.';
 
@@ -1984,7 +1980,7 @@ GRANT ALL ON FUNCTION public.email_sec_02_current(ids bigint[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_sec_02_enqueue(facts jsonb) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.email_sec_02_new(login_user uuid, login_id bigint, login_at timestamp with time zone, field text, value text, known_for interval) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.email_sec_02_new(login_id bigint, known_for interval, OUT country boolean, OUT device boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_segments_now() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_segments_now() TO email_reader;
