@@ -4,11 +4,13 @@
 //! stops Postgres and removes the directory when the [`Cluster`] is dropped or this process is killed. There is no other
 //! clean-up path, so it is the tested one.
 
+mod builder;
+mod error;
+
 use std::fs::{self, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -16,10 +18,14 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, User, getuid};
+use nix::unistd::{Pid, User};
 
 use super::leash::Leash;
-use super::pg_bin::{PgBin, PgBinError};
+use super::pg_bin::PgBin;
+use error::Doing;
+
+pub use builder::ClusterBuilder;
+pub use error::ClusterError;
 
 /// What the leash does at the end.
 const WATCHDOG: &str = include_str!("watchdog.sh");
@@ -32,60 +38,6 @@ const LONGEST_SOCKET_DIR: usize = 80;
 
 /// How long starting or stopping may take on a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Why a cluster could not be made or driven.
-#[derive(Debug, thiserror::Error)]
-pub enum ClusterError {
-    /// No usable server programs.
-    #[error(transparent)]
-    Bin(#[from] PgBinError),
-    /// Postgres refuses to run as root, and there is nobody else to run it as.
-    #[error(
-        "started as root, but there is neither a user postgres nor nobody to run PostgreSQL as"
-    )]
-    NoUnprivilegedUser,
-    /// The operating system said no.
-    #[error("{doing}")]
-    Io {
-        /// What was attempted.
-        doing: String,
-        /// What it answered.
-        source: io::Error,
-    },
-    /// `initdb` failed.
-    #[error("initdb failed: {0}")]
-    Initdb(String),
-    /// The server ended before it was ready, or was not ready in time.
-    #[error("PostgreSQL did not start ({reason}); end of its log:\n{log}")]
-    Start {
-        /// Exit status, or that time ran out.
-        reason: String,
-        /// Last lines of the server's log.
-        log: String,
-    },
-    /// Single-user mode could not create the database.
-    #[error("cannot create database {database}: {reason}")]
-    CreateDatabase {
-        /// Its name.
-        database: String,
-        /// What the server printed.
-        reason: String,
-    },
-}
-
-/// Attaches what was attempted to an I/O error.
-trait Doing<T> {
-    fn doing(self, what: impl FnOnce() -> String) -> Result<T, ClusterError>;
-}
-
-impl<T> Doing<T> for io::Result<T> {
-    fn doing(self, what: impl FnOnce() -> String) -> Result<T, ClusterError> {
-        self.map_err(|source| ClusterError::Io {
-            doing: what(),
-            source,
-        })
-    }
-}
 
 /// How a server is stopped; the names are those of `pg_ctl -m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,125 +57,6 @@ impl StopMode {
             Self::Immediate => Signal::SIGQUIT,
             Self::Kill => Signal::SIGKILL,
         }
-    }
-}
-
-/// What to start; see [`Cluster::builder`].
-#[derive(Debug, Clone)]
-pub struct ClusterBuilder {
-    bin: Option<PgBin>,
-    fsync: bool,
-    max_connections: u32,
-    databases: Vec<String>,
-    pg_cron: Option<String>,
-    settings: Vec<(String, String)>,
-}
-
-impl ClusterBuilder {
-    /// Uses this installation instead of the one [`PgBin::find`] finds.
-    #[must_use]
-    pub fn bin(mut self, bin: PgBin) -> Self {
-        self.bin = Some(bin);
-        self
-    }
-
-    /// Whether commits reach the disk (default: no, the cluster does not outlive a power cut anyway). Benchmarks say yes.
-    #[must_use]
-    pub fn fsync(mut self, on: bool) -> Self {
-        self.fsync = on;
-        self
-    }
-
-    /// Default 200.
-    #[must_use]
-    pub fn max_connections(mut self, connections: u32) -> Self {
-        self.max_connections = connections;
-        self
-    }
-
-    /// Creates this database before the server takes connections.
-    #[must_use]
-    pub fn database(mut self, name: &str) -> Self {
-        self.databases.push(name.to_owned());
-        self
-    }
-
-    /// Preloads `pg_cron` for this database (which is created) where the extension is installed; elsewhere only creates
-    /// the database. [`Cluster::pg_cron_loaded`] tells which.
-    #[must_use]
-    pub fn pg_cron(mut self, database: &str) -> Self {
-        self.pg_cron = Some(database.to_owned());
-        self.database(database)
-    }
-
-    /// One more line of `postgresql.conf`; the last one of a name wins.
-    #[must_use]
-    pub fn setting(mut self, name: &str, value: &str) -> Self {
-        self.settings.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// Makes the directory, initialises it, starts the server and waits until it accepts connections. Blocks.
-    pub fn start(self) -> Result<Cluster, ClusterError> {
-        let bin = match self.bin.clone() {
-            Some(bin) => bin,
-            None => PgBin::find()?,
-        };
-        let owner = unprivileged_user()?;
-        let dir = make_directory(owner.as_ref())?;
-        let leash = start_watchdog(&dir)?;
-        let pg_cron = self.pg_cron.is_some() && bin.has_extension("pg_cron");
-        let mut cluster = Cluster {
-            bin,
-            dir,
-            owner,
-            port: 0,
-            server: None,
-            killed: false,
-            pg_cron,
-            leash,
-        };
-        cluster.initdb()?;
-        cluster.append_conf(&self.conf(pg_cron, &cluster.dir))?;
-        for database in &self.databases {
-            cluster.create_database(database)?;
-        }
-        cluster.start_on_a_free_port()?;
-        Ok(cluster)
-    }
-
-    /// The lines appended to `postgresql.conf`.
-    fn conf(&self, pg_cron: bool, dir: &Path) -> String {
-        let on_off = |on: bool| if on { "on" } else { "off" };
-        let socket_dir = if dir.as_os_str().len() <= LONGEST_SOCKET_DIR {
-            dir.to_string_lossy()
-        } else {
-            "".into()
-        };
-        let mut settings: Vec<(String, String)> = [
-            ("listen_addresses", "127.0.0.1"),
-            ("unix_socket_directories", &socket_dir),
-            ("max_connections", &self.max_connections.to_string()),
-            ("fsync", on_off(self.fsync)),
-            ("full_page_writes", on_off(self.fsync)),
-            ("shared_buffers", "64MB"),
-            // Nothing outside the directory is left when the server is killed.
-            ("dynamic_shared_memory_type", "mmap"),
-            ("timezone", "UTC"),
-            ("log_timezone", "UTC"),
-            ("log_line_prefix", "%m [%p] %q%d %a: "),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into();
-        if let Some(database) = self.pg_cron.as_ref().filter(|_| pg_cron) {
-            settings.push(("shared_preload_libraries".to_owned(), "pg_cron".to_owned()));
-            settings.push(("cron.database_name".to_owned(), database.clone()));
-            settings.push(("cron.host".to_owned(), Ipv4Addr::LOCALHOST.to_string()));
-        }
-        settings.extend(self.settings.iter().cloned());
-        settings.iter().fold(String::new(), |text, (name, value)| {
-            text + &conf_line(name, value)
-        })
     }
 }
 
@@ -247,14 +80,7 @@ pub struct Cluster {
 impl Cluster {
     /// Defaults: no fsync, 200 connections, no extension preloaded, no database but `postgres`.
     pub fn builder() -> ClusterBuilder {
-        ClusterBuilder {
-            bin: None,
-            fsync: false,
-            max_connections: 200,
-            databases: Vec::new(),
-            pg_cron: None,
-            settings: Vec::new(),
-        }
+        ClusterBuilder::default()
     }
 
     /// Whether the Postgres that would be used has `pg_cron` installed.
@@ -594,41 +420,6 @@ fn conf_line(name: &str, value: &str) -> String {
 fn signal(child: &Child, what: Signal) -> io::Result<()> {
     let pid = i32::try_from(child.id()).expect("a process id fits i32");
     kill(Pid::from_raw(pid), what).map_err(io::Error::from)
-}
-
-/// Whom to run Postgres as: None unless this process is root.
-fn unprivileged_user() -> Result<Option<User>, ClusterError> {
-    if !getuid().is_root() {
-        return Ok(None);
-    }
-    ["postgres", "nobody"]
-        .iter()
-        .find_map(|name| User::from_name(name).ok().flatten())
-        .map(Some)
-        .ok_or(ClusterError::NoUnprivilegedUser)
-}
-
-fn make_directory(owner: Option<&User>) -> Result<PathBuf, ClusterError> {
-    let dir = tempfile::Builder::new()
-        .prefix("seqpulse-pg-")
-        .permissions(fs::Permissions::from_mode(0o700))
-        .tempdir()
-        .doing(|| "making a temporary directory (TMPDIR)".to_owned())?;
-    if let Some(user) = owner {
-        chown(dir.path(), Some(user.uid.as_raw()), Some(user.gid.as_raw()))
-            .doing(|| format!("giving {} to user {}", dir.path().display(), user.name))?;
-    }
-    // From here on removing it is the watchdog's task.
-    Ok(dir.keep())
-}
-
-fn start_watchdog(dir: &Path) -> Result<Leash, ClusterError> {
-    let leash = Leash::with_script(WATCHDOG, &[dir.as_os_str()]);
-    if leash.is_err() {
-        // Best effort: the error is the one to report.
-        let _removed = fs::remove_dir_all(dir);
-    }
-    leash.doing(|| "starting /bin/sh as the cluster's watchdog".to_owned())
 }
 
 /// Below the range the kernel hands out to outgoing connections, so that the port is still free after a restart.
