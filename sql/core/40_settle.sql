@@ -26,6 +26,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     settled integer;
+    accepted bigint[];
+    refused bigint[];
 begin
     with answered as (
         select a.*
@@ -69,7 +71,7 @@ begin
             finished_at = case when h.status in ('sent', 'failed') then public.email_now() end
         from held h
         where o.id = h.id
-        returning o.id
+        returning o.id, o.status, o.reason
     ),
     journal as (
         update public.email_deliveries d set
@@ -91,7 +93,11 @@ begin
         order by lower(j.to_email)
         on conflict (lower(email)) do nothing
     )
-    select count(*) into settled from work;
+    select count(*), array_agg(w.id) filter (where w.status = 'sent'),
+        array_agg(w.id) filter (where w.status = 'failed' and w.reason is distinct from 'unknown outcome')
+    into settled, accepted, refused
+    from work w;
+    perform public.email_slots_settle(accepted, refused);
     return settled;
 end
 $$;

@@ -13,6 +13,7 @@ mod install;
 mod letters;
 mod pgtap;
 mod plpgsql_check;
+mod policy;
 mod post;
 mod providers;
 mod sandbox;
