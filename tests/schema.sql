@@ -713,6 +713,24 @@ CREATE FUNCTION public.email_step_keys(dedupe_key text, params jsonb) RETURNS te
 
 COMMENT ON FUNCTION public.email_step_keys(dedupe_key text, params jsonb) IS 'The keys of all steps of the sequence this key belongs to; null when its code has no steps.';
 
+CREATE FUNCTION public.email_subject_choice(code text, user_id uuid) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_subject_choice(code text, user_id uuid) IS 'The A/B subject of this user for this code: subject_variant and subject_template, which the claim puts into the letter''s context; null when the type has no enabled variant.';
+
+CREATE FUNCTION public.email_subject_keys(code text) RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_subject_keys(code text) IS 'The keys a subject of this code may use in braces, such as {first_name}.';
+
+CREATE FUNCTION public.email_subject_variants_check() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_subject_variants_check() IS 'Before a subject is inserted or changed: refuses keys its letter does not know.';
+
 CREATE FUNCTION public.email_suppress(ids bigint[], reason text) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -1640,6 +1658,8 @@ CREATE TRIGGER email_settings_applied AFTER UPDATE ON public.email_settings FOR 
 
 CREATE TRIGGER email_signals_fill BEFORE INSERT ON public.email_signals FOR EACH ROW EXECUTE FUNCTION public.email_signals_fill();
 
+CREATE TRIGGER email_subject_variants_check BEFORE INSERT OR UPDATE ON public.email_subject_variants FOR EACH ROW EXECUTE FUNCTION public.email_subject_variants_check();
+
 CREATE TRIGGER email_trx_01_insert AFTER INSERT ON public.users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.email_trx_01_trigger();
 
 CREATE TRIGGER email_trx_01_update AFTER UPDATE ON public.users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.email_trx_01_trigger();
@@ -2004,6 +2024,14 @@ GRANT ALL ON FUNCTION public.email_step(dedupe_key text) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_step_keys(dedupe_key text, params jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_step_keys(dedupe_key text, params jsonb) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_subject_choice(code text, user_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_subject_choice(code text, user_id uuid) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_subject_keys(code text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_subject_keys(code text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_subject_variants_check() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_suppress(ids bigint[], reason text) FROM PUBLIC;
 
