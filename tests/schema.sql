@@ -212,10 +212,16 @@ CREATE FUNCTION public.email_claim(worker text, provider text, batch_size intege
 COMMENT ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) IS 'Claims up to batch_size due rows for a sidecar: applies the gates, ends the rows that must not go out, writes the journal, and answers the members of one API request in their order. No row: nothing can go out now.';
 
 CREATE FUNCTION public.email_cleanup() RETURNS integer
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_cleanup() IS 'Removes up to 20,000 outbox rows that ended longer ago than email_settings.retention_sent (sent, suppressed) or retention_failed (failed), and trigger errors that were made up for as long ago. The journal stays. Answers how many outbox rows went.';
+COMMENT ON FUNCTION public.email_cleanup() IS 'Removes up to 20,000 outbox rows that ended longer ago than email_settings.retention_sent (sent, suppressed) or retention_failed (failed), and as many trigger errors that were made up for as long ago. The journal stays. Answers how many outbox rows went.';
+
+CREATE FUNCTION public.email_cleanup_events() RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_cleanup_events() IS 'Removes those of the 20,000 oldest email_events that happened longer ago than email_settings.retention_events; answers how many.';
 
 CREATE FUNCTION public.email_conv_01_audience() RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
     LANGUAGE plpgsql
@@ -327,6 +333,12 @@ CREATE FUNCTION public.email_enqueue(email_type text, user_id uuid, dedupe_key t
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_enqueue(email_type text, user_id uuid, dedupe_key text, payload jsonb, run_at timestamp with time zone, project_id uuid, to_email text) IS 'Enqueues one email; answers its id, or null when the key is known already or the type is disabled. run_at null means now, to_email null the user''s address at the moment of sending.';
+
+CREATE FUNCTION public.email_erase_contexts() RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_erase_contexts() IS 'Erases address, subject, context and error text of up to 20,000 letters in the journal, and the personal keys of as many email_signals, that are older than email_settings.retention_context. Keys, status, reason and times stay, so that no letter is ever sent twice. Answers how many rows it erased.';
 
 CREATE FUNCTION public.email_extend_lease(worker text, batch uuid, lease interval) RETURNS integer
     LANGUAGE plpgsql
@@ -1021,11 +1033,15 @@ CREATE TABLE public.email_settings (
     paused_at timestamp with time zone,
     paused_reason text,
     armed_for text,
+    retention_context interval DEFAULT '400 days'::interval NOT NULL,
+    retention_events interval DEFAULT '400 days'::interval NOT NULL,
+    context_erased_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     CONSTRAINT email_settings_blast_limit_positive CHECK ((blast_limit > 0)),
     CONSTRAINT email_settings_lookahead_not_negative CHECK ((lookahead >= '00:00:00'::interval)),
     CONSTRAINT email_settings_marketing_cooldown_not_negative CHECK ((marketing_cooldown >= '00:00:00'::interval)),
     CONSTRAINT email_settings_one_row CHECK (id),
     CONSTRAINT email_settings_paused_reason_only_paused CHECK (((paused_reason IS NULL) OR (paused_at IS NOT NULL))),
+    CONSTRAINT email_settings_retention_personal_range CHECK (((retention_context >= '30 days'::interval) AND (retention_events >= '30 days'::interval))),
     CONSTRAINT email_settings_retention_positive CHECK (((retention_sent > '00:00:00'::interval) AND (retention_failed > '00:00:00'::interval)))
 );
 
@@ -1050,6 +1066,12 @@ COMMENT ON COLUMN public.email_settings.paused_at IS 'Since when nothing at all 
 COMMENT ON COLUMN public.email_settings.paused_reason IS 'Why nothing is sent; null means running, or no reason given.';
 
 COMMENT ON COLUMN public.email_settings.armed_for IS 'The email_identity() this database may send from; null or another one (a restored copy) means nothing is sent until email_arm() is called.';
+
+COMMENT ON COLUMN public.email_settings.retention_context IS 'How long the journal keeps address, subject, context and error text of a letter, and email_signals the personal keys of a fact; then they are erased. Keys, status, reason and times stay for ever. At least 30 days: sequences and repeated requests need them. 400 days: figures can be compared with the same month of last year.';
+
+COMMENT ON COLUMN public.email_settings.retention_events IS 'How long email_events stay; the views look back 30 days, so at least that.';
+
+COMMENT ON COLUMN public.email_settings.context_erased_until IS 'Kept by email_erase_contexts(): everything created before this moment has been erased, and is not looked at again.';
 
 CREATE TABLE public.email_trigger_errors (
     id bigint NOT NULL,
@@ -1592,6 +1614,10 @@ COMMENT ON INDEX public.email_outbox_user_idx IS 'What waits for, or went to, a 
 
 CREATE UNIQUE INDEX email_schedules_code_idx ON public.email_schedules USING btree (code);
 
+CREATE INDEX email_signals_age_idx ON public.email_signals USING brin (occurred_at) WITH (pages_per_range='32', autosummarize='on');
+
+COMMENT ON INDEX public.email_signals_age_idx IS 'Retention.';
+
 CREATE INDEX email_signals_invitation_idx ON public.email_signals USING btree (((payload ->> 'invitation_id'::text))) WHERE (kind = ANY (ARRAY['invitation_accepted'::text, 'invitation_revoked'::text]));
 
 COMMENT ON INDEX public.email_signals_invitation_idx IS 'Was this invitation accepted or revoked?';
@@ -1771,6 +1797,10 @@ REVOKE ALL ON FUNCTION public.email_cleanup() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_cleanup() TO email_worker;
 GRANT ALL ON FUNCTION public.email_cleanup() TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_cleanup_events() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_cleanup_events() TO email_worker;
+GRANT ALL ON FUNCTION public.email_cleanup_events() TO email_admin;
+
 REVOKE ALL ON FUNCTION public.email_conv_01_audience() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_conv_01_audience() TO email_worker;
 GRANT ALL ON FUNCTION public.email_conv_01_audience() TO email_admin;
@@ -1833,6 +1863,10 @@ GRANT ALL ON FUNCTION public.email_drop_counts(of_project uuid, zone text, monda
 
 REVOKE ALL ON FUNCTION public.email_enqueue(email_type text, user_id uuid, dedupe_key text, payload jsonb, run_at timestamp with time zone, project_id uuid, to_email text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_enqueue(email_type text, user_id uuid, dedupe_key text, payload jsonb, run_at timestamp with time zone, project_id uuid, to_email text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_erase_contexts() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_erase_contexts() TO email_worker;
+GRANT ALL ON FUNCTION public.email_erase_contexts() TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_extend_lease(worker text, batch uuid, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_extend_lease(worker text, batch uuid, lease interval) TO email_worker;
@@ -2143,7 +2177,7 @@ GRANT SELECT(event_type) ON TABLE public.email_events TO email_reader;
 
 GRANT SELECT(occurred_at) ON TABLE public.email_events TO email_reader;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_outbox TO email_worker;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.email_outbox TO email_worker;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.email_outbox TO email_admin;
 
 GRANT SELECT(id) ON TABLE public.email_outbox TO email_reader;
@@ -2194,7 +2228,7 @@ GRANT UPDATE(paused_at) ON TABLE public.email_settings TO email_worker;
 
 GRANT UPDATE(paused_reason) ON TABLE public.email_settings TO email_worker;
 
-GRANT SELECT,DELETE ON TABLE public.email_trigger_errors TO email_worker;
+GRANT SELECT ON TABLE public.email_trigger_errors TO email_worker;
 GRANT SELECT,UPDATE ON TABLE public.email_trigger_errors TO email_admin;
 
 GRANT SELECT(id) ON TABLE public.email_trigger_errors TO email_reader;
