@@ -186,7 +186,10 @@ begin
                     'first_name', case when who.person is not null then public.email_first_name(case when who.person = u.id then u.name else other.name end) end,
                     'time_zone', coalesce(p.timezone, 'Europe/Paris'),
                     'cta_path', t.params ->> 'cta_path'
-                ) || o.payload || coalesce(c.context, '{}') as context
+                ) || o.payload || coalesce(c.context, '{}')
+                -- Guarded, so that a type without variants costs nothing.
+                || case when o.email_type in (select v.email_type from public.email_subject_variants v where v.enabled)
+                    then public.email_subject_choice(o.email_type, o.user_id) else '{}' end as context
             from public.email_outbox o
             join public.email_types t on t.code = o.email_type
             left join public.users u on u.id = o.user_id

@@ -166,7 +166,7 @@ begin
         ),
         journaled as (
             insert into public.email_deliveries as j
-                (user_id, project_id, email_type, dedupe_key, status, payload_json, error_message, created_at, outbox_id, provider, slot)
+                (user_id, project_id, email_type, dedupe_key, status, payload_json, error_message, created_at, outbox_id, provider, variant, slot)
             select
                 d.user_id, d.project_id, d.email_type, d.dedupe_key,
                 case d.final when 'send' then 'queued' when 'fail' then 'failed' else 'suppressed' end,
@@ -176,12 +176,13 @@ begin
                     else jsonb_strip_nulls(jsonb_build_object('to_email', d.recipient, 'reason', case when d.final = 'suppress' then d.final_reason end))
                 end,
                 case when d.final = 'fail' then d.final_reason end,
-                public.email_now(), d.id, case when d.final = 'send' then $2 end, case when d.final = 'send' then d.taken end
+                public.email_now(), d.id, case when d.final = 'send' then $2 end,
+                case when d.final = 'send' then d.context ->> 'subject_variant' end, case when d.final = 'send' then d.taken end
             from judged d
             where d.final in ('send', 'suppress', 'fail')
             on conflict (dedupe_key) do update set
                 status = excluded.status, payload_json = excluded.payload_json, error_message = excluded.error_message,
-                outbox_id = excluded.outbox_id, provider = excluded.provider, slot = excluded.slot
+                outbox_id = excluded.outbox_id, provider = excluded.provider, variant = excluded.variant, slot = excluded.slot
             where (j.outbox_id = excluded.outbox_id and j.status in ('queued', 'failed'))
             or (j.status = 'failed' and j.provider_message_id is null)
             returning j.id as delivery_id, j.outbox_id
