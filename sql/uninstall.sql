@@ -25,7 +25,7 @@ declare
     -- All but the journal.  tests/it/catalog.rs holds this list against the schema.
     tables constant text[] := array[
         'email_subject_variants', 'email_types', 'email_settings', 'email_outbox', 'email_events', 'email_preferences',
-        'email_suppressions', 'email_project_contacts', 'email_marketing_slots', 'email_signals', 'email_trigger_errors',
+        'email_suppressions', 'email_project_contacts', 'email_marketing_slots', 'email_forgotten', 'email_signals', 'email_trigger_errors',
         'email_workers', 'email_schedules', 'email_sql_files', 'email_schema_history'
     ];
     -- What the migrations made; what the repeatable files made stands in email_sql_files.
