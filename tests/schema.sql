@@ -163,6 +163,13 @@ CREATE FUNCTION public.email_adv_02_enqueue(facts jsonb) RETURNS void
 
 COMMENT ON FUNCTION public.email_adv_02_enqueue(facts jsonb) IS 'E-ADV-02: enqueues what answers of promoters cause. facts: [{signal_id}].';
 
+CREATE FUNCTION public.email_answer_nps(token uuid, score integer, comment text DEFAULT NULL::text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s';
+
+COMMENT ON FUNCTION public.email_answer_nps(token uuid, score integer, comment text) IS 'Records the answer to the newest survey a user was sent, as a signal nps_answered: recorded; answered before (the first answer stays); unknown (no such token, or its holder was asked nothing).';
+
 CREATE FUNCTION public.email_arm() RETURNS text
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -461,10 +468,22 @@ CREATE FUNCTION public.email_note_errors(source text, email_type text, errors te
 
 COMMENT ON FUNCTION public.email_note_errors(source text, email_type text, errors text[], facts jsonb[]) IS 'Notes in email_trigger_errors what could not be enqueued, each fact once while it is open; raises a warning when even that fails, and never an error.';
 
+CREATE FUNCTION public.email_note_unsubscribed(user_id uuid, categories text[]) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_note_unsubscribed(user_id uuid, categories text[]) IS 'Records the event of an opt-out with the newest letter of these categories that the user was sent; nothing when there is none.';
+
 CREATE FUNCTION public.email_now() RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE;
 
 COMMENT ON FUNCTION public.email_now() IS 'The clock of every rule: now() plus the setting email.clock_offset (an interval, normally unset). Tests move time with it; leases, backoff and heartbeats use the real clock instead.';
+
+CREATE FUNCTION public.email_opted_out_address(address text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_opted_out_address(address text) IS 'Whether this address opted out of product and marketing as an address: a contact without an account, or at the provider.';
 
 CREATE FUNCTION public.email_outbox_admit() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -513,6 +532,12 @@ CREATE FUNCTION public.email_plan_changes_trigger() RETURNS trigger
     SET jit TO 'off';
 
 COMMENT ON FUNCTION public.email_plan_changes_trigger() IS 'After projects are updated: records changes of plan. Never fails the application''s statement.';
+
+CREATE FUNCTION public.email_preferences_of(token uuid) RETURNS TABLE(is_user boolean, marketing boolean, product boolean, tracking boolean, timezone text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_preferences_of(token uuid) IS 'What holds for the holder of a token, as the preferences page shows it; is_user false: a contact without an account, who has one switch (marketing and product are the same). No row: nobody has this token.';
 
 CREATE FUNCTION public.email_project_recipients(project uuid, contact_role text) RETURNS TABLE(user_id uuid, to_email text, key_suffix text)
     LANGUAGE plpgsql STABLE ROWS 2
@@ -685,6 +710,13 @@ CREATE FUNCTION public.email_segments_now() RETURNS TABLE(user_id uuid, project_
 
 COMMENT ON FUNCTION public.email_segments_now() IS 'Who is in which segment now, inactive accounts aside. new_user, free_active and security_sensitive are about a user (project_id null), free_near_limit and pro_active about a project and its owner, at_risk about a user (14 days without activity) or a project (E-RET-02).';
 
+CREATE FUNCTION public.email_set_preferences(token uuid, marketing boolean, product boolean, tracking boolean, timezone text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s';
+
+COMMENT ON FUNCTION public.email_set_preferences(token uuid, marketing boolean, product boolean, tracking boolean, timezone text) IS 'Records the choices of the preferences page; a time zone Postgres does not know keeps the old one. A contact without an account has one switch: opted out when marketing and product are both false. Answers whether the token is known.';
+
 CREATE FUNCTION public.email_settings_applied() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -773,6 +805,12 @@ CREATE FUNCTION public.email_token(user_id uuid) RETURNS uuid
 
 COMMENT ON FUNCTION public.email_token(user_id uuid) IS 'The token of a user''s unsubscribe and preferences links; makes their preferences row (with the defaults) when there is none.';
 
+CREATE FUNCTION public.email_token_holder(token uuid) RETURNS TABLE(user_id uuid, address text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_token_holder(token uuid) IS 'Whom the links with this token belong to: a user, or the address of a contact without an account. No row: nobody.';
+
 CREATE FUNCTION public.email_trx_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -824,6 +862,13 @@ CREATE FUNCTION public.email_types_edited() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_types_edited() IS 'Before every update of email_types: enabling again sets active_since, so that nothing is sent about the time between.';
+
+CREATE FUNCTION public.email_unsubscribe(token uuid, category text DEFAULT NULL::text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s';
+
+COMMENT ON FUNCTION public.email_unsubscribe(token uuid, category text) IS 'Opts the holder of a token out of product or marketing, or of both (null). What is queued is decided at its claim, retries included. Answers whether the token is known; doing it twice changes nothing.';
 
 CREATE FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(deployments bigint, warnings bigint, rollbacks bigint, hidden_anomalies bigint)
     LANGUAGE sql STABLE;
@@ -1898,6 +1943,9 @@ GRANT ALL ON FUNCTION public.email_adv_02_current(ids bigint[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_adv_02_enqueue(facts jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_answer_nps(token uuid, score integer, comment text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_answer_nps(token uuid, score integer, comment text) TO email_worker;
+
 REVOKE ALL ON FUNCTION public.email_arm() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_arm() TO email_admin;
 
@@ -2064,10 +2112,14 @@ GRANT ALL ON FUNCTION public.email_note_error(source text, email_type text, erro
 
 REVOKE ALL ON FUNCTION public.email_note_errors(source text, email_type text, errors text[], facts jsonb[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_note_unsubscribed(user_id uuid, categories text[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_now() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_now() TO email_worker;
 GRANT ALL ON FUNCTION public.email_now() TO email_reader;
 GRANT ALL ON FUNCTION public.email_now() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_opted_out_address(address text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_outbox_admit() FROM PUBLIC;
 
@@ -2084,6 +2136,9 @@ GRANT ALL ON FUNCTION public.email_pick(row_limit integer) TO email_worker;
 REVOKE ALL ON FUNCTION public.email_plan_changes_enqueue(facts jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_plan_changes_trigger() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_preferences_of(token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_preferences_of(token uuid) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_project_recipients(project uuid, contact_role text) FROM PUBLIC;
 
@@ -2172,6 +2227,9 @@ REVOKE ALL ON FUNCTION public.email_segments_now() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_segments_now() TO email_reader;
 GRANT ALL ON FUNCTION public.email_segments_now() TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_set_preferences(token uuid, marketing boolean, product boolean, tracking boolean, timezone text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_set_preferences(token uuid, marketing boolean, product boolean, tracking boolean, timezone text) TO email_worker;
+
 REVOKE ALL ON FUNCTION public.email_settings_applied() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[]) FROM PUBLIC;
@@ -2209,6 +2267,8 @@ GRANT ALL ON FUNCTION public.email_take_over(worker text, lease interval) TO ema
 REVOKE ALL ON FUNCTION public.email_token(user_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_token(user_id uuid) TO email_worker;
 
+REVOKE ALL ON FUNCTION public.email_token_holder(token uuid) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_trx_01_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_trx_01_current(ids bigint[]) TO email_worker;
 
@@ -2226,6 +2286,10 @@ REVOKE ALL ON FUNCTION public.email_trx_02_enqueue(facts jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.email_types_applied() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_types_edited() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) TO email_worker;
+GRANT ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) TO email_worker;
