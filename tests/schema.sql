@@ -389,6 +389,59 @@ CREATE FUNCTION public.email_guard(source text, code text, facts jsonb, state te
 
 COMMENT ON FUNCTION public.email_guard(source text, code text, facts jsonb, state text, message text) IS 'After a trigger''s facts failed as a whole with this SQLSTATE and message: tries each alone and notes those that still fail. code null: the facts go to SOURCE_enqueue.';
 
+CREATE FUNCTION public.email_handover_context(letter jsonb) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_handover_context(letter jsonb) IS 'What the application gave a letter to say (context, or template_context), without what would make it fail.';
+
+CREATE FUNCTION public.email_handover_enqueue(facts jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms';
+
+COMMENT ON FUNCTION public.email_handover_enqueue(facts jsonb) IS 'Takes the emails out of jobs that could not be taken before. facts: [{job_id}].';
+
+CREATE FUNCTION public.email_handover_letter(letter jsonb, run_at timestamp with time zone) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_handover_letter(letter jsonb, run_at timestamp with time zone) IS 'Enqueues one email of the application''s under its own key; answers its code, or null when the key is known already or the type is disabled. An error says what it lacks.';
+
+CREATE FUNCTION public.email_handover_move(ids uuid[]) RETURNS TABLE(job_id uuid, codes text[], fault text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_handover_move(ids uuid[]) IS 'Takes the emails out of these jobs, those that are pending and that nobody works on: what was enqueued of each, or why it was left.';
+
+CREATE FUNCTION public.email_handover_pending() RETURNS uuid[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_handover_pending() IS 'The jobs of the application''s that may hold emails and wait for their time.';
+
+CREATE FUNCTION public.email_handover_take(job jsonb, OUT changes jsonb, OUT codes text[]) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_handover_take(job jsonb, OUT changes jsonb, OUT codes text[]) IS 'Takes the emails out of one job of scheduled_jobs, given as a whole: what is to be changed of it (null: nothing), and the codes that were enqueued. An error says why it cannot be taken.';
+
+CREATE FUNCTION public.email_handover_trigger() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_handover_trigger() IS 'Before a job is inserted into scheduled_jobs: takes the emails out of it. Never fails the application''s statement.';
+
+CREATE FUNCTION public.email_handover_uuid(letter jsonb, field text) RETURNS uuid
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_handover_uuid(letter jsonb, field text) IS 'An id in a job''s metadata; null when it is missing or none.';
+
 CREATE FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer) RETURNS TABLE(armed boolean, paused_reason text, clock_offset text, next_seconds double precision)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -793,6 +846,12 @@ CREATE FUNCTION public.email_suppress_untrue(code text, ids bigint[]) RETURNS in
 
 COMMENT ON FUNCTION public.email_suppress_untrue(code text, ids bigint[]) IS 'Suppresses at once those of these rows of one code that its own "still true" denies: how a sequence is left. Answers how many.';
 
+CREATE FUNCTION public.email_take_jobs() RETURNS TABLE(jobs bigint, letters bigint, known_or_disabled bigint, left_alone bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_take_jobs() IS 'Takes the emails out of every pending job of the application''s scheduler, as migrate does once: how many jobs were taken, how many letters they gave, how many of the jobs gave none (known already, or disabled), how many were left and noted in email_trigger_errors.';
+
 CREATE FUNCTION public.email_take_over(worker text, lease interval) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, taken_over boolean, age_seconds double precision)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -1134,6 +1193,8 @@ CREATE TABLE public.email_settings (
     paused_at timestamp with time zone,
     paused_reason text,
     armed_for text,
+    handover boolean DEFAULT true NOT NULL,
+    jobs_moved_at timestamp with time zone,
     retention_context interval DEFAULT '400 days'::interval NOT NULL,
     retention_events interval DEFAULT '400 days'::interval NOT NULL,
     context_erased_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
@@ -1167,6 +1228,10 @@ COMMENT ON COLUMN public.email_settings.paused_at IS 'Since when nothing at all 
 COMMENT ON COLUMN public.email_settings.paused_reason IS 'Why nothing is sent; null means running, or no reason given.';
 
 COMMENT ON COLUMN public.email_settings.armed_for IS 'The email_identity() this database may send from; null or another one (a restored copy) means nothing is sent until email_arm() is called.';
+
+COMMENT ON COLUMN public.email_settings.handover IS 'Whether emails that the application schedules in scheduled_jobs are taken out of it and sent from here; false leaves every job to the application''s own sender. Without effect where that table does not exist.';
+
+COMMENT ON COLUMN public.email_settings.jobs_moved_at IS 'When migrate moved the jobs that were pending at the switch, which it does once; null means not yet. By hand: select * from public.email_take_jobs().';
 
 COMMENT ON COLUMN public.email_settings.retention_context IS 'How long the journal keeps address, subject, context and error text of a letter, and email_signals the personal keys of a fact; then they are erased. Keys, status, reason and times stay for ever. At least 30 days: sequences and repeated requests need them. 400 days: figures can be compared with the same month of last year.';
 
@@ -1841,6 +1906,8 @@ CREATE TRIGGER email_conv_03_signal AFTER INSERT ON public.email_signals FOR EAC
 
 CREATE TRIGGER email_conv_04_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = 'pro_feature_attempted'::text)) EXECUTE FUNCTION public.email_signal_trigger('E-CONV-04');
 
+CREATE TRIGGER email_handover BEFORE INSERT ON public.scheduled_jobs FOR EACH ROW EXECUTE FUNCTION public.email_handover_trigger();
+
 CREATE TRIGGER email_outbox_admit BEFORE INSERT ON public.email_outbox FOR EACH ROW EXECUTE FUNCTION public.email_outbox_admit();
 
 CREATE TRIGGER email_outbox_rank BEFORE UPDATE OF priority, email_type ON public.email_outbox FOR EACH ROW WHEN (((old.priority IS DISTINCT FROM new.priority) OR (old.email_type <> new.email_type))) EXECUTE FUNCTION public.email_outbox_rank();
@@ -2066,6 +2133,24 @@ REVOKE ALL ON FUNCTION public.email_grant(privileges text, role_name text) FROM 
 
 REVOKE ALL ON FUNCTION public.email_guard(source text, code text, facts jsonb, state text, message text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_handover_context(letter jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_handover_enqueue(facts jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_handover_letter(letter jsonb, run_at timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_handover_move(ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_handover_move(ids uuid[]) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_handover_pending() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_handover_pending() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_handover_take(job jsonb, OUT changes jsonb, OUT codes text[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_handover_trigger() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_handover_uuid(letter jsonb, field text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer) TO email_worker;
 
@@ -2260,6 +2345,9 @@ REVOKE ALL ON FUNCTION public.email_subject_variants_check() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.email_suppress(ids bigint[], reason text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_suppress_untrue(code text, ids bigint[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_take_jobs() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_take_jobs() TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_take_over(worker text, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_take_over(worker text, lease interval) TO email_worker;
