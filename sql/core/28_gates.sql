@@ -181,12 +181,8 @@ begin
                 case when who.person is null and contact.unsubscribe_token is not null then contact.unsubscribe_token else p.unsubscribe_token end as token,
                 who.person is not null and coalesce(p.tracking_consent, false) and t.category <> 'security' as tracking,
                 c.id is not null as answered, c.untrue, c.failure, c.broken,
-                -- A copy for somebody without an account carries another person's user_id: it must not greet them by that name.
-                jsonb_build_object(
-                    'first_name', case when who.person is not null then public.email_first_name(case when who.person = u.id then u.name else other.name end) end,
-                    'time_zone', coalesce(p.timezone, 'Europe/Paris'),
-                    'cta_path', t.params ->> 'cta_path'
-                ) || o.payload || coalesce(c.context, '{}')
+                -- What is known now wins; the payload (a fact's keys, or the context of an application's job) fills what is not.
+                fresh.figures || o.payload || jsonb_strip_nulls(fresh.figures)
                 -- Guarded, so that a type without variants costs nothing.
                 || case when o.email_type in (select v.email_type from public.email_subject_variants v where v.enabled)
                     then public.email_subject_choice(o.email_type, o.user_id) else '{}' end as context
@@ -218,6 +214,14 @@ begin
             left join public.email_preferences p on p.user_id = coalesce(who.person, o.user_id)
             left join public.email_suppressions s on lower(s.email) = lower(coalesce(o.to_email, u.email))
             left join public.email_current(ids) c on c.id = o.id
+            cross join lateral (
+                -- A copy for somebody without an account carries another person's user_id: it must not greet them by that name.
+                select jsonb_build_object(
+                    'first_name', case when who.person is not null then public.email_first_name(case when who.person = u.id then u.name else other.name end) end,
+                    'time_zone', coalesce(p.timezone, 'Europe/Paris'),
+                    'cta_path', t.params ->> 'cta_path'
+                ) || coalesce(c.context, '{}') as figures
+            ) fresh
             where o.id = any(ids)
             offset 0
         ) f
