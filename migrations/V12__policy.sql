@@ -2,7 +2,7 @@
 -- to become of a row once its outcome is known, and who was forgotten.
 -- Locks: email_outbox, email_deliveries and email_settings for an instant (nullable columns without a default are metadata
 -- only); email_outbox is locked against writers while its two indexes are built, which are partial, and empty or nearly so.
--- Safe while an older binary runs: yes, it reads none of these.
+-- Safe while an older binary runs: yes, it reads none of these.  A journal kept by an uninstallation has its column already.
 set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 
@@ -22,7 +22,7 @@ comment on index public.email_outbox_slot_idx is 'Who waits for a slot that is g
 create index email_outbox_address_idx on public.email_outbox (lower(to_email)) where to_email is not null;
 comment on index public.email_outbox_address_idx is 'What waits for, or went to, an address: the cap of somebody without an account.';
 
-alter table public.email_deliveries add column slot text;
+alter table public.email_deliveries add column if not exists slot text;
 comment on column public.email_deliveries.slot is
 'The key of email_marketing_slots that this letter took; null: not capped, never handed to a provider, or sent by the application''s own sender.';
 

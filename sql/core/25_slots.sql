@@ -23,8 +23,9 @@ revoke all on function public.email_instant(timestamptz) from public;
 
 -- Giving back -------------------------------------------------------------------------------------------------------------
 -- Only the holder's own: a slot that another row has taken meanwhile stays.  Whoever waited for it is looked at again.
+-- SECURITY DEFINER: a sidecar may give slots back, and needs no right to delete for it.
 create or replace function public.email_slots_free(ids bigint[], slots text[]) returns integer
-language plpgsql
+language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -238,7 +239,7 @@ select public.email_slots_seed();
 
 select public.email_grant(g.privileges, g.role_name)
 from (values
-    ('email_worker', 'select, insert, update, delete on public.email_marketing_slots'),
+    ('email_worker', 'select, insert, update on public.email_marketing_slots'),
     ('email_worker', 'execute on function public.email_instant(timestamptz), public.email_slots_free(bigint[], text[]), public.email_slots_settle(bigint[], bigint[]), public.email_slots_take(bigint[], text[])'),
     ('email_admin', 'insert, update, delete on public.email_marketing_slots'),
     ('email_admin', 'execute on function public.email_instant(timestamptz), public.email_slots_free(bigint[], text[]), public.email_slots_settle(bigint[], bigint[]), public.email_slots_seed()')
