@@ -171,7 +171,7 @@ fn server_error(kind: ErrorKind) -> bool {
 }
 
 fn slow_down(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Transient { counts: false, .. })
+    matches!(kind, ErrorKind::TooFast { .. })
 }
 
 fn later(kind: ErrorKind) -> bool {
@@ -569,8 +569,7 @@ async fn limits_and_quotas_say_how_long() {
     let second = Some(Duration::from_secs(1));
     assert_eq!(
         limited,
-        ErrorKind::Transient {
-            counts: false,
+        ErrorKind::TooFast {
             retry_after: second
         }
     );
