@@ -14,7 +14,7 @@ declare
 begin
     select array_agg(distinct o.locked_by) into holders from public.email_outbox o where o.status = 'sending' and o.locked_by <> worker;
     if holders is null then
-        return '{}';
+        return '{}'::text[];
     end if;
     update public.email_workers w set lost_at = clock_timestamp()
     where w.id = any(holders) and w.lost_at is null and w.session_pid is not null
@@ -115,7 +115,7 @@ declare
     first_member record;
     sent public.email_batches;
     gone text[];
-    looked_at uuid[] := '{}';
+    looked_at uuid[] := array[]::uuid[];
 begin
     if not public.email_may_send(worker) then
         return;
@@ -156,7 +156,7 @@ begin
             end if;
             batch := public.email_isolate(worker, first_member.id, lease);
             -- The others of that batch are looked at again, one by one.
-            looked_at := '{}';
+            looked_at := array[]::uuid[];
             continue when batch is null;
         else
             update public.email_outbox o set locked_by = worker, locked_until = clock_timestamp() + lease, claims = o.claims + 1

@@ -32,8 +32,6 @@ as $$
 declare
     sent public.email_batches;
     repeated boolean;
-    sent_ids bigint[];
-    refused_ids bigint[];
     settled integer;
 begin
     select b.* into sent from public.email_batches b where b.batch_id = batch;
@@ -127,11 +125,7 @@ begin
         from (select case when bool_or(x.status = 'sending') then 'unknown' else 'settled' end as state from held x having count(*) > 0) h
         where b.batch_id = batch
     )
-    select count(*),
-        array_agg(h.id) filter (where h.status = 'sent'),
-        array_agg(h.id) filter (where h.status in ('queued', 'failed') and not (h.doubtful and h.status = 'failed'))
-    into settled, sent_ids, refused_ids
-    from held h;
+    select count(*) into settled from held h;
 
     -- Any answer about a message means that the account is taken again.
     if outcomes && array['sent', 'permanent', 'address'] then

@@ -1,5 +1,6 @@
 //! From outcomes to the words of `public.email_settle`, and recording them.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::compose::Written;
@@ -155,33 +156,35 @@ pub(super) async fn settle(shared: &Shared, claim: &Claim, verdicts: Verdicts, s
 }
 
 fn report(shared: &Shared, claim: &Claim, settlements: &[Settlement], held: i32, started: Instant) {
-    for (letter, settlement) in settlements.iter().filter_map(|settlement| {
-        claim
+    let mut sent = 0;
+    // A whole batch mostly fails for one reason: one line for all of it.
+    let mut failures: BTreeMap<(&str, &str), (i64, usize)> = BTreeMap::new();
+    for settlement in settlements {
+        if let Some(letter) = claim
             .letters
             .iter()
             .find(|letter| letter.id == settlement.id)
-            .map(|letter| (letter, settlement))
-    }) {
-        shared
-            .vitals
-            .settled(&letter.email_type, settlement.outcome);
-        if settlement.outcome != "sent" {
-            tracing::warn!(
-                id = letter.id,
-                email_type = letter.email_type,
-                outcome = settlement.outcome,
-                "not sent: {}",
-                settlement.error.as_deref().unwrap_or("no reason given")
-            );
+        {
+            shared
+                .vitals
+                .settled(&letter.email_type, settlement.outcome);
         }
+        if settlement.outcome == "sent" {
+            sent += 1;
+            continue;
+        }
+        let why = settlement.error.as_deref().unwrap_or("no reason given");
+        failures
+            .entry((settlement.outcome, why))
+            .or_insert((settlement.id, 0))
+            .1 += 1;
+    }
+    for ((outcome, why), (first_id, letters)) in failures {
+        tracing::warn!(batch = %claim.batch, outcome, letters, first_id, "not sent: {why}");
     }
     if usize::try_from(held).is_ok_and(|held| held < settlements.len()) {
-        tracing::warn!(batch = %claim.batch, held, letters = settlements.len(), "the lease was lost meanwhile; another sidecar resolves the rest");
+        tracing::warn!(batch = %claim.batch, held, letters = settlements.len(), "the lease was lost meanwhile, or a webhook was faster; whoever holds the rest resolves it");
     }
-    let sent = settlements
-        .iter()
-        .filter(|settlement| settlement.outcome == "sent")
-        .count();
     tracing::debug!(batch = %claim.batch, letters = settlements.len(), sent, ms = started.elapsed().as_millis(), "settled");
     // What waits for a retry changes how long the loop may sleep.
     if sent < settlements.len() {
