@@ -45,7 +45,11 @@ fn write(config: &Config, claimed: &Claimed) -> Result<Message, String> {
         delivery_id: claimed.delivery,
         category: claimed.category,
         unsubscribe_token: claimed.unsubscribe_token,
-        subject: None,
+        subject: claimed
+            .context
+            .get("subject_template")
+            .and_then(Value::as_str)
+            .map(str::to_owned),
     };
     let letter = mail::render(
         &claimed.email_type,

@@ -74,7 +74,7 @@ async fn one(shared: &Shared, claim: Claim) -> Option<[Claim; 2]> {
         Sent::Answered(outcomes) => {
             Verdicts::of(&written, outcomes, shared.provider.advertised_rate())
         }
-        Sent::NotSent { outcome, why } => Verdicts::all(&claim, outcome, &why),
+        Sent::Withheld { outcome, why } => Verdicts::all(&claim, outcome, &why),
         Sent::Lost => {
             tracing::warn!(batch = %claim.batch, "the lease was lost before the request left; another sidecar sends it");
             return None;

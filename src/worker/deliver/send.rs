@@ -14,7 +14,7 @@ pub(super) enum Sent {
     /// The provider was asked; one outcome per letter.
     Answered(Vec<Outcome>),
     /// Nothing left this process; `outcome` is a word of `public.email_settle`.
-    NotSent { outcome: &'static str, why: String },
+    Withheld { outcome: &'static str, why: String },
     /// Another sidecar holds the batch.
     Lost,
 }
@@ -72,18 +72,18 @@ pub(super) async fn send(shared: &Shared, claim: &Claim, written: &[Written<'_>]
     };
     match ready(shared, &intent).await {
         Ready::Go => Sent::Answered(transmit(shared, claim, &request).await),
-        Ready::Stale => Sent::NotSent {
+        Ready::Stale => Sent::Withheld {
             outcome: "untouched",
             why: "this sidecar stood still for too long between asking and sending".into(),
         },
         Ready::No(Verdict::Mismatch) => {
             tracing::error!(batch = %claim.batch, "not repeated: an earlier request of this batch had other bytes than this sidecar renders (another version or other settings); it is left to one that matches");
-            Sent::NotSent {
+            Sent::Withheld {
                 outcome: "mismatch",
                 why: "left to a sidecar of the version and settings it was first sent with".into(),
             }
         }
-        Ready::No(Verdict::Stopped) => Sent::NotSent {
+        Ready::No(Verdict::Stopped) => Sent::Withheld {
             outcome: "untouched",
             why: "sending is stopped".into(),
         },
