@@ -56,7 +56,6 @@ async fn what_was_claimed_and_never_sent_goes_back_to_the_queue() {
 #[tokio::test]
 async fn a_row_that_takes_its_sidecars_down_is_given_up_alone() {
     let db = TestDb::only(&["E-TRX-01"]).await;
-    let sandbox = sandbox().await;
     sign_up_many(&db, 4).await;
     // Sidecars that die between the claim and the request.
     for round in 0..8 {
