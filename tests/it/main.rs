@@ -13,6 +13,7 @@ mod http;
 mod install;
 mod letters;
 mod outcomes;
+mod pages;
 mod pgtap;
 mod plpgsql_check;
 mod post;
