@@ -88,13 +88,12 @@ as $$
 declare
     batch uuid := gen_random_uuid();
     picked bigint[];
-    settings record;
+    most constant integer := public.email_claim_size(batch_size);
     decided record;
     slots record;
     claimed integer;
 begin
-    select s.paused_at, s.armed_for into settings from public.email_settings s;
-    if settings.paused_at is not null or settings.armed_for is distinct from public.email_identity() then
+    if most = 0 then
         return;
     end if;
 
@@ -112,8 +111,8 @@ begin
 
     -- Again while all that was picked ended or waits: a sidecar that gets nothing believes that there is nothing.
     for round in 1..20 loop
-        picked := public.email_pick(batch_size);
-        exit when picked is null;
+        picked := public.email_pick(most);
+        exit when picked is null or (most = 1 and round = 1 and not public.email_take_probe(worker));
 
         -- What the policy says.  A row that was claimed five times and never settled takes its sidecars down: it is given up alone.
         select array_agg(d.id) as ids, array_agg(d.verdict) as verdicts, array_agg(d.reason) as reasons,
