@@ -4,6 +4,7 @@
 //! triggers and are applied only when their text changed. What somebody changed by hand in the database is left as it is
 //! and reported: at 3 a.m. a disabled trigger has a reason.
 
+mod adopt;
 mod files;
 mod jobs;
 
@@ -14,6 +15,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error};
 
+pub use adopt::Adoption;
 pub use files::SqlFile;
 pub use jobs::MovedJobs;
 
@@ -40,9 +42,9 @@ const SCHEDULE_SYNC: &str = include_str!("sql/schedule_sync.sql");
 const BEGIN_FILE: &str = include_str!("sql/begin_file.sql");
 const COMMIT: &str = "commit";
 const ROLLBACK: &str = "rollback";
-/// How often a file that met a lock is tried again; each try waits two seconds at most, so the application's writers are
-/// never held up longer than that.
-const LOCK_TRIES: u32 = 10;
+/// How often a file that met a lock is tried again; each try waits half a second at most (`begin_file.sql`), so the
+/// application's writers are never held up longer than that.
+const LOCK_TRIES: u32 = 40;
 
 /// Why `migrate` stopped. What was applied before stays, and running it again goes on from there.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +60,9 @@ pub enum MigrateError {
         "this database lacks SEQPULSE's tables: {0} (is DATABASE_URL the application's own database?)"
     )]
     NotSeqpulse(String),
+    /// The application's own journal is not one that ours can go on from.
+    #[error("the journal email_deliveries cannot be adopted: {0}")]
+    Journal(String),
     /// A migration failed; it was rolled back.
     #[error("{0}")]
     Migration(String),
@@ -85,6 +90,8 @@ pub enum Finding {
     Drifted(&'static str),
     /// A file that is not applied because this table of the application's does not exist (any more).
     Waits(&'static str, &'static str),
+    /// The application's journal is being taken over.
+    Adoption(Adoption),
     /// The application's own pending jobs were moved.
     Jobs(MovedJobs),
     /// How many of the application's own jobs are to be looked at.
@@ -115,6 +122,7 @@ impl fmt::Display for Finding {
                 f,
                 "waits    {path}: there is no table {table}; migrate applies it once there is one"
             ),
+            Self::Adoption(step) => write!(f, "{step}"),
             Self::Jobs(moved) => write!(f, "{moved}"),
             Self::JobsPending(jobs) => write!(
                 f,
@@ -175,18 +183,25 @@ pub async fn migrate(
         .into());
     }
     let mut did = false;
-    if !pending_migrations(&client).await?.is_empty() {
-        let mut runner = embedded::migrations::runner();
-        runner.set_migration_table_name(HISTORY_TABLE);
-        let applied = runner
-            .run_async(&mut client)
-            .await
-            .map_err(|error| MigrateError::Migration(explain(&error)))?;
-        for migration in applied.applied_migrations() {
-            did = true;
+    let adopting = adopts_a_journal(&client).await?
+        && adopt::prepare(&client, |step| report(&Finding::Adoption(step))).await?;
+    if adopting {
+        run(&mut client, Some(adopt::MIGRATION - 1), &mut report).await?;
+        let runner = embedded::migrations::runner();
+        let migration = runner
+            .get_migrations()
+            .iter()
+            .find(|migration| migration.version() == adopt::MIGRATION);
+        if let Some(migration) = migration {
+            adopt::apply(&client, migration).await?;
             report(&Finding::Migration(migration.to_string()));
         }
     }
+    if !pending_migrations(&client).await?.is_empty() {
+        did = true;
+        run(&mut client, None, &mut report).await?;
+    }
+    adopt::remove_placeholders(&client).await?;
     for file in pending_files(&client).await? {
         apply(&client, file).await?;
         did = true;
@@ -206,6 +221,9 @@ pub async fn migrate(
             report(&Finding::Jobs(moved));
         }
     }
+    if adopting {
+        report(&Finding::Adoption(adopt::holds(&client).await?));
+    }
     // Also when nothing was applied: pg_cron may have been installed or removed meanwhile.
     let schedules = client
         .query_typed_one(SCHEDULE_SYNC, &[])
@@ -218,6 +236,35 @@ pub async fn migrate(
         report(&finding);
     }
     Ok(did)
+}
+
+/// Applies what is pending, up to a version.
+async fn run(
+    client: &mut Client,
+    up_to: Option<i32>,
+    report: &mut impl FnMut(&Finding),
+) -> Result<(), MigrateError> {
+    let mut runner = embedded::migrations::runner();
+    runner.set_migration_table_name(HISTORY_TABLE);
+    if let Some(version) = up_to {
+        runner = runner.set_target(refinery::Target::Version(version));
+    }
+    let applied = runner
+        .run_async(client)
+        .await
+        .map_err(|error| MigrateError::Migration(explain(&error)))?;
+    for migration in applied.applied_migrations() {
+        report(&Finding::Migration(migration.to_string()));
+    }
+    Ok(())
+}
+
+/// Whether a journal that is there is not ours yet.
+async fn adopts_a_journal(client: &Client) -> Result<bool, MigrateError> {
+    Ok(!version::applied(client)
+        .await?
+        .iter()
+        .any(|(version, _)| *version >= adopt::MIGRATION))
 }
 
 async fn open(config: &MigrateConfig) -> Result<Client, MigrateError> {
