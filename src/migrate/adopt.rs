@@ -1,9 +1,9 @@
 //! Taking over the journal that the application's own sender has kept: no row is rewritten, and nobody who reads or writes it
 //! waits for more than a moment.
 //!
-//! V4 makes the journal, or adds what an existing one lacks, in one transaction. On a big table that people use, three things
-//! are done before it: indexes are built while everybody goes on writing, foreign keys are dropped one at a time, and V4 itself
-//! starts only once it holds the table, having waited no longer than a third of a second for it.
+//! V4 makes the journal, or adds what an existing one lacks, and later migrations change it. On a big table that people use,
+//! three things are done before them: indexes are built while everybody goes on writing, foreign keys are dropped one at a time,
+//! and a migration starts only once it holds the table, having waited no longer than a third of a second for it.
 
 use std::fmt;
 use std::time::Duration;
@@ -104,9 +104,12 @@ impl fmt::Display for Adoption {
     }
 }
 
-/// Makes the application's journal ready for [`apply`]; answers whether there is one.
+/// Makes a journal that is there ready for the pending migrations; `ours` says whether V4 was applied to it. Answers whether there
+/// is one.
 pub(super) async fn prepare(
     client: &Client,
+    pending: &[Migration],
+    ours: bool,
     mut report: impl FnMut(Adoption),
 ) -> Result<bool, MigrateError> {
     let Some(before) = client.query_typed(BEFORE, &[]).await?.pop() else {
@@ -115,9 +118,14 @@ pub(super) async fn prepare(
     if let Some(faults) = client.query_typed_one(FAULTS, &[]).await?.try_get(0)? {
         return Err(MigrateError::Journal(faults));
     }
-    report(Adoption::Found(before.try_get("rows")?));
+    if !ours {
+        report(Adoption::Found(before.try_get("rows")?));
+    }
     for index in client.query_typed(INDEXES, &[]).await? {
         let name: String = index.try_get("name")?;
+        if !pending.iter().any(|migration| mentions(migration, &name)) {
+            continue;
+        }
         report(match index.try_get("equivalent")? {
             Some(theirs) => Adoption::Equivalent { ours: name, theirs },
             None => Adoption::Building(name),
@@ -130,16 +138,27 @@ pub(super) async fn prepare(
         }
     }
     let keys: i64 = before.try_get("foreign_keys")?;
+    if ours || keys == 0 {
+        return Ok(true);
+    }
     for _ in 0..keys {
         patiently(client, async || client.batch_execute(UNLINK).await).await?;
     }
-    if keys > 0 {
-        report(Adoption::Unlinked(keys));
-    }
+    report(Adoption::Unlinked(keys));
     Ok(true)
 }
 
-/// Applies the migration that adopts the journal, as refinery would, but holding the table from its first moment.
+/// Whether a migration takes locks on the journal.
+pub(super) fn touches(migration: &Migration) -> bool {
+    mentions(migration, "table public.email_deliveries")
+        || mentions(migration, " on public.email_deliveries")
+}
+
+fn mentions(migration: &Migration, words: &str) -> bool {
+    migration.sql().is_some_and(|text| text.contains(words))
+}
+
+/// Applies a migration as refinery would, but holding the journal from its first moment.
 pub(super) async fn apply(client: &Client, migration: &Migration) -> Result<(), MigrateError> {
     let text = migration.sql().unwrap_or_default();
     patiently(client, async || {

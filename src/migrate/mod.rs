@@ -11,6 +11,7 @@ mod jobs;
 use std::fmt;
 use std::time::Duration;
 
+use refinery::Migration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error};
@@ -152,8 +153,8 @@ pub async fn check(config: &MigrateConfig) -> Result<Vec<Finding>, MigrateError>
     let client = open(config).await?;
     let mut findings: Vec<Finding> = pending_migrations(&client)
         .await?
-        .into_iter()
-        .map(Finding::Migration)
+        .iter()
+        .map(|migration| Finding::Migration(migration.to_string()))
         .collect();
     for file in pending_files(&client).await? {
         findings.push(Finding::File(file.path));
@@ -183,23 +184,26 @@ pub async fn migrate(
         .into());
     }
     let mut did = false;
-    let adopting = adopts_a_journal(&client).await?
-        && adopt::prepare(&client, |step| report(&Finding::Adoption(step))).await?;
-    if adopting {
-        run(&mut client, Some(adopt::MIGRATION - 1), &mut report).await?;
-        let runner = embedded::migrations::runner();
-        let migration = runner
-            .get_migrations()
-            .iter()
-            .find(|migration| migration.version() == adopt::MIGRATION);
-        if let Some(migration) = migration {
+    let ours = version::applied(&client)
+        .await?
+        .iter()
+        .any(|(version, _)| *version >= adopt::MIGRATION);
+    let pending = pending_migrations(&client).await?;
+    let journal = !pending.is_empty()
+        && adopt::prepare(&client, &pending, ours, |step| {
+            report(&Finding::Adoption(step))
+        })
+        .await?;
+    for migration in &pending {
+        did = true;
+        if journal && adopt::touches(migration) {
+            run(&mut client, migration.version() - 1, &mut report).await?;
             adopt::apply(&client, migration).await?;
             report(&Finding::Migration(migration.to_string()));
         }
     }
-    if !pending_migrations(&client).await?.is_empty() {
-        did = true;
-        run(&mut client, None, &mut report).await?;
+    if !pending.is_empty() {
+        run(&mut client, newest_version(), &mut report).await?;
     }
     adopt::remove_placeholders(&client).await?;
     for file in pending_files(&client).await? {
@@ -221,7 +225,7 @@ pub async fn migrate(
             report(&Finding::Jobs(moved));
         }
     }
-    if adopting {
+    if journal && !ours {
         report(&Finding::Adoption(adopt::holds(&client).await?));
     }
     // Also when nothing was applied: pg_cron may have been installed or removed meanwhile.
@@ -241,14 +245,12 @@ pub async fn migrate(
 /// Applies what is pending, up to a version.
 async fn run(
     client: &mut Client,
-    up_to: Option<i32>,
+    up_to: i32,
     report: &mut impl FnMut(&Finding),
 ) -> Result<(), MigrateError> {
     let mut runner = embedded::migrations::runner();
     runner.set_migration_table_name(HISTORY_TABLE);
-    if let Some(version) = up_to {
-        runner = runner.set_target(refinery::Target::Version(version));
-    }
+    runner = runner.set_target(refinery::Target::Version(up_to));
     let applied = runner
         .run_async(client)
         .await
@@ -257,14 +259,6 @@ async fn run(
         report(&Finding::Migration(migration.to_string()));
     }
     Ok(())
-}
-
-/// Whether a journal that is there is not ours yet.
-async fn adopts_a_journal(client: &Client) -> Result<bool, MigrateError> {
-    Ok(!version::applied(client)
-        .await?
-        .iter()
-        .any(|(version, _)| *version >= adopt::MIGRATION))
 }
 
 async fn open(config: &MigrateConfig) -> Result<Client, MigrateError> {
@@ -294,9 +288,10 @@ async fn lock(client: &Client) -> Result<(), MigrateError> {
     }
 }
 
-async fn pending_migrations(client: &Client) -> Result<Vec<String>, MigrateError> {
+/// In the order they are applied.
+async fn pending_migrations(client: &Client) -> Result<Vec<Migration>, MigrateError> {
     let applied = version::applied(client).await?;
-    let mut pending: Vec<_> = embedded::migrations::runner()
+    let mut pending: Vec<Migration> = embedded::migrations::runner()
         .get_migrations()
         .iter()
         .filter(|migration| {
@@ -304,10 +299,10 @@ async fn pending_migrations(client: &Client) -> Result<Vec<String>, MigrateError
                 .iter()
                 .any(|(version, _)| *version == migration.version())
         })
-        .map(|migration| (migration.version(), migration.to_string()))
+        .cloned()
         .collect();
-    pending.sort();
-    Ok(pending.into_iter().map(|(_, name)| name).collect())
+    pending.sort_by_key(Migration::version);
+    Ok(pending)
 }
 
 /// Which of the tables that files require this database does not have.
