@@ -191,7 +191,7 @@ pub async fn migrate(
     let pending = pending_migrations(&client).await?;
     let journal = !pending.is_empty()
         && adopt::prepare(&client, &pending, ours, |step| {
-            report(&Finding::Adoption(step))
+            report(&Finding::Adoption(step));
         })
         .await?;
     for migration in &pending {
