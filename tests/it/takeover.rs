@@ -96,6 +96,7 @@ async fn job_for(db: &TestDb, user: Uuid, status: &str) {
     .await;
 }
 
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 #[tokio::test]
 async fn the_switch_loses_nothing_and_sends_nothing_twice() {
     let db = TestDb::bare().await;
