@@ -126,17 +126,15 @@ begin
             count(*) filter (where d.verdict = 'send') as sends
         into decided
         from (
-            select g.id, p.place, o.slot as held, g.recipient, g.context, g.tracking, v.verdict,
+            select g.id, p.place, g.held, g.recipient, g.context, g.tracking, v.verdict,
                 case when v.verdict <> g.verdict then 'given up: claimed five times without an outcome' else g.reason end as reason,
-                case when v.verdict = 'send' and t.capped then g.slot end as slot,
+                case when v.verdict = 'send' and g.capped then g.slot end as slot,
                 -- Whose links the letter carries; security and transactional letters have none.
-                case when t.category in ('product', 'marketing') then coalesce(g.person, o.user_id) end as reader,
-                case when t.category in ('product', 'marketing') then g.token end as token
+                case when g.category in ('product', 'marketing') then g.reader end as reader,
+                case when g.category in ('product', 'marketing') then g.token end as token
             from public.email_gates(picked) g
             join unnest(picked) with ordinality as p (id, place) on p.id = g.id
-            join public.email_outbox o on o.id = g.id
-            join public.email_types t on t.code = o.email_type
-            cross join lateral (select case when g.verdict = 'send' and o.claims >= 5 then 'fail' else g.verdict end as verdict) v
+            cross join lateral (select case when g.verdict = 'send' and g.claims >= 5 then 'fail' else g.verdict end as verdict) v
         ) d;
 
         -- What ends without having been sent gives its slot back.

@@ -1,0 +1,42 @@
+-- Data for benches/claim.sh: users, a queue of which only :due rows are due, a journal, and who holds a slot.
+-- Inserted around the triggers: what is measured is the claim.
+\set ON_ERROR_STOP on
+set session_replication_role = replica;
+select public.email_arm();
+update public.email_types set active_since = '-infinity', expires_after = '60 days';
+
+insert into public.users (id, name, email, hashed_password, created_at)
+select md5('user' || n)::uuid, 'Nadia ' || n, 'nadia' || n || '@example.com', 'x', now() - interval '21 days' from generate_series(1, :users) n;
+
+-- Waiting for their day, or for a slot.
+insert into public.email_outbox (email_type, user_id, dedupe_key, run_at, due_at, rank, payload, reason, slot)
+select k.code, u.id, 'later' || n, now() + (3 + n % 500) * interval '1 hour', now() + (3 + n % 500) * interval '1 hour', k.priority, '{"feature": "sdh"}',
+    case when k.capped and n % 3 = 0 then 'cap: one capped email in 24:00:00' end, case when k.capped and n % 3 = 0 then u.id::text end
+from generate_series(1, :queued) n
+cross join lateral (select md5('user' || 1 + n % :users)::uuid as id) u
+join (select t.code, t.priority, t.capped, row_number() over (order by t.code) - 1 as nr from public.email_types t) k on k.nr = n % 22;
+
+insert into public.email_deliveries (user_id, email_type, dedupe_key, status, provider_message_id, payload_json, sent_at, created_at, outbox_id, provider, slot)
+select md5('user' || 1 + n % :users)::uuid, 'E-RET-01', 'sent' || n, 'sent', gen_random_uuid()::text,
+    jsonb_build_object('to_email', 'nadia' || 1 + n % :users || '@example.com', 'subject', 'Ton rapport de la semaine', 'context', jsonb_build_object('deployments', n % 50, 'time_zone', 'Europe/Paris')),
+    now() - (2 + n % 300) * interval '1 day', now() - (2 + n % 300) * interval '1 day', n, 'resend', md5('user' || 1 + n % :users)
+from generate_series(1, :journal) n;
+
+insert into public.email_marketing_slots (recipient, last_at, outbox_id)
+select md5('user' || n)::uuid::text, now() - (25 + n % 300) * interval '1 hour', n from generate_series(1, least(:users, :queued)) n;
+
+-- Due now: one letter per user.
+insert into public.email_outbox (email_type, user_id, dedupe_key, run_at, due_at, rank, payload)
+select k.code, u.id, replace(k.key, '{user}', u.id::text), now() - interval '1 minute', now() - interval '1 minute', k.priority,
+    '{"feature": "sdh", "amount": 1200, "currency": "EUR", "ip": "203.0.113.1", "country": "FR", "device": "x"}'
+from generate_series(1, :due) n
+cross join lateral (select md5('user' || n)::uuid as id) u
+join (
+    select row_number() over (order by v.code) - 1 as nr, count(*) over () as kinds, v.code, v.key, t.priority
+    from (values ('E-ADV-02', 'review_request:{user}', true), ('E-ACT-01', 'no_project_after_signup:{user}', true), ('E-CONV-04', 'pro_feature:{user}:sdh:2026-01', true),
+        ('E-BILL-02', 'payment_succeeded:in_{user}', false), ('E-TRX-01', 'welcome_signup:{user}', false), ('E-SEC-02', 'suspicious_login:{user}', false)) v (code, key, capped)
+    join public.email_types t on t.code = v.code
+    where :'mix' = 'mixed' or v.capped = (:'mix' = 'capped')
+) k on k.nr = n % k.kinds;
+set session_replication_role = origin;
+vacuum analyze;
