@@ -61,10 +61,13 @@ for file in $(ls "$root"/migrations/V*.sql | sort -V) "$root"/sql/core/*.sql "$r
     psql -qX1 -v ON_ERROR_STOP=1 -f "$file" >/dev/null
 done
 
+fill() {
+    createdb -T template_bench "$1"
+    psql -qX -d "$1" -v users="$2" -v queued="$3" -v journal="$4" -f "$root/benches/claim_data.sql" >/dev/null
+}
 # Prints the median and the worst of the measured claims, in milliseconds; the first five fill caches and plans.
 measure() {
-    createdb -T template_bench "$1"
-    psql -qX -d "$1" -v users="$2" -v queued="$3" -v journal="$4" -v mix="$5" -v due=$(((claims + 10) * 100)) -f "$root/benches/claim_data.sql" >/dev/null
+    psql -qX -d "$1" -v mix="$2" -v first="$3" -v due="$due" -f "$root/benches/claim_due.sql" >/dev/null
     psql -qXAt -d "$1" -c 'select pg_stat_reset()' >/dev/null
     {
         printf '%s\n' '\timing on'
@@ -77,19 +80,26 @@ measure() {
         echo "not every claim got 100 rows:" >&2; sort "$dir/out" | uniq -c | sort -rn | head -5 >&2; exit 1
     fi
     # The session has ended, so that its counts are in.
-    psql -qXAt -d "$1" -c "select format('%s read %s of its rows in sequence', relname, seq_tup_read) from pg_stat_user_tables
+    psql -qXAt -d "$1" -c "select format('%s: %s rows were read in sequence', relname, seq_tup_read) from pg_stat_user_tables
         where relname in ('email_outbox', 'email_deliveries', 'users', 'email_marketing_slots', 'email_preferences') and seq_tup_read > 0" >&2
     sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' "$dir/out" | tail -n +6 | sort -n | awk '{ t[NR] = $1 } END { printf "%.1f %.1f\n", t[int((NR + 1) / 2)], t[NR] }'
 }
 
+due=$(((claims + 10) * 100))
+echo "filling: $users users, $queued queued, $journal in the journal" >&2
+fill full "$users" "$queued" "$journal"
+fill small $((3 * due)) 0 0
+first=0
 for mix in capped uncapped mixed; do
-    echo "filling for $mix letters: $users users, $queued queued, $journal in the journal" >&2
-    full=$(measure "full_$mix" "$users" "$queued" "$journal" "$mix")
-    small=$(measure "small_$mix" $(((claims + 10) * 100)) 0 0 "$mix")
+    full=$(measure full "$mix" "$first")
+    small=$(measure small "$mix" "$first")
     echo "$mix $full $small" | awk '{ printf "%-9s per 100 rows: %5.1f ms (worst %5.1f); with empty tables %5.1f ms (worst %5.1f); ratio %.2f\n", $1, $2, $3, $4, $5, $2 / $4 }'
     if $plans; then
         PGOPTIONS="$PGOPTIONS -c session_preload_libraries=auto_explain -c auto_explain.log_min_duration=0 -c auto_explain.log_analyze=on -c auto_explain.log_buffers=on -c auto_explain.log_nested_statements=on -c auto_explain.log_timing=off" \
-            psql -qX -d "full_$mix" -c "set client_min_messages = log" -c "select count(*) from public.email_claim('bench', 'resend', 100, interval '1 minute')" 2>&1
+            psql -qX -d full -c "set client_min_messages = log" -c "select count(*) from public.email_claim('bench', 'resend', 100, interval '1 minute')" 2>&1
     fi
-    dropdb "full_$mix"; dropdb "small_$mix"
+    for db in full small; do
+        psql -qX -d "$db" -c "delete from public.email_outbox where status = 'sending' or run_at <= now()" -c 'vacuum public.email_outbox' >/dev/null
+    done
+    first=$((first + due))
 done

@@ -1,4 +1,4 @@
--- Data for benches/claim.sh: users, a queue of which only :due rows are due, a journal, and who holds a slot.
+-- Data for benches/claim.sh: users, a queue of which nothing is due yet, a journal, and who holds a slot.
 -- Inserted around the triggers: what is measured is the claim.
 \set ON_ERROR_STOP on
 set session_replication_role = replica;
@@ -25,18 +25,5 @@ from generate_series(1, :journal) n;
 insert into public.email_marketing_slots (recipient, last_at, outbox_id)
 select md5('user' || n)::uuid::text, now() - (25 + n % 300) * interval '1 hour', n from generate_series(1, least(:users, :queued)) n;
 
--- Due now: one letter per user.
-insert into public.email_outbox (email_type, user_id, dedupe_key, run_at, due_at, rank, payload)
-select k.code, u.id, replace(k.key, '{user}', u.id::text), now() - interval '1 minute', now() - interval '1 minute', k.priority,
-    '{"feature": "sdh", "amount": 1200, "currency": "EUR", "ip": "203.0.113.1", "country": "FR", "device": "x"}'
-from generate_series(1, :due) n
-cross join lateral (select md5('user' || n)::uuid as id) u
-join (
-    select row_number() over (order by v.code) - 1 as nr, count(*) over () as kinds, v.code, v.key, t.priority
-    from (values ('E-ADV-02', 'review_request:{user}', true), ('E-ACT-01', 'no_project_after_signup:{user}', true), ('E-CONV-04', 'pro_feature:{user}:sdh:2026-01', true),
-        ('E-BILL-02', 'payment_succeeded:in_{user}', false), ('E-TRX-01', 'welcome_signup:{user}', false), ('E-SEC-02', 'suspicious_login:{user}', false)) v (code, key, capped)
-    join public.email_types t on t.code = v.code
-    where :'mix' = 'mixed' or v.capped = (:'mix' = 'capped')
-) k on k.nr = n % k.kinds;
 set session_replication_role = origin;
 vacuum analyze;
