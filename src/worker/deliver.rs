@@ -55,7 +55,7 @@ fn unrecoverable(shared: &Shared, claim: &Claim) -> Option<String> {
             "a sidecar was lost while sending this; the provider may or may not have accepted it"
                 .into(),
         ),
-        Recovery::Nothing => None,
+        Recovery::SendAgain | Recovery::Nothing => None,
     }
 }
 
