@@ -261,7 +261,7 @@ impl Provider for Smtp {
     }
 
     fn recovery(&self) -> Recovery {
-        Recovery::SendAgain
+        Recovery::Nothing
     }
 
     fn encode(&self, batch: &Batch) -> Request {

@@ -167,7 +167,7 @@ async fn silence_after_the_dot_is_waited_out_and_then_unknown() {
         2,
         "the silent one is never used again"
     );
-    assert_eq!(provider.recovery(), Recovery::SendAgain);
+    assert_eq!(provider.recovery(), Recovery::Nothing);
 }
 
 #[tokio::test]
