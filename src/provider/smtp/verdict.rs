@@ -182,10 +182,8 @@ fn refused(step: Step, code: u16, enhanced: Option<(u16, u16, u16)>) -> ErrorKin
             counts: !matches!(step, Step::Connect | Step::Login | Step::Mail),
             retry_after: None,
         },
-        // Log in first; wrong password; weak mechanism; encrypt first.
-        (530 | 534 | 535 | 538, _) => sender_wide,
-        // The sender's own address.
-        (_, Some((5, 1, 7 | 8))) => sender_wide,
+        // Log in first; wrong password; weak mechanism; encrypt first. Or the sender's own address.
+        (530 | 534 | 535 | 538, _) | (_, Some((5, 1, 7 | 8))) => sender_wide,
         // Too large, or an address the server cannot carry.
         (552, _) | (_, Some((5, 3, 4) | (5, 6, 7))) => ErrorKind::Permanent,
         _ if matches!(step, Step::Connect | Step::Login | Step::Mail) => sender_wide,
