@@ -86,12 +86,8 @@ select
     gate.verdict,
     gate.reason,
     coalesce(o.to_email, u.email),
-    -- A copy for somebody without an account carries another person's user_id: it must not greet them by that name.
-    jsonb_build_object(
-        'first_name', case when o.to_email is null or lower(o.to_email) = lower(u.email) then public.email_first_name(u.name) end,
-        'time_zone', coalesce(p.timezone, 'Europe/Paris'),
-        'cta_path', t.params ->> 'cta_path'
-    ) || o.payload || coalesce(c.context, '{}')
+    -- What is known now wins; the payload (a fact's keys, or the context of an application's job) fills what is not.
+    fresh.figures || o.payload || jsonb_strip_nulls(fresh.figures)
     -- Guarded, so that a type without variants costs nothing.
     || case when o.email_type in (select v.email_type from public.email_subject_variants v where v.enabled)
         then public.email_subject_choice(o.email_type, o.user_id) else '{}' end
@@ -101,6 +97,14 @@ left join public.users u on u.id = o.user_id
 left join public.email_preferences p on p.user_id = o.user_id
 left join public.email_suppressions s on lower(s.email) = lower(coalesce(o.to_email, u.email))
 left join public.email_current(ids) c on c.id = o.id
+cross join lateral (
+    -- A copy for somebody without an account carries another person's user_id: it must not greet them by that name.
+    select jsonb_build_object(
+        'first_name', case when o.to_email is null or lower(o.to_email) = lower(u.email) then public.email_first_name(u.name) end,
+        'time_zone', coalesce(p.timezone, 'Europe/Paris'),
+        'cta_path', t.params ->> 'cta_path'
+    ) || coalesce(c.context, '{}') as figures
+) fresh
 cross join lateral (
     select g.verdict, g.reason
     from (values
@@ -212,10 +216,9 @@ as $$
 declare
     batch uuid := gen_random_uuid();
     picked bigint[];
-    settings record;
+    most constant integer := public.email_claim_size(batch_size);
 begin
-    select s.paused_at, s.armed_for into settings from public.email_settings s;
-    if settings.paused_at is not null or settings.armed_for is distinct from public.email_identity() then
+    if most = 0 then
         return;
     end if;
 
@@ -231,8 +234,8 @@ begin
         );
     end if;
 
-    picked := public.email_pick(batch_size);
-    if picked is null then
+    picked := public.email_pick(most);
+    if picked is null or (most = 1 and not public.email_take_probe(worker)) then
         return;
     end if;
 
