@@ -92,6 +92,9 @@ select
         'time_zone', coalesce(p.timezone, 'Europe/Paris'),
         'cta_path', t.params ->> 'cta_path'
     ) || o.payload || coalesce(c.context, '{}')
+    -- Guarded, so that a type without variants costs nothing.
+    || case when o.email_type in (select v.email_type from public.email_subject_variants v where v.enabled)
+        then public.email_subject_choice(o.email_type, o.user_id) else '{}' end
 from public.email_outbox o
 join public.email_types t on t.code = o.email_type
 left join public.users u on u.id = o.user_id
@@ -250,19 +253,19 @@ begin
     ),
     journaled as (
         insert into public.email_deliveries as j
-            (user_id, project_id, email_type, dedupe_key, status, payload_json, error_message, created_at, outbox_id, provider)
+            (user_id, project_id, email_type, dedupe_key, status, payload_json, error_message, created_at, outbox_id, provider, variant)
         select
             d.user_id, d.project_id, d.email_type, d.dedupe_key,
             case d.final when 'send' then 'queued' when 'fail' then 'failed' else 'suppressed' end,
             jsonb_strip_nulls(jsonb_build_object('to_email', d.recipient, 'reason', case when d.final = 'suppress' then d.final_reason end))
                 || case when d.final = 'send' then jsonb_build_object('context', d.context) else '{}' end,
             case when d.final = 'fail' then d.final_reason end,
-            public.email_now(), d.id, case when d.final = 'send' then $2 end
+            public.email_now(), d.id, case when d.final = 'send' then $2 end, case when d.final = 'send' then d.context ->> 'subject_variant' end
         from judged d
         where d.final in ('send', 'suppress', 'fail')
         on conflict (dedupe_key) do update set
             status = excluded.status, payload_json = excluded.payload_json, error_message = excluded.error_message,
-            outbox_id = excluded.outbox_id, provider = excluded.provider
+            outbox_id = excluded.outbox_id, provider = excluded.provider, variant = excluded.variant
         where (j.outbox_id = excluded.outbox_id and j.status in ('queued', 'failed'))
         or (j.status = 'failed' and j.provider_message_id is null)
         returning j.id as delivery_id, j.outbox_id
@@ -315,78 +318,3 @@ $$;
 comment on function public.email_claim(text, text, integer, interval) is
 'Claims up to batch_size due rows for a sidecar: applies the gates, ends the rows that must not go out, writes the journal, and answers the members of one API request in their order. No row: nothing can go out now.';
 revoke all on function public.email_claim(text, text, integer, interval) from public;
-
--- Takeover -----------------------------------------------------------------------------------------------------------------
--- A batch whose lease is over is repeated whole: same members, same order, same contexts, from the journal.
-create or replace function public.email_take_over(worker text, lease interval)
-returns table (
-    batch_id uuid,
-    id bigint,
-    delivery_id uuid,
-    email_type text,
-    category text,
-    recipient text,
-    dedupe_key text,
-    attempts integer,
-    context jsonb,
-    unsubscribe_token uuid,
-    tracking boolean,
-    taken_over boolean,
-    age_seconds double precision
-)
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-#variable_conflict use_column
-declare
-    batch uuid;
-begin
-    select o.batch_id into batch
-    from public.email_outbox o
-    where o.status = 'sending' and o.locked_until <= clock_timestamp()
-    order by o.locked_until
-    limit 1
-    for update skip locked;
-    if batch is null then
-        return;
-    end if;
-
-    with poison as (
-        update public.email_outbox o set
-            status = 'failed', reason = 'unknown outcome', last_error = 'given up: claimed five times without an outcome',
-            locked_by = null, locked_until = null, finished_at = public.email_now()
-        where o.batch_id = batch and o.status = 'sending' and o.locked_until <= clock_timestamp() and o.claims >= 5
-        returning o.dedupe_key, o.last_error
-    )
-    update public.email_deliveries d set
-        status = 'failed', error_message = p.last_error, payload_json = d.payload_json || '{"reason": "unknown outcome"}'
-    from poison p
-    where d.dedupe_key = p.dedupe_key;
-
-    return query
-    with taken as (
-        update public.email_outbox o set
-            locked_by = worker, locked_until = clock_timestamp() + lease, claims = o.claims + 1
-        where o.batch_id = batch and o.status = 'sending' and o.locked_until <= clock_timestamp()
-        returning o.*
-    )
-    select batch, o.id, d.id, o.email_type, t.category, d.payload_json ->> 'to_email', o.dedupe_key, o.batch_attempts,
-        d.payload_json -> 'context',
-        case when t.category in ('product', 'marketing') then coalesce(pc.unsubscribe_token, public.email_token(o.user_id)) end,
-        t.category <> 'security' and coalesce(pr.tracking_consent, false),
-        true, extract(epoch from clock_timestamp() - o.claimed_at)::double precision
-    from taken o
-    join public.email_deliveries d on d.dedupe_key = o.dedupe_key
-    join public.email_types t on t.code = o.email_type
-    left join public.email_preferences pr on pr.user_id = o.user_id
-    left join lateral (
-        select c.unsubscribe_token from public.email_project_contacts c
-        where o.to_email is not null and c.project_id = o.project_id and lower(c.email) = lower(o.to_email) and c.user_id is null
-        limit 1
-    ) pc on true
-    order by o.batch_position;
-end
-$$;
-comment on function public.email_take_over(text, interval) is
-'Claims one batch whose sidecar is gone, as it was: what became of its request is unknown, so the provider decides whether it may be repeated.';
-revoke all on function public.email_take_over(text, interval) from public;

@@ -15,6 +15,7 @@ mod pgtap;
 mod plpgsql_check;
 mod post;
 mod providers;
+mod rights;
 mod sandbox;
 mod schedules;
 mod schema_dump;
