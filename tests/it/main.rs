@@ -23,3 +23,4 @@ mod settings;
 mod start;
 mod support;
 mod tls;
+mod uninstall;
