@@ -6,8 +6,8 @@ set local lock_timeout = '2s';
 set local statement_timeout = '120s';
 
 -- squawk-ignore require-concurrent-index-creation
-create index if not exists ix_email_deliveries_type_created on public.email_deliveries (email_type, created_at);
-comment on index public.ix_email_deliveries_type_created is 'The letters of one code in a period: KPI views.';
+create index if not exists email_deliveries_kpi_idx on public.email_deliveries (email_type, created_at);
+comment on index public.email_deliveries_kpi_idx is 'The letters of one code in a period: KPI views.';
 
 -- squawk-ignore require-concurrent-index-creation
 create index email_signals_counted_idx on public.email_signals (kind, occurred_at) where kind in ('nps_answered', 'payment_failed');
