@@ -6,6 +6,7 @@ mod certificates;
 mod cluster;
 mod connect;
 mod cron;
+mod dashboards;
 mod delivery;
 mod demo;
 mod http;
