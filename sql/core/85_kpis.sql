@@ -95,15 +95,22 @@ $$;
 comment on function public.email_kpi_event(uuid, text) is 'Whether a person (not a mail client''s prefetcher) did this with a letter: opened, clicked.';
 revoke all on function public.email_kpi_event(uuid, text) from public;
 
-create or replace function public.email_kpi_tracked(of_delivery uuid, of_user uuid) returns boolean
+create or replace function public.email_kpi_tracked(of_delivery uuid, of_user uuid, key text) returns boolean
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-select exists (select from public.email_preferences p where p.user_id = of_user and p.tracking_consent)
+-- A user's consent covers what went to the user: a copy's key ends with its address, and most contacts have no account.
+select exists (
+    select from public.email_preferences p
+    where p.user_id = of_user and p.tracking_consent
+    and (strpos(key, '@') = 0 or exists (
+        select from public.email_project_contacts c where c.user_id = of_user and right(key, length(c.email) + 1) = ':' || lower(c.email)
+    ))
+)
 or exists (select from public.email_events e where e.email_delivery_id = of_delivery and e.event_type in ('opened', 'clicked'))
 $$;
-comment on function public.email_kpi_tracked(uuid, uuid) is 'Whether opens and clicks of a letter can be known: the recipient consents to tracking, or one is known already.';
-revoke all on function public.email_kpi_tracked(uuid, uuid) from public;
+comment on function public.email_kpi_tracked(uuid, uuid, text) is 'Whether opens and clicks of a letter can be known: its recipient consents to tracking, or one is known already.';
+revoke all on function public.email_kpi_tracked(uuid, uuid, text) from public;
 
 create or replace function public.email_kpi_upgrade(of_project uuid, of_user uuid, since timestamptz, until timestamptz) returns timestamptz
 language sql stable
@@ -250,7 +257,7 @@ begin
     -- Every alert sent counts, copies to on-call people too; opens are known of those who consented to tracking only.
     kpi := 'alert_open_rate';
     select count(*) filter (where public.email_kpi_event(l.id, 'opened')), count(*),
-        count(*) filter (where public.email_kpi_tracked(l.id, l.user_id))
+        count(*) filter (where public.email_kpi_tracked(l.id, l.user_id, l.dedupe_key))
     into numerator, denominator, measured
     from public.email_kpi_letters(array['E-ACT-05'], since, until) l
     where not l.held_out;

@@ -87,7 +87,7 @@ begin
     -- Opens and clicks.  None of E-SEC-02: security mail is never tracked.
     return query
     select l.email_type, w.kpi, false,
-        count(*) filter (where public.email_kpi_event(l.id, w.event_type)), count(*), count(*) filter (where public.email_kpi_tracked(l.id, l.user_id)), null::numeric
+        count(*) filter (where public.email_kpi_event(l.id, w.event_type)), count(*), count(*) filter (where public.email_kpi_tracked(l.id, l.user_id, l.dedupe_key)), null::numeric
     from (values
         ('E-ACT-04', 'open_rate', 'opened'), ('E-ACT-04', 'click_rate', 'clicked'), ('E-ADV-02', 'review_click_rate', 'clicked')
     ) w (code, kpi, event_type)
@@ -319,7 +319,7 @@ comment on view public.email_type_kpis is
 comment on column public.email_type_kpis.code is 'A code of email_types.';
 comment on column public.email_type_kpis.kpi is 'Its name; defined in docs/kpis.md.';
 comment on column public.email_type_kpis.unit is 'percent; minutes (a median); score (NPS, -100 to 100).';
-comment on column public.email_type_kpis.value is 'In that unit, two decimals; null when nothing could be measured.';
+comment on column public.email_type_kpis.value is 'In that unit, two decimals; null when nothing could be measured, and for times when nobody got there.';
 comment on column public.email_type_kpis.numerator is 'How many reached the aim; for the NPS promoters minus detractors.';
 comment on column public.email_type_kpis.denominator is 'How many could have, those whose window is over.';
 comment on column public.email_type_kpis.measured is 'How many of the denominator could be measured at all: for opens and clicks those who consented to tracking; 0 when there is no source.';

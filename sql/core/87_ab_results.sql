@@ -22,7 +22,7 @@ begin
         public.email_percent(r.opens, r.measured), round(o.low, 2), round(o.high, 2)
     from (
         select d.email_type::text, d.variant, count(*) as sent,
-            count(*) filter (where public.email_kpi_tracked(d.id, d.user_id)) as measured,
+            count(*) filter (where public.email_kpi_tracked(d.id, d.user_id, d.dedupe_key)) as measured,
             count(*) filter (where public.email_kpi_event(d.id, 'clicked')) as clicks,
             count(*) filter (where public.email_kpi_event(d.id, 'opened')) as opens
         from public.email_deliveries d

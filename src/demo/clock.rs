@@ -1,5 +1,6 @@
 //! The demo's clock: `email.clock_offset`, which every rule goes through, set for the database and for open sessions.
 
+use chrono::{DateTime, Utc};
 use tokio_postgres::Client;
 
 const FIRST_DAY: &str = include_str!("sql/first_day.sql");
@@ -17,6 +18,17 @@ pub(super) struct Clock {
 pub(super) struct Moment {
     /// For people, such as `Wed 19 May 10:04`.
     pub(super) label: String,
+    /// Since when, by the real clock.
+    pub(super) since: DateTime<Utc>,
+}
+
+impl Moment {
+    /// Without the weekday.
+    pub(super) fn short(&self) -> &str {
+        self.label
+            .split_once(' ')
+            .map_or(&self.label, |(_, rest)| rest)
+    }
 }
 
 impl Clock {
@@ -44,6 +56,7 @@ impl Clock {
         let day: &str = row.try_get(2)?;
         Ok(Moment {
             label: format!("{day} {time}"),
+            since: Utc::now(),
         })
     }
 }

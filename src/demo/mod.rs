@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use tokio::time::sleep;
 use uuid::Uuid;
 
+mod browser;
 mod clock;
 pub mod cluster;
 pub mod leash;

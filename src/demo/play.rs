@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::scenario::{Actor, Expected, Fact, Outcome, Scene, fill};
+use super::scenario::{Actor, Deed, Expected, Fact, Outcome, Scene, fill};
 use super::scenes::SCENES;
 use super::show::Show;
 use super::stage::{DemoError, Stage};
@@ -27,7 +27,7 @@ struct Awaited {
     letter: Expected,
     /// Its dedupe key as a LIKE pattern.
     key: String,
-    /// Before the first statement of its scene.
+    /// Just before the first fact of its scene.
     since: DateTime<Utc>,
     settled: bool,
     row: Row,
@@ -70,17 +70,17 @@ async fn enact(stage: &mut Stage, scene: &Scene, show: Show) -> Result<Vec<Row>,
     let since = Utc::now();
     for fact in scene.facts {
         show.fact(fact.what);
-        state(stage, fact).await?;
+        happen(stage, fact).await?;
     }
     stage.run_schedules().await?;
     let mut awaited: Vec<Awaited> = scene
         .letters
         .iter()
-        .map(|letter| Awaited::new(*letter, &moment.label, since))
+        .map(|letter| Awaited::new(*letter, moment.short(), since))
         .collect();
     let start = Instant::now();
     loop {
-        look(stage, &mut awaited, scene, show).await?;
+        look(stage, &mut awaited, show).await?;
         if awaited.iter().all(|letter| letter.settled) || start.elapsed() > PATIENCE {
             break;
         }
@@ -97,27 +97,32 @@ async fn enact(stage: &mut Stage, scene: &Scene, show: Show) -> Result<Vec<Row>,
     Ok(awaited.into_iter().map(|letter| letter.row).collect())
 }
 
-/// Runs the statement of a fact.
-async fn state(stage: &Stage, fact: &Fact) -> Result<(), DemoError> {
-    let parameters: Vec<String> = fact.parameters.iter().map(|text| fill(text)).collect();
-    let parameters: Vec<&(dyn ToSql + Sync)> = parameters
-        .iter()
-        .map(|parameter| parameter as &(dyn ToSql + Sync))
-        .collect();
-    stage
-        .session(fact.by)
-        .query(fact.statement, &parameters)
-        .await?;
+/// Lets a fact happen.
+async fn happen(stage: &Stage, fact: &Fact) -> Result<(), DemoError> {
+    match fact.deed {
+        Deed::Statement(actor, statement, parameters) => {
+            let filled: Vec<String> = parameters.iter().map(|text| fill(text)).collect();
+            let parameters: Vec<&(dyn ToSql + Sync)> = filled
+                .iter()
+                .map(|parameter| parameter as &(dyn ToSql + Sync))
+                .collect();
+            stage.session(actor).query(statement, &parameters).await?;
+        }
+        Deed::Unsubscribe(code, to) => {
+            let letter = stage.letter(code, to).ok_or(DemoError::NoLink(code))?;
+            stage.browser().unsubscribe(&letter).await?;
+        }
+        Deed::Answer(to, score) => {
+            let letter = stage.letter("E-ADV-01", to);
+            let letter = letter.ok_or(DemoError::NoLink("E-ADV-01"))?;
+            stage.browser().answer(&letter, score).await?;
+        }
+    }
     Ok(())
 }
 
 /// Compares inbox and journal with what is waited for, and shows what is new.
-async fn look(
-    stage: &mut Stage,
-    awaited: &mut [Awaited],
-    scene: &Scene,
-    show: Show,
-) -> Result<(), DemoError> {
+async fn look(stage: &mut Stage, awaited: &mut [Awaited], show: Show) -> Result<(), DemoError> {
     stage.check_sidecar()?;
     let recorded = recorded(stage, awaited).await?;
     let arrived = stage.arrived();
@@ -133,15 +138,14 @@ async fn look(
             who, code, step, ..
         } = letter.letter;
         match letter.letter.outcome {
-            Outcome::Arrives => {
+            Outcome::Arrives | Outcome::FallsDue => {
                 let delivery = recorded.delivery.map(|id| id.to_string());
                 let entry = arrived.iter().find(|entry| {
                     delivery.is_some() && entry.delivery.as_deref() == delivery.as_deref()
                 });
                 if let Some(entry) = entry.filter(|_| recorded.status == "sent") {
                     letter.row.subject = entry.subject.to_string();
-                    // Only what a statement of this scene causes at once has a latency worth showing.
-                    letter.row.latency = (entry.at >= letter.since && !scene.facts.is_empty())
+                    letter.row.latency = (letter.letter.outcome == Outcome::Arrives)
                         .then(|| (entry.at - letter.since).to_std().unwrap_or_default());
                     letter.row.good = true;
                     letter.settled = true;
@@ -213,7 +217,7 @@ impl Awaited {
                 status: "not enqueued".to_owned(),
                 latency: None,
                 good: false,
-                due: letter.outcome == Outcome::Arrives,
+                due: !matches!(letter.outcome, Outcome::HeldBack(_)),
             },
         }
     }

@@ -22,16 +22,23 @@ pub(super) enum Actor {
     Operator,
 }
 
-/// One statement.
+/// Something that happens.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fact {
     /// What a person watching reads.
     pub(super) what: &'static str,
-    pub(super) by: Actor,
-    /// One statement whose parameters are all text.
-    pub(super) statement: &'static str,
-    /// Its parameters; `{nassir}` stands for an id (see [`fill`]).
-    pub(super) parameters: &'static [&'static str],
+    pub(super) deed: Deed,
+}
+
+/// How it happens.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Deed {
+    /// One statement whose parameters are all text; `{nassir}` stands for an id (see [`fill`]).
+    Statement(Actor, &'static str, &'static [&'static str]),
+    /// The unsubscribe button of a mail client, on the latest letter of a code to an address.
+    Unsubscribe(&'static str, &'static str),
+    /// A score of the survey, from the letter to an address.
+    Answer(&'static str, &'static str),
 }
 
 /// A letter that must go out, or must not.
@@ -51,12 +58,10 @@ pub(super) struct Expected {
 /// What must become of a letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// It is in the inbox, and the journal says sent.
+    /// A fact of this scene causes it at once: it is in the inbox, and the journal says sent.
     Arrives,
-    #[expect(
-        dead_code,
-        reason = "the scenes that hold letters back come with the pages they need"
-    )]
+    /// The same, but it was due by the clock.
+    FallsDue,
     /// The journal says suppressed, for a reason that contains this.
     HeldBack(&'static str),
 }
@@ -95,7 +100,7 @@ mod tests {
         let arriving: BTreeSet<&str> = SCENES
             .iter()
             .flat_map(|scene| scene.letters)
-            .filter(|letter| letter.outcome == Outcome::Arrives)
+            .filter(|letter| !matches!(letter.outcome, Outcome::HeldBack(_)))
             .map(|letter| letter.code)
             .collect();
         let catalogue: BTreeSet<&str> = CODES.iter().copied().collect();

@@ -3,7 +3,7 @@
 //! The people are the specification's own (Nassir, Nadia) and five more whom `sql/history.sql` knows. Whoever gets several
 //! capped letters gets them a day apart: the clock moves past the cap, as it does past every delay.
 
-use super::scenario::{Actor, Expected, Fact, Outcome, Scene};
+use super::scenario::{Actor, Deed, Expected, Fact, Outcome, Scene};
 
 /// The application does something.
 const fn app(
@@ -13,9 +13,19 @@ const fn app(
 ) -> Fact {
     Fact {
         what,
-        by: Actor::Application,
-        statement,
-        parameters,
+        deed: Deed::Statement(Actor::Application, statement, parameters),
+    }
+}
+
+/// Whoever runs the mailer does something.
+const fn operator(
+    what: &'static str,
+    statement: &'static str,
+    parameters: &'static [&'static str],
+) -> Fact {
+    Fact {
+        what,
+        deed: Deed::Statement(Actor::Operator, statement, parameters),
     }
 }
 
@@ -24,7 +34,23 @@ const fn signal(what: &'static str, parameters: &'static [&'static str; 4]) -> F
     app(what, include_str!("sql/signal.sql"), parameters)
 }
 
-/// A letter that arrives.
+/// A letter that was waiting for its time.
+const fn due(
+    who: &'static str,
+    code: &'static str,
+    step: &'static str,
+    key: &'static str,
+) -> Expected {
+    Expected {
+        who,
+        code,
+        step,
+        key,
+        outcome: Outcome::FallsDue,
+    }
+}
+
+/// A letter that arrives at once.
 const fn to(
     who: &'static str,
     code: &'static str,
@@ -37,6 +63,23 @@ const fn to(
         step,
         key,
         outcome: Outcome::Arrives,
+    }
+}
+
+/// A letter that does not go out, for a reason that contains this.
+const fn held(
+    who: &'static str,
+    code: &'static str,
+    step: &'static str,
+    key: &'static str,
+    reason: &'static str,
+) -> Expected {
+    Expected {
+        who,
+        code,
+        step,
+        key,
+        outcome: Outcome::HeldBack(reason),
     }
 }
 
@@ -124,8 +167,8 @@ pub(super) const SCENES: &[Scene] = &[
         time: "12:10",
         facts: &[],
         letters: &[
-            to("Nassir", "E-ACT-01", "", "no_project_after_signup:{nassir}"),
-            to("Éloïse", "E-CONV-01", "", "free_quota_80:{project}3:%"),
+            due("Nassir", "E-ACT-01", "", "no_project_after_signup:{nassir}"),
+            due("Éloïse", "E-CONV-01", "", "free_quota_80:{project}3:%"),
         ],
     },
     Scene {
@@ -156,6 +199,10 @@ pub(super) const SCENES: &[Scene] = &[
                     r#"{"ip": "198.51.100.7", "country": "BR", "city": "São Paulo", "device": "Chrome sur Windows"}"#,
                 ],
             ),
+            Fact {
+                what: "Jean-Baptiste unsubscribes, by his mail client's button",
+                deed: Deed::Unsubscribe("E-CONV-04", "jb.ndiaye@exemple.fr"),
+            },
         ],
         letters: &[
             to("Nadia", "E-SEC-01", "off", "twofa_changed:{nadia}:off:%"),
@@ -166,18 +213,16 @@ pub(super) const SCENES: &[Scene] = &[
         day: 1,
         time: "14:00",
         facts: &[
-            Fact {
-                what: "Nadia adds an admin and an on-call address to API Gateway",
-                by: Actor::Operator,
-                statement: include_str!("sql/contacts.sql"),
-                parameters: &["{project}2"],
-            },
-            Fact {
-                what: "Nadia agrees to opens and clicks being tracked",
-                by: Actor::Operator,
-                statement: include_str!("sql/consent.sql"),
-                parameters: &["{nadia}"],
-            },
+            operator(
+                "Nadia adds an admin and an on-call address to API Gateway",
+                include_str!("sql/contacts.sql"),
+                &["{project}2"],
+            ),
+            operator(
+                "Nadia agrees to opens and clicks being tracked",
+                include_str!("sql/consent.sql"),
+                &["{nadia}"],
+            ),
             app(
                 "Nadia deploys API Gateway for the first time",
                 DEPLOY,
@@ -190,7 +235,7 @@ pub(super) const SCENES: &[Scene] = &[
             ),
         ],
         letters: &[
-            to(
+            due(
                 "Nassir",
                 "E-ACT-02",
                 "",
@@ -220,8 +265,8 @@ pub(super) const SCENES: &[Scene] = &[
                 "copy",
                 "critical_verdict_alert:{deployment}1:%",
             ),
-            to("Chloé", "E-RET-03", "", "inactive_14d:{chloe}:%"),
-            to("Maëlys", "E-RET-04", "J30", "inactive_30d:{maelys}:%:J30"),
+            due("Chloé", "E-RET-03", "", "inactive_14d:{chloe}:%"),
+            due("Maëlys", "E-RET-04", "J30", "inactive_30d:{maelys}:%:J30"),
         ],
     },
     Scene {
@@ -234,8 +279,31 @@ pub(super) const SCENES: &[Scene] = &[
                 DEPLOY,
                 &["{project}1", "1", "running", "{deployment}2"],
             ),
+            signal(
+                "Jean-Baptiste asks for the SDH details, another Pro feature",
+                &[
+                    "pro_feature_attempted",
+                    "{jb}",
+                    "{project}5",
+                    r#"{"feature": "sdh"}"#,
+                ],
+            ),
+            app(
+                "Jean-Baptiste switches two-factor authentication on",
+                TWO_FACTOR,
+                &["{jb}", "true"],
+            ),
         ],
-        letters: &[],
+        letters: &[
+            held(
+                "Jean-Baptiste",
+                "E-CONV-04",
+                "sdh",
+                "pro_feature:{jb}:sdh:%",
+                "opted out of marketing",
+            ),
+            to("Jean-Baptiste", "E-SEC-01", "on", "twofa_changed:{jb}:on:%"),
+        ],
     },
     Scene {
         day: 2,
@@ -245,13 +313,13 @@ pub(super) const SCENES: &[Scene] = &[
             DEPLOY,
             &["{project}3", "5", "analyzed", ""],
         )],
-        letters: &[to("devops@acme", "E-TRX-02", "J2", "invitation:inv-1:J2")],
+        letters: &[due("devops@acme", "E-TRX-02", "J2", "invitation:inv-1:J2")],
     },
     Scene {
         day: 2,
         time: "13:00",
         facts: &[],
-        letters: &[to("Éloïse", "E-CONV-02", "", "free_quota_90:{project}3:%")],
+        letters: &[due("Éloïse", "E-CONV-02", "", "free_quota_90:{project}3:%")],
     },
     Scene {
         day: 3,
@@ -265,13 +333,13 @@ pub(super) const SCENES: &[Scene] = &[
                 r#"{"ip": "203.0.113.20", "country": "FR", "device": "Safari sur Mac"}"#,
             ],
         )],
-        letters: &[to("Nadia", "E-BILL-01", "J3", "payment_failed:F-2041:J3")],
+        letters: &[due("Nadia", "E-BILL-01", "J3", "payment_failed:F-2041:J3")],
     },
     Scene {
         day: 3,
         time: "14:30",
         facts: &[],
-        letters: &[to(
+        letters: &[due(
             "Nassir",
             "E-ACT-03",
             "",
@@ -315,7 +383,7 @@ pub(super) const SCENES: &[Scene] = &[
             ),
         ],
         letters: &[
-            to(
+            due(
                 "Nassir",
                 "E-ACT-04",
                 "ok",
@@ -347,13 +415,13 @@ pub(super) const SCENES: &[Scene] = &[
         day: 5,
         time: "08:01",
         facts: &[],
-        letters: &[to("Nadia", "E-RET-01", "", "weekly_usage:{nadia}:%")],
+        letters: &[due("Nadia", "E-RET-01", "", "weekly_usage:{nadia}:%")],
     },
     Scene {
         day: 5,
         time: "10:10",
         facts: &[],
-        letters: &[to("devops@acme", "E-TRX-02", "J5", "invitation:inv-1:J5")],
+        letters: &[due("devops@acme", "E-TRX-02", "J5", "invitation:inv-1:J5")],
     },
     Scene {
         day: 6,
@@ -363,24 +431,24 @@ pub(super) const SCENES: &[Scene] = &[
             DEPLOY,
             &["{project}8", "1", "analyzed", ""],
         )],
-        letters: &[to("Karim", "E-RET-02", "", "activity_drop:{project}4:%")],
+        letters: &[due("Karim", "E-RET-02", "", "activity_drop:{project}4:%")],
     },
     Scene {
         day: 7,
         time: "10:40",
         facts: &[],
         letters: &[
-            to("Nadia", "E-BILL-01", "J7", "payment_failed:F-2041:J7"),
-            to("Inès", "E-ADV-01", "", "nps_survey:{ines}:30d"),
+            due("Nadia", "E-BILL-01", "J7", "payment_failed:F-2041:J7"),
+            due("Inès", "E-ADV-01", "", "nps_survey:{ines}:30d"),
         ],
     },
     Scene {
         day: 7,
         time: "11:00",
-        facts: &[signal(
-            "Inès answers the survey: 10 of 10",
-            &["nps_answered", "{ines}", "", r#"{"score": 10}"#],
-        )],
+        facts: &[Fact {
+            what: "Inès gives 10 of 10, on the survey's page",
+            deed: Deed::Answer("ines.moreau@exemple.fr", "10"),
+        }],
         letters: &[],
     },
     Scene {
@@ -388,15 +456,20 @@ pub(super) const SCENES: &[Scene] = &[
         time: "11:30",
         facts: &[],
         letters: &[
-            to("Maëlys", "E-RET-04", "J37", "inactive_30d:{maelys}:%:J37"),
-            to("Inès", "E-ADV-02", "", "review_request:{ines}"),
+            due("Maëlys", "E-RET-04", "J37", "inactive_30d:{maelys}:%:J37"),
+            due("Inès", "E-ADV-02", "", "review_request:{ines}"),
         ],
     },
     Scene {
         day: 10,
         time: "10:50",
         facts: &[],
-        letters: &[to("Nadia", "E-BILL-01", "J10", "payment_failed:F-2041:J10")],
+        letters: &[due(
+            "Nadia",
+            "E-BILL-01",
+            "J10",
+            "payment_failed:F-2041:J10",
+        )],
     },
     Scene {
         day: 10,
@@ -416,7 +489,7 @@ pub(super) const SCENES: &[Scene] = &[
         day: 13,
         time: "09:05",
         facts: &[],
-        letters: &[to(
+        letters: &[due(
             "Karim",
             "E-CONV-05",
             "",

@@ -9,9 +9,9 @@ use std::time::Duration;
 use super::table::{Figure, Row, clip, label, milliseconds, pad};
 
 /// Widths of the columns, which together fit 80: code and step, recipient, subject.
-const LABEL: usize = 18;
-const WHO: usize = 14;
-const SUBJECT: usize = 36;
+const LABEL: usize = 17;
+const WHO: usize = 13;
+const SUBJECT: usize = 33;
 
 /// How a piece of text is meant.
 #[derive(Debug, Clone, Copy)]
@@ -138,7 +138,7 @@ impl Show {
             "{}",
             self.paint(Style::Dim, &line("email", "to", "subject", "when"))
         );
-        println!("  {}", "─".repeat(LABEL + WHO + SUBJECT + 19));
+        println!("  {}", "─".repeat(LABEL + WHO + SUBJECT + 15));
         for row in rows {
             let text = line(&label(row.code, row.step), row.who, row.told(), &row.when);
             println!(

@@ -5,10 +5,13 @@ use std::io;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
+use serde_json::Value;
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::sleep;
 use tokio_postgres::{Client, NoTls};
 
+use super::browser::Browser;
 use super::clock::{Clock, Moment};
 use super::cluster::{Cluster, ClusterError};
 use super::scenario::Actor;
@@ -23,7 +26,7 @@ const APPLICATION_CLOCK: &str = include_str!("sql/application_clock.sql");
 const HISTORY: &str = include_str!("sql/history.sql");
 const CLOCKWORK: &str = include_str!("sql/clockwork.sql");
 const SIDECAR: &str = include_str!("sql/sidecar.sql");
-const WORKERS: &str = include_str!("sql/workers.sql");
+const SESSIONS: &str = include_str!("sql/sessions.sql");
 
 /// The database of the demo, and of `pg_cron` in its cluster.
 pub(super) const DATABASE: &str = "seqpulse";
@@ -64,6 +67,12 @@ pub enum DemoError {
     /// The sidecar never registered itself.
     #[error("the sidecar did not get to work in time; its log ends with:\n{0}")]
     Idle(String),
+    /// A page of the sidecar did not answer as it should.
+    #[error("a page of the sidecar")]
+    Page(#[from] reqwest::Error),
+    /// A letter that the story needs a link of does not have it, or did not arrive.
+    #[error("no letter with a link to {0}")]
+    NoLink(&'static str),
     /// A bug.
     #[error("a task of the demo panicked")]
     Panic(#[from] JoinError),
@@ -81,6 +90,7 @@ pub(super) struct Stage {
     application: Client,
     operator: Client,
     clock: Clock,
+    browser: Browser,
     sandbox: Sandbox,
     cluster: Cluster,
 }
@@ -138,10 +148,11 @@ impl Stage {
             application,
             operator,
             clock,
+            browser: Browser::new()?,
             sandbox,
             cluster,
         };
-        stage.wait_for_sidecar().await?;
+        stage.wait_for_sidecar(today.since).await?;
         show.item(
             "sidecar",
             &format!(
@@ -160,12 +171,29 @@ impl Stage {
         }
     }
 
-    /// Moves the clock of everybody: new sessions, the sidecar within a poll, and the two that are open.
-    pub(super) async fn set_clock(&self, day: i32, time: &str) -> Result<Moment, DemoError> {
-        Ok(self
+    /// Moves the clock of everybody: new sessions, the two that are open, and the sidecar, which takes it up within a poll.
+    pub(super) async fn set_clock(&mut self, day: i32, time: &str) -> Result<Moment, DemoError> {
+        let moment = self
             .clock
             .set(day, time, &self.operator, &self.application)
-            .await?)
+            .await?;
+        self.wait_for_sidecar(moment.since).await?;
+        Ok(moment)
+    }
+
+    /// For the links of letters.
+    pub(super) fn browser(&self) -> &Browser {
+        &self.browser
+    }
+
+    /// The latest letter of a kind to an address, as the provider's stand-in was given it.
+    pub(super) fn letter(&self, code: &str, to: &str) -> Option<Value> {
+        let entries = self.sandbox.entries();
+        let entry = entries
+            .iter()
+            .rev()
+            .find(|entry| entry.email_type.as_deref() == Some(code) && entry.to.contains(to))?;
+        self.sandbox.source(entry.id)
     }
 
     /// Runs what `pg_cron` would have run by now.
@@ -224,14 +252,14 @@ impl Stage {
         Ok(())
     }
 
-    async fn wait_for_sidecar(&mut self) -> Result<(), DemoError> {
+    /// Until the sidecar works with sessions that began after that moment of the real clock.
+    async fn wait_for_sidecar(&mut self, after: DateTime<Utc>) -> Result<(), DemoError> {
         let start = Instant::now();
-        while self
+        while !self
             .operator
-            .query_one(WORKERS, &[])
+            .query_one(SESSIONS, &[&after])
             .await?
-            .get::<_, i64>(0)
-            == 0
+            .try_get::<_, bool>(0)?
         {
             self.check_sidecar()?;
             if start.elapsed() > PATIENCE {

@@ -17,7 +17,7 @@ pub(super) struct Row {
     pub(super) subject: String,
     /// What the journal says, with its reason unless `sent`.
     pub(super) status: String,
-    /// From the statement to the provider's stand-in; None: not caused by one, or did not arrive.
+    /// From the fact to the provider's stand-in; None: it was due by the clock, or did not arrive.
     pub(super) latency: Option<Duration>,
     /// It did what it must.
     pub(super) good: bool,

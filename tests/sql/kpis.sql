@@ -4,7 +4,7 @@
 begin;
 \ir support/fixtures.sql
 \ir support/kpis.sql
-select plan(30);
+select plan(31);
 
 create function pg_temp.kpi(name text) returns text
 language sql
@@ -112,6 +112,12 @@ select kpi.event('E-ACT-05', 'ada', 'opened', 1.9), kpi.event('E-ACT-05', 'ada',
     kpi.event('E-ACT-05', 'eve', 'opened', 30.9);
 select is(pg_temp.kpi('alert_open_rate'), '25.00 = 1/4, measured 3', 'alert_open_rate counts every alert sent');
 savepoint t;
+-- A copy to a contact without an account carries ada's id, not her consent; bob's, at his own address, has his.
+select kpi.project('ada', 'a', 40);
+insert into email_project_contacts (project_id, email, role, user_id) values (kpi.id('a'), 'Ops@example.com', 'on_call', null), (kpi.id('a'), 'bob@example.com', 'on_call', kpi.id('bob'));
+select kpi.letter('E-ACT-05', 'ada', 'critical_verdict_alert:x:ops@example.com', 2), kpi.letter('E-ACT-05', 'bob', 'critical_verdict_alert:x:bob@example.com', 2);
+select is(pg_temp.kpi('alert_open_rate'), '16.67 = 1/6, measured 4', 'consent is the recipient''s own');
+rollback to t;
 delete from email_preferences;
 select is(pg_temp.kpi('alert_open_rate'), '25.00 = 1/4, measured 2', 'what is stored was measured, whatever the recipient says today');
 delete from email_events;
