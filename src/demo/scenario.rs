@@ -112,8 +112,12 @@ mod tests {
         let moments: Vec<(i32, &str)> = SCENES.iter().map(|s| (s.day, s.time)).collect();
         assert!(moments.is_sorted(), "{moments:?}");
         for scene in SCENES {
-            let texts = scene.facts.iter().flat_map(|fact| fact.parameters).copied();
-            for text in texts.chain(scene.letters.iter().map(|letter| letter.key)) {
+            let parameters = scene.facts.iter().flat_map(|fact| match fact.deed {
+                Deed::Statement(_, _, parameters) => parameters,
+                Deed::Unsubscribe(..) | Deed::Answer(..) => &[],
+            });
+            let keys = scene.letters.iter().map(|letter| &letter.key);
+            for text in parameters.chain(keys) {
                 let filled = fill(text);
                 assert!(
                     filled.starts_with('{') && filled.ends_with('}') || !filled.contains('{'),
