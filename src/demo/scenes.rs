@@ -490,10 +490,10 @@ pub(super) const SCENES: &[Scene] = &[
         time: "09:05",
         facts: &[],
         letters: &[due(
-            "Karim",
+            "Nassir",
             "E-CONV-05",
             "",
-            "monthly_value_report:{project}4:%",
+            "monthly_value_report:{project}1:%",
         )],
     },
 ];
