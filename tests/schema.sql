@@ -499,6 +499,12 @@ CREATE FUNCTION public.email_instant(moment timestamp with time zone) RETURNS te
 
 COMMENT ON FUNCTION public.email_instant(moment timestamp with time zone) IS 'How reasons and explanations write a moment: to the second, in UTC, whatever the session''s time zone.';
 
+CREATE FUNCTION public.email_is_machine(user_agent text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_is_machine(user_agent text) IS 'Whether an open or click with this user agent was made by a prefetcher or scanner and not by a person.';
+
 CREATE FUNCTION public.email_isolate(worker text, row_id bigint, lease interval) RETURNS uuid
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -598,6 +604,12 @@ CREATE FUNCTION public.email_may_send(worker text) RETURNS boolean
 
 COMMENT ON FUNCTION public.email_may_send(worker text) IS 'Whether a request of this sidecar may leave now: sending is armed and not paused, or this sidecar holds the probe.';
 
+CREATE FUNCTION public.email_may_track(delivery uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_may_track(delivery uuid) IS 'Whether opens and clicks of this letter may be recorded: it is not security mail, went to its user''s own address, and that user consented.';
+
 CREATE FUNCTION public.email_missing(field text) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -621,6 +633,12 @@ CREATE FUNCTION public.email_next_seconds() RETURNS double precision
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_next_seconds() IS 'Seconds until the next row falls due, a backoff ends or a lease runs out: negative when one is overdue, null when nothing is waiting.';
+
+CREATE FUNCTION public.email_note_address(provider text, address text, state text, owner uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_note_address(provider text, address text, state text, owner uuid) IS 'Takes over what a provider says about an address: bounced, complained, manual and unsubscribed add a suppression (the last one also ends the user''s marketing_opt_in); reactivated lifts what this provider had added, resubscribed also the recipient''s own opt-out there.';
 
 CREATE FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) RETURNS void
     LANGUAGE sql
@@ -749,6 +767,13 @@ CREATE FUNCTION public.email_quota_current(ids bigint[], at_least integer, below
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) IS 'E-CONV-01 and E-CONV-02: true while the month lasts and the project is free and within the bounds; with the month''s figures.';
+
+CREATE FUNCTION public.email_record_event(provider text, event_id text, event_type text, occurred_at timestamp with time zone, delivery_id uuid, message_id text, address text, address_state text, details jsonb) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s';
+
+COMMENT ON FUNCTION public.email_record_event(provider text, event_id text, event_type text, occurred_at timestamp with time zone, delivery_id uuid, message_id text, address text, address_state text, details jsonb) IS 'Records one report of a provider, found by our delivery id or else by its message id, once per event_id. event_type null: it is about an address only. address_state: bounced, complained, manual, unsubscribed, reactivated, resubscribed or null. Answers stored, duplicate, not tracked, address noted, nothing to record or unknown delivery; an error means it must be reported again.';
 
 CREATE FUNCTION public.email_release_unsent(batch uuid) RETURNS integer
     LANGUAGE plpgsql
@@ -1139,6 +1164,12 @@ CREATE FUNCTION public.email_unsubscribe(token uuid, category text DEFAULT NULL:
     SET lock_timeout TO '2s';
 
 COMMENT ON FUNCTION public.email_unsubscribe(token uuid, category text) IS 'Opts the holder of a token out of product or marketing, or of both (null). What is queued is decided at its claim, retries included. Answers whether the token is known; doing it twice changes nothing.';
+
+CREATE FUNCTION public.email_user_of_address(address text) RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_user_of_address(address text) IS 'The user with this address; null when there is none.';
 
 CREATE FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(deployments bigint, warnings bigint, rollbacks bigint, hidden_anomalies bigint)
     LANGUAGE sql STABLE;
@@ -2466,6 +2497,10 @@ CREATE INDEX email_trigger_errors_open_idx ON public.email_trigger_errors USING 
 
 CREATE INDEX ix_email_deliveries_created_at ON public.email_deliveries USING btree (created_at);
 
+CREATE INDEX ix_email_deliveries_provider_message_id ON public.email_deliveries USING btree (provider_message_id) WHERE (provider_message_id IS NOT NULL);
+
+COMMENT ON INDEX public.ix_email_deliveries_provider_message_id IS 'Webhooks without a delivery id.';
+
 CREATE INDEX ix_email_deliveries_user_id ON public.email_deliveries USING btree (user_id);
 
 CREATE UNIQUE INDEX uq_email_deliveries_dedupe_key ON public.email_deliveries USING btree (dedupe_key);
@@ -2772,6 +2807,8 @@ REVOKE ALL ON FUNCTION public.email_instant(moment timestamp with time zone) FRO
 GRANT ALL ON FUNCTION public.email_instant(moment timestamp with time zone) TO email_worker;
 GRANT ALL ON FUNCTION public.email_instant(moment timestamp with time zone) TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_is_machine(user_agent text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_isolate(worker text, row_id bigint, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_isolate(worker text, row_id bigint, lease interval) TO email_worker;
 
@@ -2820,6 +2857,8 @@ GRANT ALL ON FUNCTION public.email_mask(said text) TO email_admin;
 REVOKE ALL ON FUNCTION public.email_may_send(worker text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_may_send(worker text) TO email_worker;
 
+REVOKE ALL ON FUNCTION public.email_may_track(delivery uuid) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_missing(field text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_missing(field text) TO email_worker;
 
@@ -2832,6 +2871,8 @@ GRANT ALL ON FUNCTION public.email_next_look(sent_at timestamp with time zone, i
 
 REVOKE ALL ON FUNCTION public.email_next_seconds() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_next_seconds() TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_note_address(provider text, address text, state text, owner uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) TO email_admin;
@@ -2886,6 +2927,9 @@ GRANT ALL ON FUNCTION public.email_quota_audience(code text, key_prefix text, at
 REVOKE ALL ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) TO email_worker;
 GRANT ALL ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_record_event(provider text, event_id text, event_type text, occurred_at timestamp with time zone, delivery_id uuid, message_id text, address text, address_state text, details jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_record_event(provider text, event_id text, event_type text, occurred_at timestamp with time zone, delivery_id uuid, message_id text, address text, address_state text, details jsonb) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_release_unsent(batch uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_release_unsent(batch uuid) TO email_worker;
@@ -3067,6 +3111,8 @@ REVOKE ALL ON FUNCTION public.email_types_edited() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) TO email_worker;
 GRANT ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_user_of_address(address text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) TO email_worker;
