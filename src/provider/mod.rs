@@ -14,7 +14,7 @@
 pub mod console;
 mod http;
 pub mod postmark;
-mod redact;
+pub(crate) mod redact;
 pub mod resend;
 pub mod smtp;
 
