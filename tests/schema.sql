@@ -1,5 +1,12 @@
 -- What migrations/ and sql/ add up to, without function bodies. Written by `make schema`; do not edit.
 
+CREATE FUNCTION public.email_ab_results_over(over interval DEFAULT '90 days'::interval) RETURNS TABLE(email_type text, variant text, sent bigint, measured bigint, clicks bigint, opens bigint, rate numeric, rate_low numeric, rate_high numeric, open_rate numeric, open_rate_low numeric, open_rate_high numeric)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_ab_results_over(over interval) IS 'How the subjects of email_subject_variants did over a period that ends now (90 days unless told, one day at least).';
+
 CREATE FUNCTION public.email_act_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -492,6 +499,12 @@ CREATE FUNCTION public.email_instant(moment timestamp with time zone) RETURNS te
 
 COMMENT ON FUNCTION public.email_instant(moment timestamp with time zone) IS 'How reasons and explanations write a moment: to the second, in UTC, whatever the session''s time zone.';
 
+CREATE FUNCTION public.email_is_machine(user_agent text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_is_machine(user_agent text) IS 'Whether an open or click with this user agent was made by a prefetcher or scanner and not by a person.';
+
 CREATE FUNCTION public.email_isolate(worker text, row_id bigint, lease interval) RETURNS uuid
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -503,6 +516,44 @@ CREATE FUNCTION public.email_key_id(dedupe_key text, part integer) RETURNS uuid
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_key_id(dedupe_key text, part integer) IS 'The id in this part of a dedupe key (parts are separated by colons, the first is 1); null when no uuid stands there.';
+
+CREATE FUNCTION public.email_kpi_event(of_delivery uuid, of_type text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_kpi_event(of_delivery uuid, of_type text) IS 'Whether a person (not a mail client''s prefetcher) did this with a letter: opened, clicked.';
+
+CREATE FUNCTION public.email_kpi_invoices(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(invoice_id text, failed_at timestamp with time zone, paid boolean)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_kpi_invoices(since timestamp with time zone, until timestamp with time zone) IS 'The invoices whose payment failed and whose dunning ended after since and up to until: because they were paid, or because the last of E-BILL-01''s steps was reached. paid: by until, also when that was after the last step.';
+
+CREATE FUNCTION public.email_kpi_letters(of_codes text[], since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(id uuid, email_type text, user_id uuid, project_id uuid, dedupe_key text, held_out boolean, at timestamp with time zone)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_kpi_letters(of_codes text[], since timestamp with time zone, until timestamp with time zone) IS 'The letters of these codes that were sent, and those a holdout suppressed instead (held_out), after since and up to until; at is when.';
+
+CREATE FUNCTION public.email_kpi_tracked(of_delivery uuid, of_user uuid, key text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_kpi_tracked(of_delivery uuid, of_user uuid, key text) IS 'Whether opens and clicks of a letter can be known: its recipient consents to tracking, or one is known already.';
+
+CREATE FUNCTION public.email_kpi_upgrade(of_project uuid, of_user uuid, since timestamp with time zone, until timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_kpi_upgrade(of_project uuid, of_user uuid, since timestamp with time zone, until timestamp with time zone) IS 'When a project first went from free to a paid plan between since and until (signals plan_changed); of_project null: any project of the user. null: it did not.';
+
+CREATE FUNCTION public.email_kpis_over(over interval DEFAULT '30 days'::interval) RETURNS TABLE(kpi text, value numeric, numerator bigint, denominator bigint, measured bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_kpis_over(over interval) IS 'The specification''s seven KPIs over a period that ends now (30 days unless told, one day at least). See docs/kpis.md.';
 
 CREATE FUNCTION public.email_lapse_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
@@ -529,6 +580,12 @@ CREATE FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp w
 
 COMMENT ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) IS 'Median over the deployments started from since to until (not included) of the change of the median p95 latency after the release against before, in percent with one decimal; null when no deployment has both.';
 
+CREATE FUNCTION public.email_lift(reached bigint, cases bigint, holdout_reached bigint, holdout_cases bigint, OUT lift numeric, OUT low numeric, OUT high numeric) RETURNS record
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_lift(reached bigint, cases bigint, holdout_reached bigint, holdout_cases bigint, OUT lift numeric, OUT low numeric, OUT high numeric) IS 'What a letter changed: the share among those who got it minus the share among the holdout, in percentage points, with its 95 % confidence interval (Newcombe). Below low 0 and above high 0: no effect is proven. null without a holdout.';
+
 CREATE FUNCTION public.email_lost_workers(worker text) RETURNS text[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -546,6 +603,12 @@ CREATE FUNCTION public.email_may_send(worker text) RETURNS boolean
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_may_send(worker text) IS 'Whether a request of this sidecar may leave now: sending is armed and not paused, or this sidecar holds the probe.';
+
+CREATE FUNCTION public.email_may_track(delivery uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_may_track(delivery uuid) IS 'Whether opens and clicks of this letter may be recorded: it is not security mail, went to its user''s own address, and that user consented.';
 
 CREATE FUNCTION public.email_missing(field text) RETURNS text
     LANGUAGE plpgsql
@@ -570,6 +633,12 @@ CREATE FUNCTION public.email_next_seconds() RETURNS double precision
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_next_seconds() IS 'Seconds until the next row falls due, a backoff ends or a lease runs out: negative when one is overdue, null when nothing is waiting.';
+
+CREATE FUNCTION public.email_note_address(provider text, address text, state text, owner uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_note_address(provider text, address text, state text, owner uuid) IS 'Takes over what a provider says about an address: bounced, complained, manual and unsubscribed add a suppression (the last one also ends the user''s marketing_opt_in); reactivated lifts what this provider had added, resubscribed also the recipient''s own opt-out there.';
 
 CREATE FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) RETURNS void
     LANGUAGE sql
@@ -632,6 +701,12 @@ CREATE FUNCTION public.email_pause(email_type text DEFAULT NULL::text, reason te
 
 COMMENT ON FUNCTION public.email_pause(email_type text, reason text) IS 'Stops sending one kind of email, or everything (null). What is queued waits; nothing is lost.';
 
+CREATE FUNCTION public.email_percent(part bigint, whole bigint) RETURNS numeric
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_percent(part bigint, whole bigint) IS 'part of whole in percent, two decimals; null when whole is 0.';
+
 CREATE FUNCTION public.email_pick(row_limit integer) RETURNS bigint[]
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -692,6 +767,13 @@ CREATE FUNCTION public.email_quota_current(ids bigint[], at_least integer, below
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) IS 'E-CONV-01 and E-CONV-02: true while the month lasts and the project is free and within the bounds; with the month''s figures.';
+
+CREATE FUNCTION public.email_record_event(provider text, event_id text, event_type text, occurred_at timestamp with time zone, delivery_id uuid, message_id text, address text, address_state text, details jsonb) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s';
+
+COMMENT ON FUNCTION public.email_record_event(provider text, event_id text, event_type text, occurred_at timestamp with time zone, delivery_id uuid, message_id text, address text, address_state text, details jsonb) IS 'Records one report of a provider, found by our delivery id or else by its message id, once per event_id. event_type null: it is about an address only. address_state: bounced, complained, manual, unsubscribed, reactivated, resubscribed or null. Answers stored, duplicate, not tracked, address noted, nothing to record or unknown delivery; an error means it must be reported again.';
 
 CREATE FUNCTION public.email_release_unsent(batch uuid) RETURNS integer
     LANGUAGE plpgsql
@@ -1050,6 +1132,20 @@ CREATE FUNCTION public.email_trx_02_enqueue(facts jsonb) RETURNS void
 
 COMMENT ON FUNCTION public.email_trx_02_enqueue(facts jsonb) IS 'E-TRX-02: enqueues all steps of invitations, and ends those of accepted and revoked ones. facts: [{signal_id}].';
 
+CREATE FUNCTION public.email_type_kpi_counts(over interval) RETURNS TABLE(code text, kpi text, held_out boolean, reached bigint, cases bigint, measured bigint, minutes numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_type_kpi_counts(over interval) IS 'What email_type_kpis_over() puts together: per code and KPI, for recipients and for the holdout, how many reached the aim, of how many cases, and the median minutes for KPIs that are times.';
+
+CREATE FUNCTION public.email_type_kpis_over(over interval DEFAULT '30 days'::interval) RETURNS TABLE(code text, kpi text, unit text, value numeric, numerator bigint, denominator bigint, measured bigint, holdout_value numeric, holdout_numerator bigint, holdout_denominator bigint, lift numeric, lift_low numeric, lift_high numeric)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_type_kpis_over(over interval) IS 'Each email''s own KPI over a period that ends now (30 days unless told, one day at least). See docs/kpis.md.';
+
 CREATE FUNCTION public.email_types_applied() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -1069,6 +1165,12 @@ CREATE FUNCTION public.email_unsubscribe(token uuid, category text DEFAULT NULL:
 
 COMMENT ON FUNCTION public.email_unsubscribe(token uuid, category text) IS 'Opts the holder of a token out of product or marketing, or of both (null). What is queued is decided at its claim, retries included. Answers whether the token is known; doing it twice changes nothing.';
 
+CREATE FUNCTION public.email_user_of_address(address text) RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_user_of_address(address text) IS 'The user with this address; null when there is none.';
+
 CREATE FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(deployments bigint, warnings bigint, rollbacks bigint, hidden_anomalies bigint)
     LANGUAGE sql STABLE;
 
@@ -1086,6 +1188,12 @@ CREATE FUNCTION public.email_week(week text) RETURNS date
 
 COMMENT ON FUNCTION public.email_week(week text) IS 'The Monday of an ISO week such as 2026-W09; null when it is not one.';
 
+CREATE FUNCTION public.email_wilson(successes bigint, trials bigint, OUT low numeric, OUT high numeric) RETURNS record
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_wilson(successes bigint, trials bigint, OUT low numeric, OUT high numeric) IS '95 % confidence interval (Wilson) of a share, in percent; null when there were no trials.';
+
 CREATE FUNCTION public.email_zone(name text) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -1097,6 +1205,47 @@ CREATE FUNCTION public.email_zones() RETURNS TABLE(name text, zone text)
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_zones() IS 'Every time zone that stands in email_preferences and the default one: as written, and the one to reckon with.';
+
+CREATE VIEW public.email_ab_results AS
+ SELECT r.email_type,
+    r.variant,
+    r.sent,
+    r.measured,
+    r.clicks,
+    r.opens,
+    r.rate,
+    r.rate_low,
+    r.rate_high,
+    r.open_rate,
+    r.open_rate_low,
+    r.open_rate_high
+   FROM public.email_ab_results_over('90 days'::interval) r(email_type, variant, sent, measured, clicks, opens, rate, rate_low, rate_high, open_rate, open_rate_low, open_rate_high);
+
+COMMENT ON VIEW public.email_ab_results IS 'Types that have subject variants: how each subject did in 90 days. Two intervals that overlap prove nothing yet.';
+
+COMMENT ON COLUMN public.email_ab_results.email_type IS 'A code of email_types.';
+
+COMMENT ON COLUMN public.email_ab_results.variant IS 'As in email_subject_variants; null is the letter''s own subject.';
+
+COMMENT ON COLUMN public.email_ab_results.sent IS 'Letters sent with it.';
+
+COMMENT ON COLUMN public.email_ab_results.measured IS 'How many of them went to somebody who consented to tracking: only their opens and clicks are known.';
+
+COMMENT ON COLUMN public.email_ab_results.clicks IS 'Letters with a click, a mail client''s prefetching aside.';
+
+COMMENT ON COLUMN public.email_ab_results.opens IS 'Letters opened, a mail client''s prefetching aside.';
+
+COMMENT ON COLUMN public.email_ab_results.rate IS 'clicks of sent, in percent.';
+
+COMMENT ON COLUMN public.email_ab_results.rate_low IS 'Lower end of rate''s 95 % confidence interval (Wilson).';
+
+COMMENT ON COLUMN public.email_ab_results.rate_high IS 'Upper end of it.';
+
+COMMENT ON COLUMN public.email_ab_results.open_rate IS 'opens of measured, in percent; null when nobody consented.';
+
+COMMENT ON COLUMN public.email_ab_results.open_rate_low IS 'Lower end of open_rate''s 95 % confidence interval (Wilson).';
+
+COMMENT ON COLUMN public.email_ab_results.open_rate_high IS 'Upper end of it.';
 
 CREATE TABLE public.email_batches (
     batch_id uuid NOT NULL,
@@ -1708,6 +1857,26 @@ COMMENT ON COLUMN public.email_health.armed IS 'false: this looks like a restore
 
 COMMENT ON COLUMN public.email_health.open_trigger_errors IS 'Facts a trigger could not enqueue and that were not replayed yet.';
 
+CREATE VIEW public.email_kpis AS
+ SELECT k.kpi,
+    k.value,
+    k.numerator,
+    k.denominator,
+    k.measured
+   FROM public.email_kpis_over('30 days'::interval) k(kpi, value, numerator, denominator, measured);
+
+COMMENT ON VIEW public.email_kpis IS 'The specification''s seven KPIs over 30 days. A cohort counts once its window is over. It reads users, projects and the journal: for dashboards, not for every request.';
+
+COMMENT ON COLUMN public.email_kpis.kpi IS 'Its name in the specification, section 8; defined in docs/kpis.md.';
+
+COMMENT ON COLUMN public.email_kpis.value IS 'numerator of denominator in percent, two decimals; null when nothing could be measured.';
+
+COMMENT ON COLUMN public.email_kpis.numerator IS 'How many reached the aim.';
+
+COMMENT ON COLUMN public.email_kpis.denominator IS 'How many could have: sign-ups, projects, alerts, invoices, … whose window is over.';
+
+COMMENT ON COLUMN public.email_kpis.measured IS 'How many of the denominator could be measured at all: for opens those who consented to tracking, otherwise all; 0 when a source is missing.';
+
 CREATE TABLE public.email_marketing_slots (
     recipient text NOT NULL,
     last_at timestamp with time zone NOT NULL,
@@ -2089,6 +2258,50 @@ ALTER TABLE public.email_trigger_errors ALTER COLUMN id ADD GENERATED ALWAYS AS 
     CACHE 1
 );
 
+CREATE VIEW public.email_type_kpis AS
+ SELECT k.code,
+    k.kpi,
+    k.unit,
+    k.value,
+    k.numerator,
+    k.denominator,
+    k.measured,
+    k.holdout_value,
+    k.holdout_numerator,
+    k.holdout_denominator,
+    k.lift,
+    k.lift_low,
+    k.lift_high
+   FROM public.email_type_kpis_over('30 days'::interval) k(code, kpi, unit, value, numerator, denominator, measured, holdout_value, holdout_numerator, holdout_denominator, lift, lift_low, lift_high);
+
+COMMENT ON VIEW public.email_type_kpis IS 'Each email''s own KPI (the specification, section 4) over 30 days, for those who got it and, where email_types.holdout_percent keeps some from it, for the holdout. A code that has two KPIs has two rows.';
+
+COMMENT ON COLUMN public.email_type_kpis.code IS 'A code of email_types.';
+
+COMMENT ON COLUMN public.email_type_kpis.kpi IS 'Its name; defined in docs/kpis.md.';
+
+COMMENT ON COLUMN public.email_type_kpis.unit IS 'percent; minutes (a median); score (NPS, -100 to 100).';
+
+COMMENT ON COLUMN public.email_type_kpis.value IS 'In that unit, two decimals; null when nothing could be measured, and for times when nobody got there.';
+
+COMMENT ON COLUMN public.email_type_kpis.numerator IS 'How many reached the aim; for the NPS promoters minus detractors.';
+
+COMMENT ON COLUMN public.email_type_kpis.denominator IS 'How many could have, those whose window is over.';
+
+COMMENT ON COLUMN public.email_type_kpis.measured IS 'How many of the denominator could be measured at all: for opens and clicks those who consented to tracking; 0 when there is no source.';
+
+COMMENT ON COLUMN public.email_type_kpis.holdout_value IS 'The same among those the holdout kept from getting it; null without a holdout.';
+
+COMMENT ON COLUMN public.email_type_kpis.holdout_numerator IS 'How many of them reached the aim all the same; null without a holdout.';
+
+COMMENT ON COLUMN public.email_type_kpis.holdout_denominator IS 'How many they are; null without a holdout.';
+
+COMMENT ON COLUMN public.email_type_kpis.lift IS 'value minus holdout_value, in percentage points: what the letter changed; null without a holdout.';
+
+COMMENT ON COLUMN public.email_type_kpis.lift_low IS 'Lower end of lift''s 95 % confidence interval. Below 0 with lift_high above 0: nothing is proven.';
+
+COMMENT ON COLUMN public.email_type_kpis.lift_high IS 'Upper end of it.';
+
 CREATE VIEW public.email_unknown_outcomes AS
  SELECT d.id,
     d.email_type,
@@ -2210,6 +2423,10 @@ CREATE INDEX email_batches_settled_idx ON public.email_batches USING btree (sett
 
 COMMENT ON INDEX public.email_batches_settled_idx IS 'Retention.';
 
+CREATE INDEX email_deliveries_kpi_idx ON public.email_deliveries USING btree (email_type, created_at);
+
+COMMENT ON INDEX public.email_deliveries_kpi_idx IS 'The letters of one code in a period: KPI views.';
+
 CREATE INDEX email_events_delivery_idx ON public.email_events USING btree (email_delivery_id, event_type);
 
 CREATE INDEX email_outbox_address_idx ON public.email_outbox USING btree (lower(to_email)) WHERE (to_email IS NOT NULL);
@@ -2250,6 +2467,10 @@ CREATE INDEX email_signals_age_idx ON public.email_signals USING brin (occurred_
 
 COMMENT ON INDEX public.email_signals_age_idx IS 'Retention.';
 
+CREATE INDEX email_signals_counted_idx ON public.email_signals USING btree (kind, occurred_at) WHERE (kind = ANY (ARRAY['nps_answered'::text, 'payment_failed'::text]));
+
+COMMENT ON INDEX public.email_signals_counted_idx IS 'Answers and failed payments of a period: KPI views.';
+
 CREATE INDEX email_signals_invitation_idx ON public.email_signals USING btree (((payload ->> 'invitation_id'::text))) WHERE (kind = ANY (ARRAY['invitation_accepted'::text, 'invitation_revoked'::text]));
 
 COMMENT ON INDEX public.email_signals_invitation_idx IS 'Was this invitation accepted or revoked?';
@@ -2262,6 +2483,10 @@ CREATE INDEX email_signals_project_idx ON public.email_signals USING btree (proj
 
 CREATE INDEX email_signals_user_idx ON public.email_signals USING btree (user_id, kind, occurred_at);
 
+CREATE INDEX email_signals_viewed_idx ON public.email_signals USING btree (((payload ->> 'deployment_id'::text)), occurred_at) WHERE (kind = 'verdict_viewed'::text);
+
+COMMENT ON INDEX public.email_signals_viewed_idx IS 'When a verdict was first looked at.';
+
 CREATE UNIQUE INDEX email_suppressions_address_idx ON public.email_suppressions USING btree (lower(email));
 
 CREATE UNIQUE INDEX email_trigger_errors_once_idx ON public.email_trigger_errors USING btree (source, COALESCE(email_type, ''::text), md5(COALESCE((row_data)::text, error))) WHERE (replayed_at IS NULL);
@@ -2271,6 +2496,10 @@ COMMENT ON INDEX public.email_trigger_errors_once_idx IS 'One open note per miss
 CREATE INDEX email_trigger_errors_open_idx ON public.email_trigger_errors USING btree (occurred_at) WHERE (replayed_at IS NULL);
 
 CREATE INDEX ix_email_deliveries_created_at ON public.email_deliveries USING btree (created_at);
+
+CREATE INDEX ix_email_deliveries_provider_message_id ON public.email_deliveries USING btree (provider_message_id) WHERE (provider_message_id IS NOT NULL);
+
+COMMENT ON INDEX public.ix_email_deliveries_provider_message_id IS 'Webhooks without a delivery id.';
 
 CREATE INDEX ix_email_deliveries_user_id ON public.email_deliveries USING btree (user_id);
 
@@ -2344,6 +2573,10 @@ GRANT USAGE ON SCHEMA public TO email_worker;
 GRANT USAGE ON SCHEMA public TO email_reader;
 GRANT USAGE ON SCHEMA public TO email_admin;
 GRANT USAGE ON SCHEMA public TO email_app;
+
+REVOKE ALL ON FUNCTION public.email_ab_results_over(over interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_ab_results_over(over interval) TO email_reader;
+GRANT ALL ON FUNCTION public.email_ab_results_over(over interval) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_act_01_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_act_01_current(ids bigint[]) TO email_worker;
@@ -2574,11 +2807,27 @@ REVOKE ALL ON FUNCTION public.email_instant(moment timestamp with time zone) FRO
 GRANT ALL ON FUNCTION public.email_instant(moment timestamp with time zone) TO email_worker;
 GRANT ALL ON FUNCTION public.email_instant(moment timestamp with time zone) TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_is_machine(user_agent text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_isolate(worker text, row_id bigint, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_isolate(worker text, row_id bigint, lease interval) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_key_id(dedupe_key text, part integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_key_id(dedupe_key text, part integer) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_kpi_event(of_delivery uuid, of_type text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_kpi_invoices(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_kpi_letters(of_codes text[], since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_kpi_tracked(of_delivery uuid, of_user uuid, key text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_kpi_upgrade(of_project uuid, of_user uuid, since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_kpis_over(over interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_kpis_over(over interval) TO email_reader;
+GRANT ALL ON FUNCTION public.email_kpis_over(over interval) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_lapse_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_lapse_current(ids bigint[]) TO email_worker;
@@ -2596,6 +2845,8 @@ REVOKE ALL ON FUNCTION public.email_latency_delta(of_projects uuid[], since time
 GRANT ALL ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) TO email_worker;
 GRANT ALL ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_lift(reached bigint, cases bigint, holdout_reached bigint, holdout_cases bigint, OUT lift numeric, OUT low numeric, OUT high numeric) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_lost_workers(worker text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_lost_workers(worker text) TO email_worker;
 
@@ -2605,6 +2856,8 @@ GRANT ALL ON FUNCTION public.email_mask(said text) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_may_send(worker text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_may_send(worker text) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_may_track(delivery uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_missing(field text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_missing(field text) TO email_worker;
@@ -2618,6 +2871,8 @@ GRANT ALL ON FUNCTION public.email_next_look(sent_at timestamp with time zone, i
 
 REVOKE ALL ON FUNCTION public.email_next_seconds() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_next_seconds() TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_note_address(provider text, address text, state text, owner uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) TO email_admin;
@@ -2645,6 +2900,8 @@ REVOKE ALL ON FUNCTION public.email_outbox_wake() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.email_pause(email_type text, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_pause(email_type text, reason text) TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_percent(part bigint, whole bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_pick(row_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_pick(row_limit integer) TO email_worker;
 
@@ -2670,6 +2927,9 @@ GRANT ALL ON FUNCTION public.email_quota_audience(code text, key_prefix text, at
 REVOKE ALL ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) TO email_worker;
 GRANT ALL ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_record_event(provider text, event_id text, event_type text, occurred_at timestamp with time zone, delivery_id uuid, message_id text, address text, address_state text, details jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_record_event(provider text, event_id text, event_type text, occurred_at timestamp with time zone, delivery_id uuid, message_id text, address text, address_state text, details jsonb) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_release_unsent(batch uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_release_unsent(batch uuid) TO email_worker;
@@ -2838,6 +3098,12 @@ GRANT ALL ON FUNCTION public.email_trx_02_current(ids bigint[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_trx_02_enqueue(facts jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_type_kpi_counts(over interval) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_type_kpis_over(over interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_type_kpis_over(over interval) TO email_reader;
+GRANT ALL ON FUNCTION public.email_type_kpis_over(over interval) TO email_admin;
+
 REVOKE ALL ON FUNCTION public.email_types_applied() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_types_edited() FROM PUBLIC;
@@ -2845,6 +3111,8 @@ REVOKE ALL ON FUNCTION public.email_types_edited() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) TO email_worker;
 GRANT ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_user_of_address(address text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) TO email_worker;
@@ -2856,6 +3124,8 @@ GRANT ALL ON FUNCTION public.email_verdict_figures(deployments uuid[]) TO email_
 REVOKE ALL ON FUNCTION public.email_week(week text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_week(week text) TO email_worker;
 GRANT ALL ON FUNCTION public.email_week(week text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_wilson(successes bigint, trials bigint, OUT low numeric, OUT high numeric) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_zone(name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_zone(name text) TO email_worker;
@@ -2894,6 +3164,9 @@ GRANT SELECT(started_at) ON TABLE public.deployments TO email_worker;
 GRANT SELECT(started_at) ON TABLE public.deployments TO email_admin;
 
 GRANT SELECT(finished_at) ON TABLE public.deployments TO email_worker;
+
+GRANT SELECT ON TABLE public.email_ab_results TO email_reader;
+GRANT SELECT ON TABLE public.email_ab_results TO email_admin;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.email_batches TO email_worker;
 GRANT SELECT ON TABLE public.email_batches TO email_admin;
@@ -3066,6 +3339,9 @@ GRANT SELECT ON TABLE public.email_health TO email_worker;
 GRANT SELECT ON TABLE public.email_health TO email_reader;
 GRANT SELECT ON TABLE public.email_health TO email_admin;
 
+GRANT SELECT ON TABLE public.email_kpis TO email_reader;
+GRANT SELECT ON TABLE public.email_kpis TO email_admin;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE public.email_marketing_slots TO email_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_marketing_slots TO email_admin;
 
@@ -3170,6 +3446,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_suppressions TO email_ad
 GRANT SELECT(reason) ON TABLE public.email_suppressions TO email_reader;
 
 GRANT SELECT(created_at) ON TABLE public.email_suppressions TO email_reader;
+
+GRANT SELECT ON TABLE public.email_type_kpis TO email_reader;
+GRANT SELECT ON TABLE public.email_type_kpis TO email_admin;
 
 GRANT SELECT ON TABLE public.email_unknown_outcomes TO email_worker;
 GRANT SELECT ON TABLE public.email_unknown_outcomes TO email_reader;
