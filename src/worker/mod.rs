@@ -7,11 +7,13 @@
 //! |---|---|
 //! | this one | start, the claiming loop, draining |
 //! | [`deliver`] | one batch: render, send, settle |
-//! | [`pulse`] | the heartbeat, and how long the loop may sleep |
+//! | [`pulse`] | the heartbeat |
+//! | [`rest`] | when the loop may sleep, and how long, without missing a row |
 //! | [`schedule`] | what is due by the clock, where `pg_cron` does not run it |
 
 mod deliver;
 mod pulse;
+mod rest;
 mod schedule;
 pub mod vitals;
 
@@ -21,15 +23,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::db::listen::{self, Wakes};
-use crate::db::outbox::{self, Claim, Identity};
+use crate::db::outbox::{self, Claiming, Identity};
 use crate::db::pool::{DbError, Pool};
 use crate::provider::Provider;
 use pulse::Pacer;
+use rest::Sleeper;
 use vitals::Vitals;
 
 /// What the loop and the deliveries share.
@@ -128,18 +130,21 @@ pub async fn run(
 
 /// Claims while there is work, sleeps until there may be some. Never ends by itself.
 async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
+    let mut sleeper = Sleeper::default();
     let mut failures = 0;
     loop {
         let permit = slot(shared).await;
-        match next(shared, pacer).await {
-            Ok(Some(claim)) => {
+        let (claimed, ()) = tokio::join!(next(shared, pacer), sleeper.rise_if_busy(&shared.wakes));
+        match claimed {
+            Ok(Claiming::Batch(claim)) => {
                 failures = 0;
+                sleeper.found(claim.letters.len() >= usize::from(shared.config.batch_size));
                 tokio::spawn(deliver::deliver(Arc::clone(shared), claim, permit));
             }
-            Ok(None) => {
+            Ok(Claiming::Nothing { rest }) => {
                 failures = 0;
                 drop(permit);
-                idle(shared, pacer).await;
+                sleeper.rest(shared, pacer, rest).await;
             }
             Err(error) => {
                 drop(permit);
@@ -160,14 +165,14 @@ async fn slot(shared: &Shared) -> OwnedSemaphorePermit {
 }
 
 /// The next batch: one that was left behind first, because its recipients have been waiting longest.
-async fn next(shared: &Shared, pacer: &Pacer) -> Result<Option<Claim>, DbError> {
+async fn next(shared: &Shared, pacer: &Pacer) -> Result<Claiming, DbError> {
     let lease = shared.config.lease;
     if pacer.take_leases_due()
         && let Some(claim) = outbox::take_over(&shared.pool, &shared.worker, lease).await?
     {
         // There may be more than one.
         pacer.leases_due();
-        return Ok(Some(claim));
+        return Ok(Claiming::Batch(claim));
     }
     let claim = outbox::claim(
         &shared.pool,
@@ -176,20 +181,11 @@ async fn next(shared: &Shared, pacer: &Pacer) -> Result<Option<Claim>, DbError> 
         lease,
     )
     .await?;
-    shared
-        .vitals
-        .claimed(claim.as_ref().map_or(0, |claim| claim.letters.len()));
+    shared.vitals.claimed(match &claim {
+        Claiming::Batch(claim) => claim.letters.len(),
+        Claiming::Nothing { .. } => 0,
+    });
     Ok(claim)
-}
-
-/// Sleeps until a notification, the next due row or the poll, whichever comes first.
-async fn idle(shared: &Shared, pacer: &Pacer) {
-    let asked = Instant::now();
-    let until = asked + pacer.rest(shared).await;
-    tokio::select! {
-        () = shared.wakes.woken() => {}
-        () = sleep_until(until) => pacer.leases_due(),
-    }
 }
 
 fn backoff(failures: u32) -> Duration {

@@ -22,3 +22,4 @@ mod settings;
 mod start;
 mod support;
 mod tls;
+mod wake;
