@@ -212,10 +212,16 @@ CREATE FUNCTION public.email_claim(worker text, provider text, batch_size intege
 COMMENT ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) IS 'Claims up to batch_size due rows for a sidecar: applies the gates, ends the rows that must not go out, writes the journal, and answers the members of one API request in their order. No row: nothing can go out now.';
 
 CREATE FUNCTION public.email_cleanup() RETURNS integer
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_cleanup() IS 'Removes up to 20,000 outbox rows that ended longer ago than email_settings.retention_sent (sent, suppressed) or retention_failed (failed), and trigger errors that were made up for as long ago. The journal stays. Answers how many outbox rows went.';
+COMMENT ON FUNCTION public.email_cleanup() IS 'Removes up to 20,000 outbox rows that ended longer ago than email_settings.retention_sent (sent, suppressed) or retention_failed (failed), and as many trigger errors that were made up for as long ago. The journal stays. Answers how many outbox rows went.';
+
+CREATE FUNCTION public.email_cleanup_events() RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_cleanup_events() IS 'Removes those of the 20,000 oldest email_events that happened longer ago than email_settings.retention_events; answers how many.';
 
 CREATE FUNCTION public.email_conv_01_audience() RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
     LANGUAGE plpgsql
@@ -328,6 +334,12 @@ CREATE FUNCTION public.email_enqueue(email_type text, user_id uuid, dedupe_key t
 
 COMMENT ON FUNCTION public.email_enqueue(email_type text, user_id uuid, dedupe_key text, payload jsonb, run_at timestamp with time zone, project_id uuid, to_email text) IS 'Enqueues one email; answers its id, or null when the key is known already or the type is disabled. run_at null means now, to_email null the user''s address at the moment of sending.';
 
+CREATE FUNCTION public.email_erase_contexts() RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_erase_contexts() IS 'Erases address, subject, context and error text of up to 20,000 letters in the journal, and the personal keys of as many email_signals, that are older than email_settings.retention_context. Keys, status, reason and times stay, so that no letter is ever sent twice. Answers how many rows it erased.';
+
 CREATE FUNCTION public.email_extend_lease(worker text, batch uuid, lease interval) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -412,6 +424,12 @@ CREATE FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp w
     LANGUAGE sql STABLE;
 
 COMMENT ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) IS 'Median over the deployments started from since to until (not included) of the change of the median p95 latency after the release against before, in percent with one decimal; null when no deployment has both.';
+
+CREATE FUNCTION public.email_mask(said text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_mask(said text) IS 'The same text with every address in it cut to its first character and its domain: n…@example.com.';
 
 CREATE FUNCTION public.email_missing(field text) RETURNS text
     LANGUAGE plpgsql
@@ -713,6 +731,24 @@ CREATE FUNCTION public.email_step_keys(dedupe_key text, params jsonb) RETURNS te
 
 COMMENT ON FUNCTION public.email_step_keys(dedupe_key text, params jsonb) IS 'The keys of all steps of the sequence this key belongs to; null when its code has no steps.';
 
+CREATE FUNCTION public.email_subject_choice(code text, user_id uuid) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_subject_choice(code text, user_id uuid) IS 'The A/B subject of this user for this code: subject_variant and subject_template, which the claim puts into the letter''s context; null when the type has no enabled variant.';
+
+CREATE FUNCTION public.email_subject_keys(code text) RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_subject_keys(code text) IS 'The keys a subject of this code may use in braces, such as {first_name}.';
+
+CREATE FUNCTION public.email_subject_variants_check() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_subject_variants_check() IS 'Before a subject is inserted or changed: refuses keys its letter does not know.';
+
 CREATE FUNCTION public.email_suppress(ids bigint[], reason text) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -865,6 +901,56 @@ COMMENT ON COLUMN public.email_deliveries.provider IS 'Which provider it was han
 
 COMMENT ON COLUMN public.email_deliveries.variant IS 'The A/B subject used (email_subject_variants); null means the letter''s own subject.';
 
+CREATE VIEW public.email_deliveries_masked AS
+ SELECT d.id,
+    d.email_type,
+    d.status,
+    d.user_id,
+    d.project_id,
+    public.email_mask((d.payload_json ->> 'to_email'::text)) AS to_email,
+    public.email_mask((d.dedupe_key)::text) AS dedupe_key,
+    public.email_mask((d.payload_json ->> 'reason'::text)) AS reason,
+    public.email_mask(d.error_message) AS error_message,
+    d.provider,
+    d.provider_message_id,
+    d.variant,
+    d.outbox_id,
+    d.sent_at,
+    d.created_at
+   FROM public.email_deliveries d;
+
+COMMENT ON VIEW public.email_deliveries_masked IS 'The journal with addresses masked, without subject and context: for email_reader.';
+
+COMMENT ON COLUMN public.email_deliveries_masked.id IS 'As in email_deliveries.';
+
+COMMENT ON COLUMN public.email_deliveries_masked.email_type IS 'As in email_deliveries.';
+
+COMMENT ON COLUMN public.email_deliveries_masked.status IS 'As in email_deliveries.';
+
+COMMENT ON COLUMN public.email_deliveries_masked.user_id IS 'As in email_deliveries.';
+
+COMMENT ON COLUMN public.email_deliveries_masked.project_id IS 'As in email_deliveries.';
+
+COMMENT ON COLUMN public.email_deliveries_masked.to_email IS 'First character and domain; null once it was erased, or when the letter never got as far.';
+
+COMMENT ON COLUMN public.email_deliveries_masked.dedupe_key IS 'The key, an address in it masked.';
+
+COMMENT ON COLUMN public.email_deliveries_masked.reason IS 'Why it was suppressed or failed; null means no reason is needed.';
+
+COMMENT ON COLUMN public.email_deliveries_masked.error_message IS 'As in email_deliveries, addresses masked; null means none.';
+
+COMMENT ON COLUMN public.email_deliveries_masked.provider IS 'As in email_deliveries.';
+
+COMMENT ON COLUMN public.email_deliveries_masked.provider_message_id IS 'The provider''s own id, to ask their support with; null until accepted.';
+
+COMMENT ON COLUMN public.email_deliveries_masked.variant IS 'As in email_deliveries.';
+
+COMMENT ON COLUMN public.email_deliveries_masked.outbox_id IS 'As in email_deliveries.';
+
+COMMENT ON COLUMN public.email_deliveries_masked.sent_at IS 'As in email_deliveries; null unless sent.';
+
+COMMENT ON COLUMN public.email_deliveries_masked.created_at IS 'As in email_deliveries.';
+
 CREATE TABLE public.email_events (
     id bigint NOT NULL,
     email_delivery_id uuid NOT NULL,
@@ -1003,11 +1089,15 @@ CREATE TABLE public.email_settings (
     paused_at timestamp with time zone,
     paused_reason text,
     armed_for text,
+    retention_context interval DEFAULT '400 days'::interval NOT NULL,
+    retention_events interval DEFAULT '400 days'::interval NOT NULL,
+    context_erased_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     CONSTRAINT email_settings_blast_limit_positive CHECK ((blast_limit > 0)),
     CONSTRAINT email_settings_lookahead_not_negative CHECK ((lookahead >= '00:00:00'::interval)),
     CONSTRAINT email_settings_marketing_cooldown_not_negative CHECK ((marketing_cooldown >= '00:00:00'::interval)),
     CONSTRAINT email_settings_one_row CHECK (id),
     CONSTRAINT email_settings_paused_reason_only_paused CHECK (((paused_reason IS NULL) OR (paused_at IS NOT NULL))),
+    CONSTRAINT email_settings_retention_personal_range CHECK (((retention_context >= '30 days'::interval) AND (retention_events >= '30 days'::interval))),
     CONSTRAINT email_settings_retention_positive CHECK (((retention_sent > '00:00:00'::interval) AND (retention_failed > '00:00:00'::interval)))
 );
 
@@ -1032,6 +1122,12 @@ COMMENT ON COLUMN public.email_settings.paused_at IS 'Since when nothing at all 
 COMMENT ON COLUMN public.email_settings.paused_reason IS 'Why nothing is sent; null means running, or no reason given.';
 
 COMMENT ON COLUMN public.email_settings.armed_for IS 'The email_identity() this database may send from; null or another one (a restored copy) means nothing is sent until email_arm() is called.';
+
+COMMENT ON COLUMN public.email_settings.retention_context IS 'How long the journal keeps address, subject, context and error text of a letter, and email_signals the personal keys of a fact; then they are erased. Keys, status, reason and times stay for ever. At least 30 days: sequences and repeated requests need them. 400 days: figures can be compared with the same month of last year.';
+
+COMMENT ON COLUMN public.email_settings.retention_events IS 'How long email_events stay; the views look back 30 days, so at least that.';
+
+COMMENT ON COLUMN public.email_settings.context_erased_until IS 'Kept by email_erase_contexts(): everything created before this moment has been erased, and is not looked at again.';
 
 CREATE TABLE public.email_trigger_errors (
     id bigint NOT NULL,
@@ -1225,6 +1321,78 @@ ALTER TABLE public.email_outbox ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDEN
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE VIEW public.email_outbox_masked AS
+ SELECT o.id,
+    o.email_type,
+    o.status,
+    o.user_id,
+    o.project_id,
+    public.email_mask(o.to_email) AS to_email,
+    public.email_mask(o.dedupe_key) AS dedupe_key,
+    o.run_at,
+    o.due_at,
+    o.retry_at,
+    o.rank,
+    public.email_mask(o.reason) AS reason,
+    o.attempts,
+    o.claims,
+    public.email_mask(o.last_error) AS last_error,
+    o.locked_by,
+    o.locked_until,
+    o.batch_id,
+    o.batch_position,
+    ( SELECT array_agg(k.k ORDER BY k.k) AS array_agg
+           FROM jsonb_object_keys(o.payload) k(k)) AS payload_keys,
+    o.created_at,
+    o.finished_at
+   FROM public.email_outbox o;
+
+COMMENT ON VIEW public.email_outbox_masked IS 'email_outbox with addresses masked and the payload''s keys without their values: for email_reader.';
+
+COMMENT ON COLUMN public.email_outbox_masked.id IS 'As in email_outbox; email_explain(id) tells the rest.';
+
+COMMENT ON COLUMN public.email_outbox_masked.email_type IS 'As in email_outbox.';
+
+COMMENT ON COLUMN public.email_outbox_masked.status IS 'As in email_outbox.';
+
+COMMENT ON COLUMN public.email_outbox_masked.user_id IS 'As in email_outbox.';
+
+COMMENT ON COLUMN public.email_outbox_masked.project_id IS 'As in email_outbox.';
+
+COMMENT ON COLUMN public.email_outbox_masked.to_email IS 'First character and domain; null means the user''s address at the moment of sending.';
+
+COMMENT ON COLUMN public.email_outbox_masked.dedupe_key IS 'The key, an address in it masked.';
+
+COMMENT ON COLUMN public.email_outbox_masked.run_at IS 'As in email_outbox.';
+
+COMMENT ON COLUMN public.email_outbox_masked.due_at IS 'As in email_outbox.';
+
+COMMENT ON COLUMN public.email_outbox_masked.retry_at IS 'As in email_outbox; null means no retry is pending.';
+
+COMMENT ON COLUMN public.email_outbox_masked.rank IS 'As in email_outbox.';
+
+COMMENT ON COLUMN public.email_outbox_masked.reason IS 'As in email_outbox, addresses masked; null means no reason is needed.';
+
+COMMENT ON COLUMN public.email_outbox_masked.attempts IS 'As in email_outbox.';
+
+COMMENT ON COLUMN public.email_outbox_masked.claims IS 'As in email_outbox.';
+
+COMMENT ON COLUMN public.email_outbox_masked.last_error IS 'As in email_outbox, addresses masked; null means none.';
+
+COMMENT ON COLUMN public.email_outbox_masked.locked_by IS 'As in email_outbox; null unless sending.';
+
+COMMENT ON COLUMN public.email_outbox_masked.locked_until IS 'As in email_outbox; null unless sending.';
+
+COMMENT ON COLUMN public.email_outbox_masked.batch_id IS 'As in email_outbox.';
+
+COMMENT ON COLUMN public.email_outbox_masked.batch_position IS 'As in email_outbox.';
+
+COMMENT ON COLUMN public.email_outbox_masked.payload_keys IS 'Which keys the payload has, without their values; null means none.';
+
+COMMENT ON COLUMN public.email_outbox_masked.created_at IS 'As in email_outbox.';
+
+COMMENT ON COLUMN public.email_outbox_masked.finished_at IS 'As in email_outbox; null while it is queued or sending.';
 
 CREATE VIEW public.email_outbox_summary AS
  SELECT t.code AS email_type,
@@ -1574,6 +1742,10 @@ COMMENT ON INDEX public.email_outbox_user_idx IS 'What waits for, or went to, a 
 
 CREATE UNIQUE INDEX email_schedules_code_idx ON public.email_schedules USING btree (code);
 
+CREATE INDEX email_signals_age_idx ON public.email_signals USING brin (occurred_at) WITH (pages_per_range='32', autosummarize='on');
+
+COMMENT ON INDEX public.email_signals_age_idx IS 'Retention.';
+
 CREATE INDEX email_signals_invitation_idx ON public.email_signals USING btree (((payload ->> 'invitation_id'::text))) WHERE (kind = ANY (ARRAY['invitation_accepted'::text, 'invitation_revoked'::text]));
 
 COMMENT ON INDEX public.email_signals_invitation_idx IS 'Was this invitation accepted or revoked?';
@@ -1639,6 +1811,8 @@ CREATE TRIGGER email_sec_02_signal AFTER INSERT ON public.email_signals FOR EACH
 CREATE TRIGGER email_settings_applied AFTER UPDATE ON public.email_settings FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION public.email_settings_applied();
 
 CREATE TRIGGER email_signals_fill BEFORE INSERT ON public.email_signals FOR EACH ROW EXECUTE FUNCTION public.email_signals_fill();
+
+CREATE TRIGGER email_subject_variants_check BEFORE INSERT OR UPDATE ON public.email_subject_variants FOR EACH ROW EXECUTE FUNCTION public.email_subject_variants_check();
 
 CREATE TRIGGER email_trx_01_insert AFTER INSERT ON public.users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.email_trx_01_trigger();
 
@@ -1751,6 +1925,10 @@ REVOKE ALL ON FUNCTION public.email_cleanup() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_cleanup() TO email_worker;
 GRANT ALL ON FUNCTION public.email_cleanup() TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_cleanup_events() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_cleanup_events() TO email_worker;
+GRANT ALL ON FUNCTION public.email_cleanup_events() TO email_admin;
+
 REVOKE ALL ON FUNCTION public.email_conv_01_audience() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_conv_01_audience() TO email_worker;
 GRANT ALL ON FUNCTION public.email_conv_01_audience() TO email_admin;
@@ -1814,6 +1992,10 @@ GRANT ALL ON FUNCTION public.email_drop_counts(of_project uuid, zone text, monda
 REVOKE ALL ON FUNCTION public.email_enqueue(email_type text, user_id uuid, dedupe_key text, payload jsonb, run_at timestamp with time zone, project_id uuid, to_email text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_enqueue(email_type text, user_id uuid, dedupe_key text, payload jsonb, run_at timestamp with time zone, project_id uuid, to_email text) TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_erase_contexts() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_erase_contexts() TO email_worker;
+GRANT ALL ON FUNCTION public.email_erase_contexts() TO email_admin;
+
 REVOKE ALL ON FUNCTION public.email_extend_lease(worker text, batch uuid, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_extend_lease(worker text, batch uuid, lease interval) TO email_worker;
 
@@ -1862,6 +2044,10 @@ GRANT ALL ON FUNCTION public.email_last_active(of_user uuid, as_of timestamp wit
 REVOKE ALL ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) TO email_worker;
 GRANT ALL ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_mask(said text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_mask(said text) TO email_reader;
+GRANT ALL ON FUNCTION public.email_mask(said text) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_missing(field text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_missing(field text) TO email_worker;
@@ -2005,6 +2191,14 @@ GRANT ALL ON FUNCTION public.email_step(dedupe_key text) TO email_worker;
 REVOKE ALL ON FUNCTION public.email_step_keys(dedupe_key text, params jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_step_keys(dedupe_key text, params jsonb) TO email_worker;
 
+REVOKE ALL ON FUNCTION public.email_subject_choice(code text, user_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_subject_choice(code text, user_id uuid) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_subject_keys(code text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_subject_keys(code text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_subject_variants_check() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_suppress(ids bigint[], reason text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_suppress_untrue(code text, ids bigint[]) FROM PUBLIC;
@@ -2105,6 +2299,9 @@ GRANT SELECT(provider) ON TABLE public.email_deliveries TO email_reader;
 
 GRANT SELECT(variant) ON TABLE public.email_deliveries TO email_reader;
 
+GRANT SELECT ON TABLE public.email_deliveries_masked TO email_reader;
+GRANT SELECT ON TABLE public.email_deliveries_masked TO email_admin;
+
 GRANT SELECT ON TABLE public.email_events TO email_admin;
 
 GRANT SELECT(id) ON TABLE public.email_events TO email_reader;
@@ -2115,7 +2312,7 @@ GRANT SELECT(event_type) ON TABLE public.email_events TO email_reader;
 
 GRANT SELECT(occurred_at) ON TABLE public.email_events TO email_reader;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_outbox TO email_worker;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.email_outbox TO email_worker;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.email_outbox TO email_admin;
 
 GRANT SELECT(id) ON TABLE public.email_outbox TO email_reader;
@@ -2166,7 +2363,7 @@ GRANT UPDATE(paused_at) ON TABLE public.email_settings TO email_worker;
 
 GRANT UPDATE(paused_reason) ON TABLE public.email_settings TO email_worker;
 
-GRANT SELECT,DELETE ON TABLE public.email_trigger_errors TO email_worker;
+GRANT SELECT ON TABLE public.email_trigger_errors TO email_worker;
 GRANT SELECT,UPDATE ON TABLE public.email_trigger_errors TO email_admin;
 
 GRANT SELECT(id) ON TABLE public.email_trigger_errors TO email_reader;
@@ -2201,6 +2398,9 @@ GRANT SELECT ON TABLE public.email_health TO email_reader;
 GRANT SELECT ON TABLE public.email_health TO email_admin;
 
 GRANT SELECT ON TABLE public.email_marketing_slots TO email_admin;
+
+GRANT SELECT ON TABLE public.email_outbox_masked TO email_reader;
+GRANT SELECT ON TABLE public.email_outbox_masked TO email_admin;
 
 GRANT SELECT ON TABLE public.email_outbox_summary TO email_worker;
 GRANT SELECT ON TABLE public.email_outbox_summary TO email_reader;

@@ -92,6 +92,9 @@ select
         'time_zone', coalesce(p.timezone, 'Europe/Paris'),
         'cta_path', t.params ->> 'cta_path'
     ) || o.payload || coalesce(c.context, '{}')
+    -- Guarded, so that a type without variants costs nothing.
+    || case when o.email_type in (select v.email_type from public.email_subject_variants v where v.enabled)
+        then public.email_subject_choice(o.email_type, o.user_id) else '{}' end
 from public.email_outbox o
 join public.email_types t on t.code = o.email_type
 left join public.users u on u.id = o.user_id
@@ -250,19 +253,19 @@ begin
     ),
     journaled as (
         insert into public.email_deliveries as j
-            (user_id, project_id, email_type, dedupe_key, status, payload_json, error_message, created_at, outbox_id, provider)
+            (user_id, project_id, email_type, dedupe_key, status, payload_json, error_message, created_at, outbox_id, provider, variant)
         select
             d.user_id, d.project_id, d.email_type, d.dedupe_key,
             case d.final when 'send' then 'queued' when 'fail' then 'failed' else 'suppressed' end,
             jsonb_strip_nulls(jsonb_build_object('to_email', d.recipient, 'reason', case when d.final = 'suppress' then d.final_reason end))
                 || case when d.final = 'send' then jsonb_build_object('context', d.context) else '{}' end,
             case when d.final = 'fail' then d.final_reason end,
-            public.email_now(), d.id, case when d.final = 'send' then $2 end
+            public.email_now(), d.id, case when d.final = 'send' then $2 end, case when d.final = 'send' then d.context ->> 'subject_variant' end
         from judged d
         where d.final in ('send', 'suppress', 'fail')
         on conflict (dedupe_key) do update set
             status = excluded.status, payload_json = excluded.payload_json, error_message = excluded.error_message,
-            outbox_id = excluded.outbox_id, provider = excluded.provider
+            outbox_id = excluded.outbox_id, provider = excluded.provider, variant = excluded.variant
         where (j.outbox_id = excluded.outbox_id and j.status in ('queued', 'failed'))
         or (j.status = 'failed' and j.provider_message_id is null)
         returning j.id as delivery_id, j.outbox_id

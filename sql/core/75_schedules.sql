@@ -166,7 +166,7 @@ comment on function public.email_schedule_sync() is
 'Makes pg_cron''s jobs match email_schedules (creating the extension where it is preloaded for this database and the role may), and answers in a sentence who runs the schedules now. migrate calls it; call it after editing email_schedules.';
 revoke all on function public.email_schedule_sync() from public;
 
--- SECURITY DEFINER, as the clean-up below: row security shows each role its own jobs only, and they are the migrating role's.
+-- SECURITY DEFINER, as its clean-up below: row security shows each role its own jobs only, and they are the migrating role's.
 create or replace function public.email_cron_problems() returns table (schedule text, since timestamptz, problem text)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -202,52 +202,7 @@ comment on function public.email_cron_problems() is
 'Why pg_cron does not run a schedule it should: one row per schedule whose job is gone, inactive or failed at its last run. No row: nothing is known to be wrong.';
 revoke all on function public.email_cron_problems() from public;
 
--- Cleaning up --------------------------------------------------------------------------------------------------------------
--- A key must be remembered before its row may go: whatever ended without the journal gets its line there first.
-create or replace function public.email_cleanup() returns integer
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    batch constant integer := 20000;
-    removed integer;
-begin
-    with settings as (
-        select public.email_now() - s.retention_sent as sent_before, public.email_now() - s.retention_failed as failed_before
-        from public.email_settings s
-    ),
-    old as materialized (
-        select o.id
-        from public.email_outbox o cross join settings s
-        where o.finished_at < greatest(s.sent_before, s.failed_before)
-        and o.finished_at < case when o.status = 'failed' then s.failed_before else s.sent_before end
-        order by o.finished_at
-        limit batch
-        for update of o skip locked
-    ),
-    gone as (
-        delete from public.email_outbox o using old where o.id = old.id
-        returning o.*
-    ),
-    remembered as (
-        insert into public.email_deliveries (user_id, project_id, email_type, dedupe_key, status, payload_json, error_message, created_at, outbox_id)
-        select g.user_id, g.project_id, g.email_type, g.dedupe_key, g.status,
-            jsonb_strip_nulls(jsonb_build_object('reason', g.reason)), g.last_error, g.finished_at, g.id
-        from gone g
-        where g.status <> 'sent'
-        on conflict (dedupe_key) do nothing
-    )
-    select count(*) into removed from gone;
-
-    delete from public.email_trigger_errors e
-    where e.replayed_at < public.email_now() - (select s.retention_failed from public.email_settings s);
-    return removed;
-end
-$$;
-comment on function public.email_cleanup() is
-'Removes up to 20,000 outbox rows that ended longer ago than email_settings.retention_sent (sent, suppressed) or retention_failed (failed), and trigger errors that were made up for as long ago. The journal stays. Answers how many outbox rows went.';
-revoke all on function public.email_cleanup() from public;
-
+-- Cleaning up (our own tables: 76_retention.sql) ------------------------------------------------------------------------
 -- pg_cron notes every run for ever; only our own jobs' notes are ours to remove.
 create or replace function public.email_cron_cleanup() returns integer
 language plpgsql security definer
@@ -279,11 +234,9 @@ revoke all on function public.email_cron_cleanup() from public;
 select public.email_grant(g.privileges, g.role_name)
 from (values
     ('email_worker', 'execute on function public.email_run_schedule(text, text), public.email_run_due_schedule(text), public.email_replay_errors(timestamptz)'),
-    ('email_worker', 'execute on function public.email_cleanup(), public.email_cron_schema(), public.email_cron_problems(), public.email_cron_cleanup()'),
+    ('email_worker', 'execute on function public.email_cron_schema(), public.email_cron_problems(), public.email_cron_cleanup()'),
     ('email_worker', 'select, update (last_started_at, last_success_at, last_duration, last_rows, last_error, last_run_by) on public.email_schedules'),
-    ('email_worker', 'delete on public.email_outbox'),
-    ('email_worker', 'select, delete on public.email_trigger_errors'),
-    ('email_admin', 'execute on function public.email_run_schedule(text, text), public.email_cleanup(), public.email_cron_schema(), public.email_cron_problems(), public.email_schedule_sync()'),
+    ('email_admin', 'execute on function public.email_run_schedule(text, text), public.email_cron_schema(), public.email_cron_problems(), public.email_schedule_sync()'),
     ('email_admin', 'select, insert, update, delete on public.email_schedules'),
     ('email_reader', 'select (name, runs, code, every, cron, enabled, cron_job_id, last_started_at, last_success_at, last_duration, last_rows, last_run_by) on public.email_schedules')
 ) g (role_name, privileges);

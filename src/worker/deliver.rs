@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -110,7 +111,11 @@ fn write(shared: &Shared, claimed: &Claimed) -> Result<Message, String> {
         delivery_id: claimed.delivery,
         category: claimed.category,
         unsubscribe_token: claimed.unsubscribe_token,
-        subject: None,
+        subject: claimed
+            .context
+            .get("subject_template")
+            .and_then(Value::as_str)
+            .map(str::to_owned),
     };
     let letter = mail::render(
         &claimed.email_type,

@@ -120,6 +120,39 @@ async fn everything_of_ours_carries_the_prefix() {
     assert!(foreign.is_empty(), "without the prefix email_: {foreign:?}");
 }
 
+/// What is not in that file would be left behind, or would keep it from dropping the rest.
+#[tokio::test]
+async fn uninstall_knows_every_object_of_ours() {
+    let script = include_str!("../../sql/uninstall.sql");
+    let db = TestDb::new().await;
+    let objects = db
+        .query(
+            "select c.relname::text from pg_class c
+             where c.relnamespace = 'public'::regnamespace and c.relname like 'email\\_%' and c.relkind in ('r', 'p', 'm')
+             union
+             select o.name from (
+                 select 'view ' || c.relname, c.relname::text from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind = 'v'
+                 union all
+                 select 'function ' || p.proname, p.proname::text from pg_proc p where p.pronamespace = 'public'::regnamespace
+             ) o (object, name)
+             where o.name like 'email\\_%'
+             and not exists (select from public.email_sql_files f where o.object = any(f.objects))",
+            &[],
+        )
+        .await;
+    let forgotten: Vec<String> = objects
+        .iter()
+        .map(|row| row.get::<_, String>(0))
+        .filter(|name| {
+            !script.contains(&format!("'{name}'")) && !script.contains(&format!("public.{name};"))
+        })
+        .collect();
+    assert!(
+        forgotten.is_empty(),
+        "add to the lists at the top of sql/uninstall.sql: {forgotten:?}"
+    );
+}
+
 /// What depends on the application's tables, their columns and row types, as the catalogue describes it.
 const DEPENDENTS: &str = "
 select pg_describe_object(d.classid, d.objid, d.objsubid) || ' -> '

@@ -11,6 +11,7 @@ mod markup;
 mod preview;
 mod snapshots;
 mod spec;
+mod subjects;
 
 use seqpulse_mailer::mail::samples::{self, Sample};
 use seqpulse_mailer::mail::{self, Letter, RenderError};

@@ -98,9 +98,12 @@ async fn a_schedule_is_run_by_one_at_a_time_and_the_others_take_the_next() {
         others.push(name);
     }
     assert!(!others.contains(&taken), "{taken} ran twice at once");
+    let schedules: i64 = db
+        .value("select count(*) from public.email_schedules", &[])
+        .await;
     assert_eq!(
-        others.len(),
-        10,
+        i64::try_from(others.len()),
+        Ok(schedules - 1),
         "nobody waits for it, the rest is run: {others:?}"
     );
     assert!(
