@@ -99,8 +99,10 @@ pub enum Claiming {
     /// Nothing can go out now.
     Nothing {
         /// Until the next row falls due, a backoff ends or a lease runs out; zero when one of them is overdue, `None` when
-        /// nothing waits or nothing may be sent.
+        /// nothing waits.
         rest: Option<Duration>,
+        /// Nothing may be sent: paused, or not armed.
+        stopped: bool,
     },
 }
 
@@ -159,11 +161,16 @@ pub async fn claim(
         let next: Option<f64> = row.try_get("next_seconds")?;
         return Ok(Claiming::Nothing {
             rest: next.map(until),
+            stopped: row.try_get("stopped")?,
         });
     }
     Ok(match members(&rows)? {
         Some(claim) => Claiming::Batch(claim),
-        None => Claiming::Nothing { rest: None },
+        // There is no row of settings: nobody said that anything may be sent.
+        None => Claiming::Nothing {
+            rest: None,
+            stopped: true,
+        },
     })
 }
 

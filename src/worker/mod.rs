@@ -141,10 +141,14 @@ async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
                 sleeper.found(claim.letters.len() >= usize::from(shared.config.batch_size));
                 tokio::spawn(deliver::deliver(Arc::clone(shared), claim, permit));
             }
-            Ok(Claiming::Nothing { rest }) => {
+            Ok(Claiming::Nothing { rest, stopped }) => {
                 failures = 0;
                 drop(permit);
-                sleeper.rest(shared, pacer, rest).await;
+                if stopped {
+                    sleeper.stopped(shared, pacer).await;
+                } else {
+                    sleeper.rest(shared, pacer, rest).await;
+                }
             }
             Err(error) => {
                 drop(permit);

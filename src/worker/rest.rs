@@ -110,6 +110,16 @@ impl Sleeper {
         }
     }
 
+    /// Nothing may be sent, so nobody need tell us what there is; that this is over comes with a NOTIFY in any case.
+    pub(super) async fn stopped(&mut self, shared: &Shared, pacer: &Pacer) {
+        self.busy = 0;
+        self.full = false;
+        self.on_watch = None;
+        shared.wakes.rise().await;
+        let until = Instant::now() + shared.config.poll;
+        self.sleep(shared, pacer, until, until).await;
+    }
+
     async fn rely_on_others(&mut self, shared: &Shared, pacer: &Pacer, until: Instant) {
         loop {
             let check = (Instant::now() + CHECK_THE_OTHERS).min(until);
