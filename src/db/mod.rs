@@ -6,6 +6,7 @@
 pub mod connect;
 mod connect_error;
 pub mod feedback;
+pub mod intent;
 pub mod listen;
 pub mod outbox;
 pub mod pool;

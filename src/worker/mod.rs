@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -34,6 +35,9 @@ use pulse::Pacer;
 use rest::Sleeper;
 use vitals::Vitals;
 
+/// How often a busy loop looks for batches that were left behind. An idle one is woken for it (`email_next_seconds`).
+const LOOK_FOR_LOST: Duration = Duration::from_secs(1);
+
 /// What the loop and the deliveries share.
 pub(crate) struct Shared {
     pub(crate) pool: Pool,
@@ -42,6 +46,10 @@ pub(crate) struct Shared {
     pub(crate) worker: Identity,
     pub(crate) wakes: Arc<Wakes>,
     pub(crate) vitals: Arc<Vitals>,
+    /// What shapes a letter's bytes besides its claim, as `email_batches.settings` shows it.
+    settings: serde_json::Value,
+    /// Held by the one delivery that waits for the fleet's next turn.
+    turn: tokio::sync::Mutex<()>,
     slots: Arc<Semaphore>,
 }
 
@@ -71,6 +79,8 @@ pub async fn run(
         provider,
         wakes: Arc::default(),
         vitals,
+        settings: deliver::settings(&config),
+        turn: tokio::sync::Mutex::default(),
         slots: Arc::new(Semaphore::new(concurrency)),
         config,
     });
@@ -132,9 +142,13 @@ pub async fn run(
 async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
     let mut sleeper = Sleeper::default();
     let mut failures = 0;
+    let mut looked = Instant::now();
     loop {
         let permit = slot(shared).await;
-        let (claimed, ()) = tokio::join!(next(shared, pacer), sleeper.rise_if_busy(&shared.wakes));
+        let (claimed, ()) = tokio::join!(
+            next(shared, pacer, &mut looked),
+            sleeper.rise_if_busy(&shared.wakes)
+        );
         match claimed {
             Ok(Claiming::Batch(claim)) => {
                 failures = 0;
@@ -149,6 +163,7 @@ async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
                 } else {
                     sleeper.rest(shared, pacer, rest).await;
                 }
+                looked = Instant::now();
             }
             Err(error) => {
                 drop(permit);
@@ -169,11 +184,13 @@ async fn slot(shared: &Shared) -> OwnedSemaphorePermit {
 }
 
 /// The next batch: one that was left behind first, because its recipients have been waiting longest.
-async fn next(shared: &Shared, pacer: &Pacer) -> Result<Claiming, DbError> {
+async fn next(shared: &Shared, pacer: &Pacer, looked: &mut Instant) -> Result<Claiming, DbError> {
     let lease = shared.config.lease;
-    if pacer.take_leases_due()
-        && let Some(claim) = outbox::take_over(&shared.pool, &shared.worker, lease).await?
-    {
+    let due = pacer.take_leases_due() || looked.elapsed() >= LOOK_FOR_LOST;
+    if due {
+        *looked = Instant::now();
+    }
+    if due && let Some(claim) = outbox::take_over(&shared.pool, &shared.worker, lease).await? {
         // There may be more than one.
         pacer.leases_due();
         return Ok(Claiming::Batch(claim));
