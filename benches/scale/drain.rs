@@ -192,8 +192,7 @@ pub(crate) async fn flat(stage: &Stage, options: &Options) -> anyhow::Result<()>
                 "insert into public.email_deliveries (user_id, email_type, dedupe_key, status, payload_json, provider, sent_at, created_at)
                  select gen_random_uuid(), 'E-TRX-01', 'history:' || n, 'sent', '{\"subject\": \"Bienvenue\", \"context\": {\"first_name\": \"Nassir\"}}',
                      'resend', now() - interval '30 days', now() - interval '30 days'
-                 from generate_series(1, 5000000) n;
-                 vacuum analyze public.email_deliveries",
+                 from generate_series(1, 5000000) n",
             )
             .await?;
         rate("and 5,000,000 rows in the journal", Some(empty)).await?;

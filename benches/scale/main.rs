@@ -84,6 +84,8 @@ const PARTS: [&str; 7] = [
 ];
 
 fn main() -> ExitCode {
+    // An error means that a provider is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -49,10 +49,7 @@ pub(crate) async fn run(
              insert into yardstick (status) select 'queued' from generate_series(1, {letters})"
         ))
         .await?;
-    stage
-        .client
-        .batch_execute("vacuum analyze yardstick; checkpoint")
-        .await?;
+    stage.vacuum("yardstick").await?;
     let plan = serde_json::to_string(&Plan {
         database: stage.database(),
         provider: stage.provider(),
