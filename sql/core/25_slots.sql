@@ -76,7 +76,8 @@ begin
             join public.email_marketing_slots h on h.recipient = o.slot and h.outbox_id = o.id
             where o.id = any(sent)
             order by h.recipient
-            for update of h
+            -- Compatible with the key share of claims whose rows wait for these slots: they must not wait for each other.
+            for no key update of h
         ) held
         where s.recipient = held.recipient;
     end if;
