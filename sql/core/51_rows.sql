@@ -1,9 +1,10 @@
--- What people do with single rows of the queue, and with the catalogue as a whole.
+-- What people do with single rows of the queue, and with the catalogue as a whole.  SECURITY DEFINER where the journal is
+-- changed: nobody but these functions may.
 
 -- Cancelling ---------------------------------------------------------------------------------------------------------------
 -- Waits for a claim that has the row at this moment: afterwards it is either queued, and ends here, or being sent.
 create or replace function public.email_cancel(id bigint, reason text default null) returns text
-language plpgsql
+language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -56,7 +57,7 @@ execute function public.email_outbox_settled();
 -- Trying again ---------------------------------------------------------------------------------------------------------------
 -- Attempts are counted anew, but never as before: their number is part of the request's idempotency key.
 create or replace function public.email_requeue(ids bigint[]) returns integer
-language plpgsql
+language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -87,7 +88,7 @@ comment on function public.email_requeue(bigint[]) is
 revoke all on function public.email_requeue(bigint[]) from public;
 
 create or replace function public.email_retry(id bigint, even_if_unknown boolean default false) returns text
-language plpgsql
+language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -127,7 +128,7 @@ comment on function public.email_retry(bigint, boolean) is
 revoke all on function public.email_retry(bigint, boolean) from public;
 
 create or replace function public.email_retry_failed(email_type text default null, since timestamptz default '-infinity') returns integer
-language plpgsql
+language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -158,7 +159,5 @@ revoke all on function public.email_enable_phase(integer) from public;
 
 select public.email_grant(g.privileges, 'email_admin')
 from (values
-    ('execute on function public.email_suppress(bigint[], text), public.email_requeue(bigint[])'),
-    ('execute on function public.email_cancel(bigint, text), public.email_retry(bigint, boolean), public.email_retry_failed(text, timestamptz), public.email_enable_phase(integer)'),
-    ('insert, update on public.email_deliveries')
+    ('execute on function public.email_cancel(bigint, text), public.email_retry(bigint, boolean), public.email_retry_failed(text, timestamptz), public.email_enable_phase(integer)')
 ) g (privileges);
