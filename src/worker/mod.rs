@@ -15,14 +15,16 @@ mod pulse;
 mod schedule;
 pub mod vitals;
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::config::Config;
 use crate::db::listen::{self, Wakes};
@@ -47,10 +49,16 @@ pub(crate) struct Shared {
     settings: serde_json::Value,
     /// Held by the one delivery that waits for the fleet's next turn.
     turn: tokio::sync::Mutex<()>,
+    /// The batches being delivered: one that is ours in the database and not here got lost with the answer to its claim.
+    busy: Mutex<HashSet<Uuid>>,
     slots: Arc<Semaphore>,
 }
 
 impl Shared {
+    fn busy(&self) -> MutexGuard<'_, HashSet<Uuid>> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Batches being delivered.
     pub(crate) fn in_flight(&self) -> usize {
         usize::from(self.config.concurrency).saturating_sub(self.slots.available_permits())
@@ -78,6 +86,7 @@ pub async fn run(
         vitals,
         settings: deliver::settings(&config),
         turn: tokio::sync::Mutex::default(),
+        busy: Mutex::default(),
         slots: Arc::new(Semaphore::new(concurrency)),
         config,
     });
@@ -144,6 +153,7 @@ async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
         match next(shared, pacer, &mut looked).await {
             Ok(Some(claim)) => {
                 failures = 0;
+                shared.busy().insert(claim.batch);
                 tokio::spawn(deliver::deliver(Arc::clone(shared), claim, permit));
             }
             Ok(None) => {

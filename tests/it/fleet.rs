@@ -60,7 +60,7 @@ async fn a_row_that_takes_its_sidecars_down_is_given_up_alone() {
     // Sidecars that die between the claim and the request.
     for round in 0..8 {
         db.exec(&format!(
-            "select count(*) from public.email_take_over('victim {round}', 'resend', '0 seconds');
+            "select count(*) from public.email_take_over('victim {round}', 'resend', '0 seconds', '{{}}');
              select count(*) from public.email_claim('victim {round}', 'resend', 100, '0 seconds')"
         ))
         .await;

@@ -8,6 +8,8 @@ mod connect;
 mod cron;
 mod delivery;
 mod demo;
+mod failover;
+mod faults;
 mod fleet;
 mod http;
 mod install;
