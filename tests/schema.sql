@@ -691,6 +691,12 @@ CREATE FUNCTION public.email_replay_errors(since timestamp with time zone DEFAUL
 
 COMMENT ON FUNCTION public.email_replay_errors(since timestamp with time zone) IS 'Enqueues what triggers missed since then; answers how many facts went through. Those that fail again stay open with their newest error.';
 
+CREATE FUNCTION public.email_resolve(delivery uuid, was_sent boolean) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_resolve(delivery uuid, was_sent boolean) IS 'What a person found out about a letter of unknown outcome: sent, then it is recorded so; not sent, then it is enqueued again under its key, with what it was to say. Answers what was done.';
+
 CREATE FUNCTION public.email_resume(email_type text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -1975,6 +1981,38 @@ ALTER TABLE public.email_trigger_errors ALTER COLUMN id ADD GENERATED ALWAYS AS 
     CACHE 1
 );
 
+CREATE VIEW public.email_unknown_outcomes AS
+ SELECT d.id,
+    d.email_type,
+    d.user_id,
+    d.project_id,
+    d.created_at,
+    d.outbox_id,
+        CASE
+            WHEN (d.outbox_id IS NULL) THEN 'the application''s own sender began it and never settled it'::text
+            WHEN ((d.status)::text = 'queued'::text) THEN 'claimed and never settled, and its outbox row is gone'::text
+            ELSE 'the provider could not tell any more'::text
+        END AS why
+   FROM (public.email_deliveries d
+     LEFT JOIN public.email_outbox o ON ((o.dedupe_key = (d.dedupe_key)::text)))
+  WHERE ((((d.status)::text = 'queued'::text) AND (COALESCE(o.status, ''::text) <> ALL (ARRAY['queued'::text, 'sending'::text]))) OR (((d.status)::text = 'failed'::text) AND ((d.payload_json ->> 'reason'::text) = 'unknown outcome'::text)));
+
+COMMENT ON VIEW public.email_unknown_outcomes IS 'Letters that may or may not have gone out. They are never sent blindly: look them up at the provider, then call email_resolve(id, was_sent).';
+
+COMMENT ON COLUMN public.email_unknown_outcomes.id IS 'email_deliveries.id, which the provider shows as tag or metadata "delivery"; letters of the application''s own sender carry no such mark.';
+
+COMMENT ON COLUMN public.email_unknown_outcomes.email_type IS 'As in email_deliveries.';
+
+COMMENT ON COLUMN public.email_unknown_outcomes.user_id IS 'The recipient''s user.';
+
+COMMENT ON COLUMN public.email_unknown_outcomes.project_id IS 'The project it is about; null when it is about none.';
+
+COMMENT ON COLUMN public.email_unknown_outcomes.created_at IS 'When it was begun.';
+
+COMMENT ON COLUMN public.email_unknown_outcomes.outbox_id IS 'The outbox row it came from; null for letters of the application''s own sender.';
+
+COMMENT ON COLUMN public.email_unknown_outcomes.why IS 'How it came about.';
+
 ALTER TABLE ONLY public.email_batches
     ADD CONSTRAINT email_batches_pkey PRIMARY KEY (batch_id);
 
@@ -2512,6 +2550,9 @@ REVOKE ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone
 GRANT ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone) TO email_worker;
 GRANT ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone) TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_resolve(delivery uuid, was_sent boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_resolve(delivery uuid, was_sent boolean) TO email_admin;
+
 REVOKE ALL ON FUNCTION public.email_resume(email_type text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_resume(email_type text) TO email_admin;
 
@@ -2977,6 +3018,10 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_suppressions TO email_ad
 GRANT SELECT(reason) ON TABLE public.email_suppressions TO email_reader;
 
 GRANT SELECT(created_at) ON TABLE public.email_suppressions TO email_reader;
+
+GRANT SELECT ON TABLE public.email_unknown_outcomes TO email_worker;
+GRANT SELECT ON TABLE public.email_unknown_outcomes TO email_reader;
+GRANT SELECT ON TABLE public.email_unknown_outcomes TO email_admin;
 
 GRANT SELECT(deployment_id) ON TABLE public.metric_samples TO email_worker;
 GRANT SELECT(deployment_id) ON TABLE public.metric_samples TO email_admin;
