@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::config::Config;
+use crate::db::intent;
 use crate::db::listen::{self, Wakes};
 use crate::db::outbox::{self, Claim, Identity};
 use crate::db::pool::{DbError, Pool};
@@ -36,6 +37,9 @@ use vitals::Vitals;
 
 /// How often a busy loop looks for batches that were left behind. An idle one is woken for it (`email_next_seconds`).
 const LOOK_FOR_LOST: Duration = Duration::from_secs(1);
+
+/// While all slots but the last are taken, how often a loop looks for letters that deserve the last one.
+const LOOK_FOR_URGENT: Duration = Duration::from_millis(200);
 
 /// What the loop and the deliveries share.
 pub(crate) struct Shared {
@@ -57,6 +61,11 @@ pub(crate) struct Shared {
 impl Shared {
     fn busy(&self) -> MutexGuard<'_, HashSet<Uuid>> {
         self.busy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether what is claimed now would take the last request in flight, which is kept for urgent letters.
+    fn is_last_slot(&self) -> bool {
+        self.config.concurrency > 1 && self.slots.available_permits() == 0
     }
 
     /// Batches being delivered.
@@ -150,6 +159,12 @@ async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
     let mut looked = Instant::now();
     loop {
         let permit = slot(shared).await;
+        if shared.is_last_slot() && !urgent(shared).await {
+            drop(permit);
+            // Until a delivery has ended, or it is time to look for urgent letters again.
+            let _freed = tokio::time::timeout(LOOK_FOR_URGENT, shared.slots.acquire_many(2)).await;
+            continue;
+        }
         match next(shared, pacer, &mut looked).await {
             Ok(Some(claim)) => {
                 failures = 0;
@@ -179,6 +194,11 @@ async fn slot(shared: &Shared) -> OwnedSemaphorePermit {
         .expect("the semaphore is never closed")
 }
 
+/// Whether the last slot is needed now. A database that does not answer is the claim's to report.
+async fn urgent(shared: &Shared) -> bool {
+    intent::urgent_due(&shared.pool).await.unwrap_or(true)
+}
+
 /// The next batch: one that was left behind first, because its recipients have been waiting longest.
 async fn next(
     shared: &Shared,
@@ -190,7 +210,10 @@ async fn next(
     if due {
         *looked = Instant::now();
     }
-    if due && let Some(claim) = outbox::take_over(&shared.pool, &shared.worker, lease).await? {
+    let busy: Vec<Uuid> = shared.busy().iter().copied().collect();
+    if due
+        && let Some(claim) = outbox::take_over(&shared.pool, &shared.worker, lease, &busy).await?
+    {
         // There may be more than one.
         pacer.leases_due();
         return Ok(Some(claim));
