@@ -131,7 +131,7 @@ begin
         and (
             o.locked_until <= clock_timestamp()
             or (
-                (o.locked_by = any(gone) or (o.locked_by = worker and o.batch_id <> all(busy)))
+                (o.locked_by = any(gone) or (o.locked_by = $1 and o.batch_id <> all(busy)))
                 and b.state is distinct from 'unknown' and b.recovery is distinct from 'again'
             )
         )

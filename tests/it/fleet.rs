@@ -55,6 +55,28 @@ async fn what_was_claimed_and_never_sent_goes_back_to_the_queue() {
 }
 
 #[tokio::test]
+async fn a_claim_whose_answer_was_lost_is_found_by_the_sidecar_itself() {
+    let db = TestDb::only(&["E-TRX-01"]).await;
+    sign_up_many(&db, 3).await;
+    db.exec("select count(*) from public.email_claim('self', 'resend', 2, '1 hour')")
+        .await;
+    let known = "array(select batch_id from public.email_outbox where batch_id is not null)";
+    for (busy, waiting) in [(known, 1), ("'{}'", 3)] {
+        db.exec(&format!(
+            "select count(*) from public.email_take_over('self', 'resend', '1 hour', {busy})"
+        ))
+        .await;
+        let queued: i64 = db
+            .value(
+                "select count(*) from public.email_outbox where status = 'queued'",
+                &[],
+            )
+            .await;
+        assert_eq!(queued, waiting);
+    }
+}
+
+#[tokio::test]
 async fn a_row_that_takes_its_sidecars_down_is_given_up_alone() {
     let db = TestDb::only(&["E-TRX-01"]).await;
     sign_up_many(&db, 4).await;
