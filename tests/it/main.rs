@@ -33,4 +33,5 @@ mod support;
 mod takeover;
 mod tls;
 mod uninstall;
+mod wake;
 mod webhooks;

@@ -260,5 +260,9 @@ async fn a_claim_that_a_failover_forgot_meets_its_own_key() {
     .await;
     let _second = impatient(&db, "resend", &sandbox).spawn();
     settled(&db, &sandbox, 3).await;
-    assert_eq!(sandbox.requests().len(), 2, "one request, and the same again");
+    assert_eq!(
+        sandbox.requests().len(),
+        2,
+        "one request, and the same again"
+    );
 }
