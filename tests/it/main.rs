@@ -26,5 +26,6 @@ mod schema_dump;
 mod settings;
 mod start;
 mod support;
+mod takeover;
 mod tls;
 mod uninstall;
