@@ -29,3 +29,4 @@ mod support;
 mod takeover;
 mod tls;
 mod uninstall;
+mod webhooks;
