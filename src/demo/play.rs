@@ -8,7 +8,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::scenario::{Actor, Deed, Expected, Fact, Outcome, Scene, fill};
-use super::scenes::SCENES;
+use super::scenes::ACTS;
 use super::show::Show;
 use super::stage::{DemoError, Stage};
 use super::table::{Figure, Row};
@@ -46,7 +46,7 @@ pub(super) async fn play(stage: &mut Stage, show: Show) -> Result<bool, DemoErro
     show.heading("Thirteen days in the life of SEQPULSE");
     let start = Instant::now();
     let mut rows = Vec::new();
-    for scene in SCENES {
+    for scene in ACTS.into_iter().flatten() {
         rows.extend(enact(stage, scene, show).await?);
     }
     let others = stage.arrived().len() - rows.iter().filter(|row| row.arrived()).count();
@@ -109,13 +109,16 @@ async fn happen(stage: &Stage, fact: &Fact) -> Result<(), DemoError> {
             stage.session(actor).query(statement, &parameters).await?;
         }
         Deed::Unsubscribe(code, to) => {
-            let letter = stage.letter(code, to).ok_or(DemoError::NoLink(code))?;
+            let letter = stage.source(&stage.letter(code, to)?);
             stage.browser().unsubscribe(&letter).await?;
         }
         Deed::Answer(to, score) => {
-            let letter = stage.letter("E-ADV-01", to);
-            let letter = letter.ok_or(DemoError::NoLink("E-ADV-01"))?;
+            let letter = stage.source(&stage.letter("E-ADV-01", to)?);
             stage.browser().answer(&letter, score).await?;
+        }
+        Deed::Reported(report, code, to) => {
+            let signed = report.about(&stage.letter(code, to)?, Utc::now());
+            stage.browser().report(&stage.sidecar_url(), signed).await?;
         }
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! What a scene of the demo is. The scenes themselves are data, in [`super::scenes`].
 
+use super::report::Report;
+
 /// A moment of the story, what happens at it, and the letters that must have come of it before the story goes on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scene {
@@ -39,6 +41,8 @@ pub(super) enum Deed {
     Unsubscribe(&'static str, &'static str),
     /// A score of the survey, from the letter to an address.
     Answer(&'static str, &'static str),
+    /// What the provider says about the latest letter of a code to an address.
+    Reported(Report, &'static str, &'static str),
 }
 
 /// A letter that must go out, or must not.
@@ -91,14 +95,15 @@ pub(super) fn fill(text: &str) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::scenes::SCENES;
+    use super::super::scenes::ACTS;
     use super::*;
     use crate::mail::CODES;
 
     #[test]
     fn every_code_of_the_catalogue_arrives() {
-        let arriving: BTreeSet<&str> = SCENES
-            .iter()
+        let arriving: BTreeSet<&str> = ACTS
+            .into_iter()
+            .flatten()
             .flat_map(|scene| scene.letters)
             .filter(|letter| !matches!(letter.outcome, Outcome::HeldBack(_)))
             .map(|letter| letter.code)
@@ -109,12 +114,16 @@ mod tests {
 
     #[test]
     fn time_goes_forward_and_every_name_is_known() {
-        let moments: Vec<(i32, &str)> = SCENES.iter().map(|s| (s.day, s.time)).collect();
+        let moments: Vec<(i32, &str)> = ACTS
+            .into_iter()
+            .flatten()
+            .map(|s| (s.day, s.time))
+            .collect();
         assert!(moments.is_sorted(), "{moments:?}");
-        for scene in SCENES {
+        for scene in ACTS.into_iter().flatten() {
             let parameters = scene.facts.iter().flat_map(|fact| match fact.deed {
                 Deed::Statement(_, _, parameters) => parameters,
-                Deed::Unsubscribe(..) | Deed::Answer(..) => &[],
+                Deed::Unsubscribe(..) | Deed::Answer(..) | Deed::Reported(..) => &[],
             });
             let keys = scene.letters.iter().map(|letter| &letter.key);
             for text in parameters.chain(keys) {

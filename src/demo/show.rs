@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal as _, stdout};
 use std::time::Duration;
 
-use super::table::{Figure, Row, clip, label, milliseconds, pad};
+use super::table::{Figure, Row, clip, held_back, label, milliseconds, pad};
 
 /// Widths of the columns, which together fit 80: code and step, recipient, subject.
 const LABEL: usize = 17;
@@ -107,7 +107,7 @@ impl Show {
             "    {mark} {} {} {}",
             pad(&label(code, step), LABEL),
             pad(who, WHO),
-            self.paint(Style::Dim, status)
+            self.paint(Style::Dim, &held_back(status))
         );
     }
 
@@ -140,7 +140,7 @@ impl Show {
         );
         println!("  {}", "─".repeat(LABEL + WHO + SUBJECT + 15));
         for row in rows {
-            let text = line(&label(row.code, row.step), row.who, row.told(), &row.when);
+            let text = line(&label(row.code, row.step), row.who, &row.told(), &row.when);
             println!(
                 "{}",
                 match (row.good, row.arrived()) {

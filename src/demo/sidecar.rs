@@ -15,6 +15,7 @@ use tokio::time::sleep;
 
 use super::cluster::Cluster;
 use super::leash::Leash;
+use super::report;
 use super::stage::{DATABASE, DemoError, PATIENCE, SIDECAR_ROLE, doing};
 
 /// `run` as a child process of its own, as a service manager would start it.
@@ -54,6 +55,7 @@ impl Sidecar {
             .env("FRONTEND_URL", "https://app.seqpulse.example")
             .env("PUBLIC_URL", format!("http://{listen}"))
             .env("HTTP_LISTEN", listen.to_string())
+            .env("EMAIL_WEBHOOK_SECRET", report::secret())
             // A moved clock is taken up within one poll.
             .env("EMAIL_POLL_SECONDS", "1")
             .stdin(Stdio::null())

@@ -70,8 +70,11 @@ pub enum DemoError {
     /// A page of the sidecar did not answer as it should.
     #[error("a page of the sidecar")]
     Page(#[from] reqwest::Error),
-    /// A letter that the story needs a link of does not have it, or did not arrive.
-    #[error("no letter with a link to {0}")]
+    /// A letter that the story needs did not arrive.
+    #[error("{0} did not arrive, and the story goes on with it")]
+    NoLetter(&'static str),
+    /// A letter lacks a link that the story needs.
+    #[error("the letter has no link to {0}")]
     NoLink(&'static str),
     /// A bug.
     #[error("a task of the demo panicked")]
@@ -186,14 +189,19 @@ impl Stage {
         &self.browser
     }
 
-    /// The latest letter of a kind to an address, as the provider's stand-in was given it.
-    pub(super) fn letter(&self, code: &str, to: &str) -> Option<Value> {
+    /// The latest letter of a kind to an address.
+    pub(super) fn letter(&self, code: &'static str, to: &str) -> Result<Entry, DemoError> {
         let entries = self.sandbox.entries();
-        let entry = entries
-            .iter()
+        entries
+            .into_iter()
             .rev()
-            .find(|entry| entry.email_type.as_deref() == Some(code) && entry.to.contains(to))?;
-        self.sandbox.source(entry.id)
+            .find(|entry| entry.email_type.as_deref() == Some(code) && entry.to.contains(to))
+            .ok_or(DemoError::NoLetter(code))
+    }
+
+    /// What the provider's stand-in was given for it.
+    pub(super) fn source(&self, entry: &Entry) -> Value {
+        self.sandbox.source(entry.id).unwrap_or_default()
     }
 
     /// Runs what `pg_cron` would have run by now.

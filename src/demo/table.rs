@@ -32,13 +32,18 @@ impl Row {
     }
 
     /// Subject, or what the journal says instead.
-    pub(super) fn told(&self) -> &str {
+    pub(super) fn told(&self) -> String {
         if self.arrived() {
-            &self.subject
+            self.subject.clone()
         } else {
-            &self.status
+            held_back(&self.status)
         }
     }
+}
+
+/// A status with its reason, for people.
+pub(super) fn held_back(status: &str) -> String {
+    status.replacen("suppressed: ", "held back: ", 1)
 }
 
 /// One line of `email_kpis`.
@@ -110,6 +115,6 @@ mod tests {
         };
         assert_eq!(row.told(), "Bienvenue");
         "suppressed: address bounced".clone_into(&mut row.status);
-        assert_eq!(row.told(), "suppressed: address bounced");
+        assert_eq!(row.told(), "held back: address bounced");
     }
 }
