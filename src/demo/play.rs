@@ -43,7 +43,7 @@ struct Recorded {
 
 /// Plays all scenes and prints the table. True: every letter did what it must.
 pub(super) async fn play(stage: &mut Stage, show: Show) -> Result<bool, DemoError> {
-    show.heading("Thirteen days in the life of SEQPULSE");
+    show.heading("Two weeks in the life of SEQPULSE");
     let start = Instant::now();
     let mut rows = Vec::new();
     for scene in ACTS.into_iter().flatten() {
@@ -94,7 +94,14 @@ async fn enact(stage: &mut Stage, scene: &Scene, show: Show) -> Result<Vec<Row>,
             &lost.row.status,
         );
     }
-    Ok(awaited.into_iter().map(|letter| letter.row).collect())
+    // Who waits has a line of its own when the wait is over.
+    let told =
+        |letter: &Awaited| !(letter.settled && matches!(letter.letter.outcome, Outcome::Waits(_)));
+    Ok(awaited
+        .into_iter()
+        .filter(told)
+        .map(|letter| letter.row)
+        .collect())
 }
 
 /// Lets a fact happen.
@@ -162,6 +169,13 @@ async fn look(stage: &mut Stage, awaited: &mut [Awaited], show: Show) -> Result<
                     show.held_back(code, step, who, &letter.row.status);
                 }
             }
+            Outcome::Waits(reason) => {
+                if recorded.status == "queued" && letter.row.status.contains(reason) {
+                    letter.row.good = true;
+                    letter.settled = true;
+                    show.waits(code, step, who, &letter.row.status);
+                }
+            }
         }
     }
     Ok(())
@@ -220,7 +234,7 @@ impl Awaited {
                 status: "not enqueued".to_owned(),
                 latency: None,
                 good: false,
-                due: !matches!(letter.outcome, Outcome::HeldBack(_)),
+                due: matches!(letter.outcome, Outcome::Arrives | Outcome::FallsDue),
             },
         }
     }

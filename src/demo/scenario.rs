@@ -68,6 +68,8 @@ pub(super) enum Outcome {
     FallsDue,
     /// The journal says suppressed, for a reason that contains this.
     HeldBack(&'static str),
+    /// It is still queued, for a reason that contains this; a later scene expects it again.
+    Waits(&'static str),
 }
 
 /// Ids of people and projects, by the names that scenes use.
@@ -105,7 +107,7 @@ mod tests {
             .into_iter()
             .flatten()
             .flat_map(|scene| scene.letters)
-            .filter(|letter| !matches!(letter.outcome, Outcome::HeldBack(_)))
+            .filter(|letter| matches!(letter.outcome, Outcome::Arrives | Outcome::FallsDue))
             .map(|letter| letter.code)
             .collect();
         let catalogue: BTreeSet<&str> = CODES.iter().copied().collect();

@@ -111,6 +111,17 @@ impl Show {
         );
     }
 
+    /// A letter that has to wait.
+    pub(super) fn waits(self, code: &str, step: &str, who: &str, status: &str) {
+        let reason = status.split_once(": ").map_or(status, |(_, reason)| reason);
+        println!(
+            "    … {} {} {}",
+            pad(&label(code, step), LABEL),
+            pad(who, WHO),
+            self.paint(Style::Dim, &clip(&format!("waits: {reason}"), SUBJECT))
+        );
+    }
+
     /// A letter that should have arrived by now.
     pub(super) fn lost(self, code: &str, step: &str, who: &str, status: &str) {
         let text = format!(
@@ -179,7 +190,7 @@ impl Show {
         println!("\n{}", self.paint(style, &text));
         let mut latencies: Vec<Duration> = arrived.iter().filter_map(|row| row.latency).collect();
         latencies.sort();
-        let mut text = format!("thirteen days in {} s", took.as_secs());
+        let mut text = format!("two weeks in {} s", took.as_secs());
         if let Some(median) = latencies.get(latencies.len() / 2) {
             let _infallible = write!(
                 text,

@@ -17,6 +17,7 @@ mod outcomes;
 mod pages;
 mod pgtap;
 mod plpgsql_check;
+mod policy;
 mod post;
 mod providers;
 mod rights;

@@ -1,7 +1,7 @@
 //! From the third day on: what takes its time. Sequences, the quota, the weekly and the monthly report, the survey.
 
 use super::super::scenario::{Deed, Fact, Scene};
-use super::{DEPLOY, PLAN, VERDICT, VIEW, app, due, signal, to};
+use super::{DEPLOY, PLAN, VERDICT, VIEW, app, due, signal, to, waits};
 
 pub(super) const SCENES: &[Scene] = &[
     Scene {
@@ -53,7 +53,13 @@ pub(super) const SCENES: &[Scene] = &[
             VERDICT,
             &["{project}1", "ok", "180", "172", "0.003", "0.002"],
         )],
-        letters: &[],
+        letters: &[waits(
+            "Nassir",
+            "E-ACT-04",
+            "ok",
+            "first_verdict_available:{project}1",
+            "cap",
+        )],
     },
     Scene {
         day: 4,
@@ -188,11 +194,32 @@ pub(super) const SCENES: &[Scene] = &[
         day: 13,
         time: "09:05",
         facts: &[],
+        letters: &[
+            due(
+                "Nassir",
+                "E-CONV-05",
+                "",
+                "monthly_value_report:{project}1:%",
+            ),
+            // His project went from seven deployments to none: that weighs more.
+            waits(
+                "Karim",
+                "E-CONV-05",
+                "",
+                "monthly_value_report:{project}4:%",
+                "cap",
+            ),
+        ],
+    },
+    Scene {
+        day: 14,
+        time: "09:30",
+        facts: &[],
         letters: &[due(
-            "Nassir",
+            "Karim",
             "E-CONV-05",
             "",
-            "monthly_value_report:{project}1:%",
+            "monthly_value_report:{project}4:%",
         )],
     },
 ];

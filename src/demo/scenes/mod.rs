@@ -89,6 +89,23 @@ const fn held(
     }
 }
 
+/// A letter that has to wait, for a reason that contains this.
+const fn waits(
+    who: &'static str,
+    code: &'static str,
+    step: &'static str,
+    key: &'static str,
+    reason: &'static str,
+) -> Expected {
+    Expected {
+        who,
+        code,
+        step,
+        key,
+        outcome: Outcome::Waits(reason),
+    }
+}
+
 const SIGN_UP: &str = include_str!("../sql/sign_up.sql");
 const PROJECT: &str = include_str!("../sql/project.sql");
 const DEPLOY: &str = include_str!("../sql/deploy.sql");
