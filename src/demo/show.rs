@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal as _, stdout};
 use std::time::Duration;
 
-use super::table::{Figure, Row, clip, held_back, label, milliseconds, pad};
+use super::table::{Figure, Row, clip, held_back, label, milliseconds, pad, wait};
 
 /// Widths of the columns, which together fit 80: code and step, recipient, subject.
 const LABEL: usize = 17;
@@ -113,13 +113,13 @@ impl Show {
 
     /// A letter that has to wait.
     pub(super) fn waits(self, code: &str, step: &str, who: &str, status: &str) {
-        let reason = status.split_once(": ").map_or(status, |(_, reason)| reason);
         println!(
             "    … {} {} {}",
             pad(&label(code, step), LABEL),
             pad(who, WHO),
-            self.paint(Style::Dim, &clip(&format!("waits: {reason}"), SUBJECT))
+            self.paint(Style::Dim, "waits")
         );
+        self.aside(&format!("        {}", wait(status)));
     }
 
     /// A letter that should have arrived by now.

@@ -46,6 +46,14 @@ pub(super) fn held_back(status: &str) -> String {
     status.replacen("suppressed: ", "held back: ", 1)
 }
 
+/// Why a letter waits, without status and without ids, for people.
+pub(super) fn wait(status: &str) -> &str {
+    let reason = status
+        .rsplit_once(": ")
+        .map_or(status, |(_, reason)| reason);
+    reason.split(" (").next().unwrap_or(reason)
+}
+
 /// One line of `email_kpis`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Figure {
@@ -98,6 +106,17 @@ mod tests {
         assert_eq!(pad("Éloïse", 8), "Éloïse  ");
         assert_eq!(clip(&"é".repeat(60), 38).chars().count(), 38);
         assert_eq!(clip("Éloïse", 6), "Éloïse");
+    }
+
+    #[test]
+    fn a_wait_is_told_without_ids() {
+        let status =
+            "queued: cap: one letter in 24:00:00, the slot is free at 07:30Z (outbox 5 has it)";
+        assert_eq!(
+            wait(status),
+            "one letter in 24:00:00, the slot is free at 07:30Z"
+        );
+        assert_eq!(wait("queued"), "queued");
     }
 
     #[test]

@@ -193,7 +193,15 @@ pub(super) const SCENES: &[Scene] = &[
     Scene {
         day: 13,
         time: "09:05",
-        facts: &[],
+        facts: &[signal(
+            "Karim looks in, and deploys nothing",
+            &[
+                "login",
+                "{karim}",
+                "",
+                r#"{"ip": "203.0.113.40", "country": "FR", "device": "Chrome sur Windows"}"#,
+            ],
+        )],
         letters: &[
             due(
                 "Nassir",
