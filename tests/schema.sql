@@ -195,6 +195,18 @@ CREATE FUNCTION public.email_backoff(attempts integer, at_least interval DEFAULT
 
 COMMENT ON FUNCTION public.email_backoff(attempts integer, at_least interval) IS 'How long a row waits after its nth failure: exponential from 2 seconds up to 10 minutes, full jitter, and never less than the provider asked for.';
 
+CREATE FUNCTION public.email_batch_ready(worker text, batch uuid, ids bigint[], provider text, endpoint text, recovery text, idempotency_key text, body_sha256 bytea, settings jsonb, tokens uuid[], tracked boolean[], lease interval, request_limit interval, resolvable_for interval, patience interval, rate double precision) RETURNS TABLE(verdict text, wait_seconds double precision, attempt integer)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_batch_ready(worker text, batch uuid, ids bigint[], provider text, endpoint text, recovery text, idempotency_key text, body_sha256 bytea, settings jsonb, tokens uuid[], tracked boolean[], lease interval, request_limit interval, resolvable_for interval, patience interval, rate double precision) IS 'Asked before every request. send: the intent is on record, the request leaves after wait_seconds. wait: the fleet has no turn yet, ask again after wait_seconds. lost: another sidecar holds the batch. mismatch: it was sent before as other bytes, so this sidecar must not repeat it. stopped: sending is paused or this database is not armed.';
+
+CREATE FUNCTION public.email_batch_split(worker text, batch uuid, ids bigint[], batches uuid[], lease interval) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_batch_split(worker text, batch uuid, ids bigint[], batches uuid[], lease interval) IS 'Puts the members of a batch that was refused as a whole into smaller ones, so that the guilty one ends up alone; answers how many it still held.';
+
 CREATE FUNCTION public.email_bill_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -221,15 +233,29 @@ COMMENT ON FUNCTION public.email_bill_02_enqueue(facts jsonb) IS 'E-BILL-02: enq
 
 CREATE FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, taken_over boolean, age_seconds double precision)
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) IS 'Claims up to batch_size due rows for a sidecar: applies the gates, takes the slots of the cap, ends the rows that must not go out, writes the journal, and answers the members of one API request in their order. No row: nothing can go out now.';
+
+CREATE FUNCTION public.email_claim_size(batch_size integer) RETURNS integer
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) IS 'Claims up to batch_size due rows for a sidecar: applies the gates, ends the rows that must not go out, writes the journal, and answers the members of one API request in their order. No row: nothing can go out now.';
+COMMENT ON FUNCTION public.email_claim_size(batch_size integer) IS 'How many rows may be claimed now: batch_size; 1 when a probe is due (call email_take_probe before using it); 0 when nothing is sent.';
 
 CREATE FUNCTION public.email_cleanup() RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_cleanup() IS 'Removes up to 20,000 outbox rows that ended longer ago than email_settings.retention_sent (sent, suppressed) or retention_failed (failed), and as many trigger errors that were made up for as long ago. The journal stays. Answers how many outbox rows went.';
+
+CREATE FUNCTION public.email_cleanup_batches() RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_cleanup_batches() IS 'Removes up to 20,000 batches that were settled longer ago than email_settings.retention_sent. Answers how many went.';
 
 CREATE FUNCTION public.email_cleanup_events() RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -378,11 +404,11 @@ CREATE FUNCTION public.email_function(code text, suffix text) RETURNS text
 
 COMMENT ON FUNCTION public.email_function(code text, suffix text) IS 'The name of a code''s function: E-TRX-01 and enqueue give email_trx_01_enqueue.';
 
-CREATE FUNCTION public.email_gates(ids bigint[]) RETURNS TABLE(id bigint, verdict text, reason text, recipient text, context jsonb)
-    LANGUAGE sql
+CREATE FUNCTION public.email_gates(ids bigint[]) RETURNS TABLE(id bigint, gate text, verdict text, reason text, recipient text, person uuid, slot text, token uuid, tracking boolean, context jsonb, superseded boolean, expires_at timestamp with time zone, forgotten boolean, known boolean, suppressed text, active boolean, product_updates_opt_in boolean, marketing_opt_in boolean, held_out boolean, untrue text, failure text)
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_gates(ids bigint[]) IS 'What the policy says about each row now: verdict send, wait, retry, suppress or fail, the one reason, the recipient and the letter''s context.';
+COMMENT ON FUNCTION public.email_gates(ids bigint[]) IS 'What the policy says about each row now: the gate it stops at (send: none), verdict send, wait, retry, suppress or fail, the one reason, the recipient (person: their account, slot: their key in the cap, token: of their links when there is one yet), the letter''s context, and the values the gates saw.';
 
 CREATE FUNCTION public.email_grant(privileges text, role_name text) RETURNS void
     LANGUAGE plpgsql
@@ -455,11 +481,35 @@ CREATE FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, 
 
 COMMENT ON FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer) IS 'A sidecar says that it is alive, and learns whether it may send, what the clock offset of new sessions is, and in how many seconds there is something to do.';
 
+CREATE FUNCTION public.email_held_out(recipient text, code text, percent integer) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_held_out(recipient text, code text, percent integer) IS 'Whether this recipient (a user id, or the lower-case address of someone without an account) is in the share of this code that is held out to measure what the email itself changes.';
+
 CREATE FUNCTION public.email_identity() RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_identity() IS 'Which database this is: the cluster''s system identifier and the database''s name. A promoted standby answers the same; a restore into another cluster or under another name does not.';
+
+CREATE FUNCTION public.email_instant(moment timestamp with time zone) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_instant(moment timestamp with time zone) IS 'How reasons and explanations write a moment: to the second, in UTC, whatever the session''s time zone.';
+
+CREATE FUNCTION public.email_is_machine(user_agent text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_is_machine(user_agent text) IS 'Whether an open or click with this user agent was made by a prefetcher or scanner and not by a person.';
+
+CREATE FUNCTION public.email_isolate(worker text, row_id bigint, lease interval) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_isolate(worker text, row_id bigint, lease interval) IS 'Claims one row alone, in a batch of its own whose id it answers; null when the row is given up instead, after five claims without an outcome.';
 
 CREATE FUNCTION public.email_key_id(dedupe_key text, part integer) RETURNS uuid
     LANGUAGE sql IMMUTABLE STRICT
@@ -485,11 +535,11 @@ CREATE FUNCTION public.email_kpi_letters(of_codes text[], since timestamp with t
 
 COMMENT ON FUNCTION public.email_kpi_letters(of_codes text[], since timestamp with time zone, until timestamp with time zone) IS 'The letters of these codes that were sent, and those a holdout suppressed instead (held_out), after since and up to until; at is when.';
 
-CREATE FUNCTION public.email_kpi_tracked(of_delivery uuid, of_user uuid) RETURNS boolean
+CREATE FUNCTION public.email_kpi_tracked(of_delivery uuid, of_user uuid, key text) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_kpi_tracked(of_delivery uuid, of_user uuid) IS 'Whether opens and clicks of a letter can be known: the recipient consents to tracking, or one is known already.';
+COMMENT ON FUNCTION public.email_kpi_tracked(of_delivery uuid, of_user uuid, key text) IS 'Whether opens and clicks of a letter can be known: its recipient consents to tracking, or one is known already.';
 
 CREATE FUNCTION public.email_kpi_upgrade(of_project uuid, of_user uuid, since timestamp with time zone, until timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
@@ -536,11 +586,29 @@ CREATE FUNCTION public.email_lift(reached bigint, cases bigint, holdout_reached 
 
 COMMENT ON FUNCTION public.email_lift(reached bigint, cases bigint, holdout_reached bigint, holdout_cases bigint, OUT lift numeric, OUT low numeric, OUT high numeric) IS 'What a letter changed: the share among those who got it minus the share among the holdout, in percentage points, with its 95 % confidence interval (Newcombe). Below low 0 and above high 0: no effect is proven. null without a holdout.';
 
+CREATE FUNCTION public.email_lost_workers(worker text) RETURNS text[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_lost_workers(worker text) IS 'Sidecars that hold rows and are gone: stopped, or their LISTEN session has been gone for two seconds without a sign of life. One that never had such a session is only gone when its lease is over.';
+
 CREATE FUNCTION public.email_mask(said text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_mask(said text) IS 'The same text with every address in it cut to its first character and its domain: n…@example.com.';
+
+CREATE FUNCTION public.email_may_send(worker text) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_may_send(worker text) IS 'Whether a request of this sidecar may leave now: sending is armed and not paused, or this sidecar holds the probe.';
+
+CREATE FUNCTION public.email_may_track(delivery uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_may_track(delivery uuid) IS 'Whether opens and clicks of this letter may be recorded: it is not security mail, went to its user''s own address, and that user consented.';
 
 CREATE FUNCTION public.email_missing(field text) RETURNS text
     LANGUAGE plpgsql
@@ -554,11 +622,23 @@ CREATE FUNCTION public.email_month(month text) RETURNS date
 
 COMMENT ON FUNCTION public.email_month(month text) IS 'The first day of a month such as 2026-02; null when it is not one.';
 
+CREATE FUNCTION public.email_next_look(sent_at timestamp with time zone, in_flight_until timestamp with time zone, patience interval) RETURNS timestamp with time zone
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_next_look(sent_at timestamp with time zone, in_flight_until timestamp with time zone, patience interval) IS 'When the provider''s messages are searched next: after 5, 20, 50 and 100 per cent of the patience (30 s, 2, 5 and 10 minutes), and never for the last time while a request may still be under way.';
+
 CREATE FUNCTION public.email_next_seconds() RETURNS double precision
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_next_seconds() IS 'Seconds until the next row falls due, a backoff ends or a lease runs out: negative when one is overdue, null when nothing is waiting.';
+
+CREATE FUNCTION public.email_note_address(provider text, address text, state text, owner uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_note_address(provider text, address text, state text, owner uuid) IS 'Takes over what a provider says about an address: bounced, complained, manual and unsubscribed add a suppression (the last one also ends the user''s marketing_opt_in); reactivated lifts what this provider had added, resubscribed also the recipient''s own opt-out there.';
 
 CREATE FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) RETURNS void
     LANGUAGE sql
@@ -571,6 +651,12 @@ CREATE FUNCTION public.email_note_errors(source text, email_type text, errors te
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_note_errors(source text, email_type text, errors text[], facts jsonb[]) IS 'Notes in email_trigger_errors what could not be enqueued, each fact once while it is open; raises a warning when even that fails, and never an error.';
+
+CREATE FUNCTION public.email_note_limit(provider text, provider_limit double precision) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_note_limit(provider text, provider_limit double precision) IS 'Remembers how many requests a second the provider''s own headers allow.';
 
 CREATE FUNCTION public.email_note_unsubscribed(user_id uuid, categories text[]) RETURNS void
     LANGUAGE sql
@@ -655,11 +741,17 @@ CREATE FUNCTION public.email_project_recipients(project uuid, contact_role text)
 
 COMMENT ON FUNCTION public.email_project_recipients(project uuid, contact_role text) IS 'The owner of a project (user null when it cannot be found) and its contacts of one role, each once: user, address (null: the user''s own), and what their copy''s key ends with.';
 
-CREATE FUNCTION public.email_provider_refused(why text) RETURNS void
-    LANGUAGE sql
+CREATE FUNCTION public.email_provider_refused(why text, worker text DEFAULT NULL::text, until timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_provider_refused(why text) IS 'Stops everything because the provider refuses the whole account (bad key, quota, blocked); email_resume(null) starts again.';
+COMMENT ON FUNCTION public.email_provider_refused(why text, worker text, until timestamp with time zone) IS 'Stops everything because the provider refuses the whole account. One message probes after a minute (or when the provider said), then after 2, 4, 8 … minutes, at most an hour; email_resume() tries at once. A person''s pause stays theirs.';
+
+CREATE FUNCTION public.email_provider_relented(worker text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_provider_relented(worker text) IS 'Ends a pause the provider caused, when this sidecar''s probe was answered.';
 
 CREATE FUNCTION public.email_quota_audience(code text, key_prefix text, at_least integer, below integer) RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
     LANGUAGE plpgsql
@@ -676,11 +768,30 @@ CREATE FUNCTION public.email_quota_current(ids bigint[], at_least integer, below
 
 COMMENT ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) IS 'E-CONV-01 and E-CONV-02: true while the month lasts and the project is free and within the bounds; with the month''s figures.';
 
+CREATE FUNCTION public.email_record_event(provider text, event_id text, event_type text, occurred_at timestamp with time zone, delivery_id uuid, message_id text, address text, address_state text, details jsonb) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s';
+
+COMMENT ON FUNCTION public.email_record_event(provider text, event_id text, event_type text, occurred_at timestamp with time zone, delivery_id uuid, message_id text, address text, address_state text, details jsonb) IS 'Records one report of a provider, found by our delivery id or else by its message id, once per event_id. event_type null: it is about an address only. address_state: bounced, complained, manual, unsubscribed, reactivated, resubscribed or null. Answers stored, duplicate, not tracked, address noted, nothing to record or unknown delivery; an error means it must be reported again.';
+
+CREATE FUNCTION public.email_release_unsent(batch uuid) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_release_unsent(batch uuid) IS 'Puts the members of a batch that was never sent back into the queue, to be judged and rendered anew.';
+
 CREATE FUNCTION public.email_replay_errors(since timestamp with time zone DEFAULT '-infinity'::timestamp with time zone) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_replay_errors(since timestamp with time zone) IS 'Enqueues what triggers missed since then; answers how many facts went through. Those that fail again stay open with their newest error.';
+
+CREATE FUNCTION public.email_resolve(delivery uuid, was_sent boolean) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_resolve(delivery uuid, was_sent boolean) IS 'What a person found out about a letter of unknown outcome: sent, then it is recorded so; not sent, then it is enqueued again under its key, with what it was to say. Answers what was done.';
 
 CREATE FUNCTION public.email_resume(email_type text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
@@ -831,13 +942,25 @@ CREATE FUNCTION public.email_settings_applied() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_settings_applied() IS 'After an update of email_settings: wakes the sidecars, so that resuming and arming act at once.';
+COMMENT ON FUNCTION public.email_settings_applied() IS 'After an update of email_settings: lets those who wait for a slot ask again when the cap''s rules changed, and wakes the sidecars, so that resuming and arming act at once.';
 
-CREATE FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[]) RETURNS integer
+CREATE FUNCTION public.email_settings_edited() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[]) IS 'Records the outcomes of one batch: sent; transient (an attempt is spent) and refused (none is) wait in the queue again; permanent and address end failed, the latter also suppresses the address; lost is failed as unknown outcome; unknown and server_error (an attempt is spent) stay claimed until the provider was asked again; released goes back untouched. Answers how many rows it still held.';
+COMMENT ON FUNCTION public.email_settings_edited() IS 'Before every update of email_settings: notes when the cooldown was raised; what is not paused has no reason to be.';
+
+CREATE FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[], refused text DEFAULT NULL::text, refused_until timestamp with time zone DEFAULT NULL::timestamp with time zone, limited double precision DEFAULT NULL::double precision, provider_limit double precision DEFAULT NULL::double precision) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[], refused text, refused_until timestamp with time zone, limited double precision, provider_limit double precision) IS 'Records the outcomes of one batch. sent. transient (an attempt is spent), refused and released (none is) wait in the queue again; of a repeated request they tell nothing, so it stays claimed. permanent and address end failed, the latter also suppresses the address. unknown, server_error (an attempt is spent) and mismatch stay claimed until the provider is asked again; untouched was not sent this time. missing: the provider does not have it, back to the queue. conflict: recorded under the same key: sent when it was a repetition, else lost, which is failed as unknown outcome. refused pauses everything; limited (seconds) slows the fleet down; provider_limit is what the provider''s header says. Answers how many rows it still held.';
+
+CREATE FUNCTION public.email_settle_unknown(delivery_id uuid, provider_message_id text, occurred_at timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_settle_unknown(delivery_id uuid, provider_message_id text, occurred_at timestamp with time zone) IS 'Settles a letter whose outcome is not known yet, or was given up as unknown outcome, as sent, because the provider''s webhook says that it has it. Answers whether there was something to settle.';
 
 CREATE FUNCTION public.email_signal(kind text, user_id uuid DEFAULT NULL::uuid, project_id uuid DEFAULT NULL::uuid, payload jsonb DEFAULT '{}'::jsonb, occurred_at timestamp with time zone DEFAULT NULL::timestamp with time zone, idempotency_key text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE sql SECURITY DEFINER
@@ -860,6 +983,36 @@ CREATE FUNCTION public.email_signals_fill() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_signals_fill() IS 'Before every insert into email_signals: a fact without a time happened now.';
+
+CREATE FUNCTION public.email_slots_free(ids bigint[], slots text[]) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_slots_free(ids bigint[], slots text[]) IS 'Gives back these slots as far as these rows still hold them, and lets the rows that wait for them try again now; answers how many were given back.';
+
+CREATE FUNCTION public.email_slots_seed() RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_slots_seed() IS 'Takes the slots of the journal''s last cooldown, as migrate does when it adopts the journal of the application''s own sender; repeat it when that sender has been at work since. Answers how many slots it took or moved.';
+
+CREATE FUNCTION public.email_slots_settle(sent bigint[], refused bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_slots_settle(sent bigint[], refused bigint[]) IS 'After an outcome: the slots of rows that were sent move to now, those of rows that were refused for good are given back. Rows without a slot cost nothing. An unknown outcome is neither: its slot stays.';
+
+CREATE FUNCTION public.email_slots_take(ids bigint[], slots text[], OUT asked boolean, OUT waiting bigint[], OUT run_ats timestamp with time zone[], OUT reasons text[]) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_slots_take(ids bigint[], slots text[], OUT asked boolean, OUT waiting bigint[], OUT run_ats timestamp with time zone[], OUT reasons text[]) IS 'Takes the slots of these capped rows that may go out now (heaviest first; slots: whose each is), and answers which must wait, until when, and why; asked: slots were fought for, so this transaction must not come again.';
+
+CREATE FUNCTION public.email_slow_down(provider text, wait_seconds double precision) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_slow_down(provider text, wait_seconds double precision) IS 'The provider said "too many requests": everybody waits as long as it asked (a second to a minute), and then goes slower for a while.';
 
 CREATE FUNCTION public.email_step(dedupe_key text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT
@@ -909,14 +1062,26 @@ CREATE FUNCTION public.email_take_jobs() RETURNS TABLE(jobs bigint, letters bigi
 
 COMMENT ON FUNCTION public.email_take_jobs() IS 'Takes the emails out of every pending job of the application''s scheduler, as migrate does once: how many jobs were taken, how many letters they gave, how many of the jobs gave none (known already, or disabled), how many were left and noted in email_trigger_errors.';
 
-CREATE FUNCTION public.email_take_over(worker text, lease interval) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, taken_over boolean, age_seconds double precision)
+CREATE FUNCTION public.email_take_over(worker text, provider text, lease interval) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, held boolean, sent_before boolean, resolvable boolean, last_look boolean, age_seconds double precision)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_take_over(worker text, lease interval) IS 'Claims one batch whose sidecar is gone, as it was: what became of its request is unknown, so the provider decides whether it may be repeated.';
+COMMENT ON FUNCTION public.email_take_over(worker text, provider text, lease interval) IS 'Claims one batch whose sidecar is gone or whose outcome is unknown and due to be asked for again. sent_before: it may have been accepted, so the provider decides whether it may be repeated; held: false for a member whose outcome is known already and that is only needed to repeat the request; last_look: a search that finds nothing now means not accepted; resolvable: false when the provider can no longer tell.';
+
+CREATE FUNCTION public.email_take_probe(worker text) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_take_probe(worker text) IS 'Whether this sidecar may send what it has picked: yes when nothing is paused; while the provider has paused sending, yes for the one sidecar that gets the probe that is due.';
+
+CREATE FUNCTION public.email_take_turn(provider text, rate double precision, urgent boolean) RETURNS TABLE(granted boolean, wait_seconds double precision)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_take_turn(provider text, rate double precision, urgent boolean) IS 'Takes the fleet''s next turn for one request, or says that none can be had yet. Granted: the request leaves after wait_seconds. Not granted: ask again after wait_seconds. rate 0 or null is unlimited.';
 
 CREATE FUNCTION public.email_token(user_id uuid) RETURNS uuid
-    LANGUAGE sql
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_token(user_id uuid) IS 'The token of a user''s unsubscribe and preferences links; makes their preferences row (with the defaults) when there is none.';
@@ -1000,6 +1165,12 @@ CREATE FUNCTION public.email_unsubscribe(token uuid, category text DEFAULT NULL:
 
 COMMENT ON FUNCTION public.email_unsubscribe(token uuid, category text) IS 'Opts the holder of a token out of product or marketing, or of both (null). What is queued is decided at its claim, retries included. Answers whether the token is known; doing it twice changes nothing.';
 
+CREATE FUNCTION public.email_user_of_address(address text) RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_user_of_address(address text) IS 'The user with this address; null when there is none.';
+
 CREATE FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(deployments bigint, warnings bigint, rollbacks bigint, hidden_anomalies bigint)
     LANGUAGE sql STABLE;
 
@@ -1076,6 +1247,84 @@ COMMENT ON COLUMN public.email_ab_results.open_rate_low IS 'Lower end of open_ra
 
 COMMENT ON COLUMN public.email_ab_results.open_rate_high IS 'Upper end of it.';
 
+CREATE TABLE public.email_batches (
+    batch_id uuid NOT NULL,
+    state text DEFAULT 'sending'::text NOT NULL,
+    provider text NOT NULL,
+    endpoint text NOT NULL,
+    worker text NOT NULL,
+    recovery text NOT NULL,
+    attempt integer DEFAULT 1 NOT NULL,
+    searches integer DEFAULT 0 NOT NULL,
+    first_sent_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    last_sent_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    in_flight_until timestamp with time zone NOT NULL,
+    resolve_until timestamp with time zone NOT NULL,
+    patience interval,
+    settled_at timestamp with time zone,
+    members bigint[] NOT NULL,
+    idempotency_key text NOT NULL,
+    body_sha256 bytea NOT NULL,
+    settings jsonb NOT NULL,
+    tokens uuid[],
+    tracked boolean[] NOT NULL,
+    mismatched_at timestamp with time zone,
+    mismatched_by text,
+    CONSTRAINT email_batches_counts_positive CHECK (((attempt > 0) AND (searches >= 0))),
+    CONSTRAINT email_batches_members_not_empty CHECK (((cardinality(members) > 0) AND (cardinality(tracked) = cardinality(members)))),
+    CONSTRAINT email_batches_recovery_known CHECK ((recovery = ANY (ARRAY['repeat'::text, 'search'::text, 'again'::text]))),
+    CONSTRAINT email_batches_search_has_patience CHECK (((recovery = 'search'::text) = (patience IS NOT NULL))),
+    CONSTRAINT email_batches_settled_has_settled_at CHECK (((state = 'settled'::text) = (settled_at IS NOT NULL))),
+    CONSTRAINT email_batches_sha256_length CHECK ((length(body_sha256) = 32)),
+    CONSTRAINT email_batches_state_known CHECK ((state = ANY (ARRAY['sending'::text, 'unknown'::text, 'settled'::text])))
+);
+
+COMMENT ON TABLE public.email_batches IS 'One row per API request, committed before the request leaves: a batch without a row here was never sent. Kept as long as sent outbox rows.';
+
+COMMENT ON COLUMN public.email_batches.batch_id IS 'email_outbox.batch_id of its members; Postmark metadata "attempt".';
+
+COMMENT ON COLUMN public.email_batches.state IS 'sending: a request may be under way. unknown: nobody knows whether it was accepted; it is being found out. settled: every member''s outcome is recorded.';
+
+COMMENT ON COLUMN public.email_batches.provider IS 'As in EMAIL_PROVIDER: only a sidecar of the same provider can find out what became of it.';
+
+COMMENT ON COLUMN public.email_batches.endpoint IS 'Path of the request below the provider''s address.';
+
+COMMENT ON COLUMN public.email_batches.worker IS 'email_workers.id of the sidecar that sent it last.';
+
+COMMENT ON COLUMN public.email_batches.recovery IS 'How an unknown outcome is resolved. repeat: the same bytes under the same key. search: the provider''s messages are searched for the batch id. again: nothing to ask, sent again once the lease is over.';
+
+COMMENT ON COLUMN public.email_batches.attempt IS 'How often it was sent.';
+
+COMMENT ON COLUMN public.email_batches.searches IS 'How often the provider''s messages were searched since the outcome became unknown.';
+
+COMMENT ON COLUMN public.email_batches.first_sent_at IS 'By the real clock: the provider''s idempotency key lives from here.';
+
+COMMENT ON COLUMN public.email_batches.last_sent_at IS 'By the real clock: patience with the provider''s search counts from here.';
+
+COMMENT ON COLUMN public.email_batches.in_flight_until IS 'Until then, by the real clock, the latest request may still be under way, whatever became of its sidecar.';
+
+COMMENT ON COLUMN public.email_batches.resolve_until IS 'After this moment of the real clock the provider can no longer tell: what is still unknown then is failed (unknown outcome).';
+
+COMMENT ON COLUMN public.email_batches.patience IS 'How long the search may find nothing before a message counts as not accepted (EMAIL_RECONCILE_SECONDS); null unless recovery is search.';
+
+COMMENT ON COLUMN public.email_batches.settled_at IS 'When, by the real clock; null until it is settled.';
+
+COMMENT ON COLUMN public.email_batches.members IS 'email_outbox.id in the order of the request.';
+
+COMMENT ON COLUMN public.email_batches.idempotency_key IS 'Header Idempotency-Key, derived from the members'' dedupe keys and attempts.';
+
+COMMENT ON COLUMN public.email_batches.body_sha256 IS 'SHA-256 of the request''s body: a sidecar whose rendering gives another one does not repeat it.';
+
+COMMENT ON COLUMN public.email_batches.settings IS 'What shaped the body besides the members: version, sender, addresses. No secret is among it.';
+
+COMMENT ON COLUMN public.email_batches.tokens IS 'The members'' unsubscribe tokens, frozen; null when no letter has one.';
+
+COMMENT ON COLUMN public.email_batches.tracked IS 'Whether opens and clicks of each member are tracked, frozen.';
+
+COMMENT ON COLUMN public.email_batches.mismatched_at IS 'When a sidecar last left it alone because its own rendering differs; null means none did.';
+
+COMMENT ON COLUMN public.email_batches.mismatched_by IS 'Which sidecar did, and what it would have rendered with.';
+
 CREATE TABLE public.email_deliveries (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     user_id uuid NOT NULL,
@@ -1090,7 +1339,8 @@ CREATE TABLE public.email_deliveries (
     created_at timestamp with time zone DEFAULT public.email_now() NOT NULL,
     outbox_id bigint,
     provider text,
-    variant text
+    variant text,
+    slot text
 );
 
 COMMENT ON TABLE public.email_deliveries IS 'The journal and the authority on duplicates: one row per dedupe key, for ever. Written when a row is claimed, settled when the provider answered.';
@@ -1122,6 +1372,182 @@ COMMENT ON COLUMN public.email_deliveries.outbox_id IS 'The email_outbox row it 
 COMMENT ON COLUMN public.email_deliveries.provider IS 'Which provider it was handed to; null for rows of the application''s own sender and for rows never handed to one.';
 
 COMMENT ON COLUMN public.email_deliveries.variant IS 'The A/B subject used (email_subject_variants); null means the letter''s own subject.';
+
+COMMENT ON COLUMN public.email_deliveries.slot IS 'The key of email_marketing_slots that this letter took; null: not capped, never handed to a provider, or sent by the application''s own sender.';
+
+CREATE TABLE public.email_settings (
+    id boolean DEFAULT true NOT NULL,
+    marketing_cooldown interval DEFAULT '24:00:00'::interval NOT NULL,
+    lookahead interval DEFAULT '02:00:00'::interval NOT NULL,
+    blast_limit integer DEFAULT 10000 NOT NULL,
+    retention_sent interval DEFAULT '7 days'::interval NOT NULL,
+    retention_failed interval DEFAULT '90 days'::interval NOT NULL,
+    notify boolean DEFAULT true NOT NULL,
+    paused_at timestamp with time zone,
+    paused_reason text,
+    armed_for text,
+    paused_by text,
+    probe_at timestamp with time zone,
+    probes integer DEFAULT 0 NOT NULL,
+    probed_by text,
+    cooldown_raised_at timestamp with time zone,
+    handover boolean DEFAULT true NOT NULL,
+    jobs_moved_at timestamp with time zone,
+    retention_context interval DEFAULT '400 days'::interval NOT NULL,
+    retention_events interval DEFAULT '400 days'::interval NOT NULL,
+    context_erased_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    CONSTRAINT email_settings_blast_limit_positive CHECK ((blast_limit > 0)),
+    CONSTRAINT email_settings_lookahead_not_negative CHECK ((lookahead >= '00:00:00'::interval)),
+    CONSTRAINT email_settings_marketing_cooldown_not_negative CHECK ((marketing_cooldown >= '00:00:00'::interval)),
+    CONSTRAINT email_settings_one_row CHECK (id),
+    CONSTRAINT email_settings_paused_reason_only_paused CHECK (((paused_reason IS NULL) OR (paused_at IS NOT NULL))),
+    CONSTRAINT email_settings_retention_personal_range CHECK (((retention_context >= '30 days'::interval) AND (retention_events >= '30 days'::interval))),
+    CONSTRAINT email_settings_retention_positive CHECK (((retention_sent > '00:00:00'::interval) AND (retention_failed > '00:00:00'::interval)))
+);
+
+COMMENT ON TABLE public.email_settings IS 'One row: what holds for every kind of email.';
+
+COMMENT ON COLUMN public.email_settings.id IS 'Always true: there is one row.';
+
+COMMENT ON COLUMN public.email_settings.marketing_cooldown IS 'At most one capped email per recipient in this time.';
+
+COMMENT ON COLUMN public.email_settings.lookahead IS 'A lighter capped email does not take the slot while a heavier one for the same recipient falls due within this time.';
+
+COMMENT ON COLUMN public.email_settings.blast_limit IS 'A scan that would enqueue more rows than this in one run enqueues nothing and pauses its type; email_types.params.blast_limit overrides it.';
+
+COMMENT ON COLUMN public.email_settings.retention_sent IS 'How long sent and suppressed outbox rows stay; the journal keeps their keys for ever.';
+
+COMMENT ON COLUMN public.email_settings.retention_failed IS 'How long failed outbox rows stay.';
+
+COMMENT ON COLUMN public.email_settings.notify IS 'false for applications that use PREPARE TRANSACTION (it cannot be combined with NOTIFY): the poll then serves.';
+
+COMMENT ON COLUMN public.email_settings.paused_at IS 'Since when nothing at all is sent; null means running. Set by email_pause(null), or by a sidecar when the provider refuses the whole account.';
+
+COMMENT ON COLUMN public.email_settings.paused_reason IS 'Why nothing is sent; null means running, or no reason given.';
+
+COMMENT ON COLUMN public.email_settings.armed_for IS 'The email_identity() this database may send from; null or another one (a restored copy) means nothing is sent until email_arm() is called.';
+
+COMMENT ON COLUMN public.email_settings.paused_by IS 'provider: a sidecar stopped because the provider refuses the whole account, and one message probes from time to time. person, or null while paused: only email_resume() starts again.';
+
+COMMENT ON COLUMN public.email_settings.probe_at IS 'When one message will try whether the provider takes mail again, by the real clock; null unless paused by the provider.';
+
+COMMENT ON COLUMN public.email_settings.probes IS 'How many probes were refused since it paused: each doubles the wait, up to an hour.';
+
+COMMENT ON COLUMN public.email_settings.probed_by IS 'The sidecar that holds the latest probe; null means none was made.';
+
+COMMENT ON COLUMN public.email_settings.cooldown_raised_at IS 'When marketing_cooldown was last raised: email_cap_violations does not hold letters against a rule that came after them. null means never.';
+
+COMMENT ON COLUMN public.email_settings.handover IS 'Whether emails that the application schedules in scheduled_jobs are taken out of it and sent from here; false leaves every job to the application''s own sender. Without effect where that table does not exist.';
+
+COMMENT ON COLUMN public.email_settings.jobs_moved_at IS 'When migrate moved the jobs that were pending at the switch, which it does once; null means not yet. By hand: select * from public.email_take_jobs().';
+
+COMMENT ON COLUMN public.email_settings.retention_context IS 'How long the journal keeps address, subject, context and error text of a letter, and email_signals the personal keys of a fact; then they are erased. Keys, status, reason and times stay for ever. At least 30 days: sequences and repeated requests need them. 400 days: figures can be compared with the same month of last year.';
+
+COMMENT ON COLUMN public.email_settings.retention_events IS 'How long email_events stay; the views look back 30 days, so at least that.';
+
+COMMENT ON COLUMN public.email_settings.context_erased_until IS 'Kept by email_erase_contexts(): everything created before this moment has been erased, and is not looked at again.';
+
+CREATE TABLE public.email_types (
+    code text NOT NULL,
+    name text NOT NULL,
+    category text NOT NULL,
+    capped boolean NOT NULL,
+    priority integer NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    paused_at timestamp with time zone,
+    paused_reason text,
+    phase integer NOT NULL,
+    expires_after interval NOT NULL,
+    max_attempts integer DEFAULT 10 NOT NULL,
+    holdout_percent integer DEFAULT 0 NOT NULL,
+    active_since timestamp with time zone DEFAULT public.email_now() NOT NULL,
+    params jsonb DEFAULT '{}'::jsonb NOT NULL,
+    blast_found integer,
+    CONSTRAINT email_types_blast_found_positive CHECK ((blast_found > 0)),
+    CONSTRAINT email_types_capped_category CHECK (((NOT capped) OR (category = ANY (ARRAY['product'::text, 'marketing'::text])))),
+    CONSTRAINT email_types_category_known CHECK ((category = ANY (ARRAY['security'::text, 'transactional'::text, 'product'::text, 'marketing'::text]))),
+    CONSTRAINT email_types_code_form CHECK ((code ~ '^E-[A-Z]{2,8}-[0-9]{2}$'::text)),
+    CONSTRAINT email_types_expires_after_positive CHECK ((expires_after > '00:00:00'::interval)),
+    CONSTRAINT email_types_holdout_percent_range CHECK (((holdout_percent >= 0) AND (holdout_percent <= 100))),
+    CONSTRAINT email_types_max_attempts_positive CHECK ((max_attempts > 0)),
+    CONSTRAINT email_types_params_object CHECK ((jsonb_typeof(params) = 'object'::text)),
+    CONSTRAINT email_types_paused_reason_only_paused CHECK (((paused_reason IS NULL) OR (paused_at IS NOT NULL))),
+    CONSTRAINT email_types_phase_positive CHECK ((phase > 0)),
+    CONSTRAINT email_types_priority_range CHECK (((priority >= 0) AND (priority <= 1000)))
+);
+
+COMMENT ON TABLE public.email_types IS 'The catalogue: one row per kind of email, edited by DBAs. How a kind is caused and when it is true stands in sql/triggers/, one file per code.';
+
+COMMENT ON COLUMN public.email_types.code IS 'The code of the specification, such as E-TRX-01.';
+
+COMMENT ON COLUMN public.email_types.name IS 'What it is, for people.';
+
+COMMENT ON COLUMN public.email_types.category IS 'security and transactional always go out; product obeys email_preferences.product_updates_opt_in, marketing obeys marketing_opt_in.';
+
+COMMENT ON COLUMN public.email_types.capped IS 'Whether it counts against, and waits for, the recipient''s one capped email per email_settings.marketing_cooldown.';
+
+COMMENT ON COLUMN public.email_types.priority IS 'Higher goes first, in the queue and for the recipient''s slot. A row''s own priority wins.';
+
+COMMENT ON COLUMN public.email_types.enabled IS 'false: nothing is enqueued any more, and what was queued becomes suppressed (type disabled). Enabling again sets active_since to now.';
+
+COMMENT ON COLUMN public.email_types.paused_at IS 'When it was paused; null means running. Rows of a paused type wait; nothing is lost.';
+
+COMMENT ON COLUMN public.email_types.paused_reason IS 'Why it was paused; null means running, or no reason given.';
+
+COMMENT ON COLUMN public.email_types.phase IS 'The rollout phase of the specification, section 9; see email_enable_phase.';
+
+COMMENT ON COLUMN public.email_types.expires_after IS 'Counted from email_outbox.due_at: a letter that could not go out by then is suppressed as expired.';
+
+COMMENT ON COLUMN public.email_types.max_attempts IS 'Requests the provider may answer with a failure before the row is failed.';
+
+COMMENT ON COLUMN public.email_types.holdout_percent IS 'Share of users, picked by a stable hash of user and code, who are suppressed as holdout, so that the KPI views can show what the email itself changed. 0 means nobody.';
+
+COMMENT ON COLUMN public.email_types.active_since IS 'Facts older than this never cause this email: installing on a live database sends nothing about the past.';
+
+COMMENT ON COLUMN public.email_types.params IS 'Thresholds and delays of this code, by name; documented at the top of its file in sql/triggers/.';
+
+COMMENT ON COLUMN public.email_types.blast_found IS 'How many letters a scan held back because they were over the blast limit: it paused the type. Once the type is resumed the next scan lets them through and empties this; null means nothing is held back.';
+
+CREATE VIEW public.email_cap_violations AS
+ SELECT l.user_id,
+    l.earlier_type,
+    l.earlier_delivery_id,
+    l.earlier_sent_at,
+    l.email_type AS later_type,
+    l.id AS later_delivery_id,
+    l.sent_at AS later_sent_at,
+    (l.sent_at - l.earlier_sent_at) AS gap
+   FROM (( SELECT d.id,
+            d.user_id,
+            d.email_type,
+            d.sent_at,
+            lag(d.email_type) OVER w AS earlier_type,
+            lag(d.id) OVER w AS earlier_delivery_id,
+            lag(d.sent_at) OVER w AS earlier_sent_at
+           FROM (public.email_deliveries d
+             JOIN public.email_types t ON ((t.code = (d.email_type)::text)))
+          WHERE ((d.sent_at IS NOT NULL) AND ((d.slot IS NOT NULL) OR ((d.outbox_id IS NULL) AND t.capped)))
+          WINDOW w AS (PARTITION BY COALESCE(d.slot, (d.user_id)::text) ORDER BY d.sent_at, d.id)) l
+     CROSS JOIN public.email_settings s)
+  WHERE (((l.sent_at - l.earlier_sent_at) < s.marketing_cooldown) AND (l.earlier_sent_at > COALESCE(s.cooldown_raised_at, '-infinity'::timestamp with time zone)));
+
+COMMENT ON VIEW public.email_cap_violations IS 'The proof of the cap, over the whole journal: two capped letters of one recipient closer to each other than email_settings.marketing_cooldown. Always empty, save for what an adopted journal brings along.';
+
+COMMENT ON COLUMN public.email_cap_violations.user_id IS 'The user of the later letter.';
+
+COMMENT ON COLUMN public.email_cap_violations.earlier_type IS 'The code of the earlier letter.';
+
+COMMENT ON COLUMN public.email_cap_violations.earlier_delivery_id IS 'Its email_deliveries.id.';
+
+COMMENT ON COLUMN public.email_cap_violations.earlier_sent_at IS 'When it was sent.';
+
+COMMENT ON COLUMN public.email_cap_violations.later_type IS 'The code of the later letter.';
+
+COMMENT ON COLUMN public.email_cap_violations.later_delivery_id IS 'Its email_deliveries.id.';
+
+COMMENT ON COLUMN public.email_cap_violations.later_sent_at IS 'When it was sent.';
+
+COMMENT ON COLUMN public.email_cap_violations.gap IS 'The time between them.';
 
 CREATE VIEW public.email_deliveries_masked AS
  SELECT d.id,
@@ -1206,6 +1632,17 @@ ALTER TABLE public.email_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY
     CACHE 1
 );
 
+CREATE TABLE public.email_forgotten (
+    user_id uuid NOT NULL,
+    forgotten_at timestamp with time zone DEFAULT public.email_now() NOT NULL
+);
+
+COMMENT ON TABLE public.email_forgotten IS 'Users who were forgotten: nothing more is sent to them, security included. Filled by email_forget_user().';
+
+COMMENT ON COLUMN public.email_forgotten.user_id IS 'users.id; the user need not exist any more.';
+
+COMMENT ON COLUMN public.email_forgotten.forgotten_at IS 'When.';
+
 CREATE TABLE public.email_outbox (
     id bigint NOT NULL,
     email_type text NOT NULL,
@@ -1232,6 +1669,8 @@ CREATE TABLE public.email_outbox (
     payload jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT public.email_now() NOT NULL,
     finished_at timestamp with time zone,
+    slot text,
+    end_as text,
     CONSTRAINT email_outbox_attempts_not_negative CHECK (((attempts >= 0) AND (claims >= 0))),
     CONSTRAINT email_outbox_dedupe_key_length CHECK (((length(dedupe_key) >= 1) AND (length(dedupe_key) <= 255))),
     CONSTRAINT email_outbox_ended_has_finished_at CHECK (((finished_at IS NOT NULL) = (status = ANY (ARRAY['sent'::text, 'failed'::text, 'suppressed'::text])))),
@@ -1300,62 +1739,9 @@ COMMENT ON COLUMN public.email_outbox.created_at IS 'When it was enqueued.';
 
 COMMENT ON COLUMN public.email_outbox.finished_at IS 'When it ended; null while it is queued or sending.';
 
-CREATE TABLE public.email_settings (
-    id boolean DEFAULT true NOT NULL,
-    marketing_cooldown interval DEFAULT '24:00:00'::interval NOT NULL,
-    lookahead interval DEFAULT '02:00:00'::interval NOT NULL,
-    blast_limit integer DEFAULT 10000 NOT NULL,
-    retention_sent interval DEFAULT '7 days'::interval NOT NULL,
-    retention_failed interval DEFAULT '90 days'::interval NOT NULL,
-    notify boolean DEFAULT true NOT NULL,
-    paused_at timestamp with time zone,
-    paused_reason text,
-    armed_for text,
-    handover boolean DEFAULT true NOT NULL,
-    jobs_moved_at timestamp with time zone,
-    retention_context interval DEFAULT '400 days'::interval NOT NULL,
-    retention_events interval DEFAULT '400 days'::interval NOT NULL,
-    context_erased_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
-    CONSTRAINT email_settings_blast_limit_positive CHECK ((blast_limit > 0)),
-    CONSTRAINT email_settings_lookahead_not_negative CHECK ((lookahead >= '00:00:00'::interval)),
-    CONSTRAINT email_settings_marketing_cooldown_not_negative CHECK ((marketing_cooldown >= '00:00:00'::interval)),
-    CONSTRAINT email_settings_one_row CHECK (id),
-    CONSTRAINT email_settings_paused_reason_only_paused CHECK (((paused_reason IS NULL) OR (paused_at IS NOT NULL))),
-    CONSTRAINT email_settings_retention_personal_range CHECK (((retention_context >= '30 days'::interval) AND (retention_events >= '30 days'::interval))),
-    CONSTRAINT email_settings_retention_positive CHECK (((retention_sent > '00:00:00'::interval) AND (retention_failed > '00:00:00'::interval)))
-);
+COMMENT ON COLUMN public.email_outbox.slot IS 'The key of email_marketing_slots that this row holds (its outbox_id is this row) or, while it is queued, waits for; null: not capped, or not claimed yet.';
 
-COMMENT ON TABLE public.email_settings IS 'One row: what holds for every kind of email.';
-
-COMMENT ON COLUMN public.email_settings.id IS 'Always true: there is one row.';
-
-COMMENT ON COLUMN public.email_settings.marketing_cooldown IS 'At most one capped email per recipient in this time.';
-
-COMMENT ON COLUMN public.email_settings.lookahead IS 'A lighter capped email does not take the slot while a heavier one for the same recipient falls due within this time.';
-
-COMMENT ON COLUMN public.email_settings.blast_limit IS 'A scan that would enqueue more rows than this in one run enqueues nothing and pauses its type; email_types.params.blast_limit overrides it.';
-
-COMMENT ON COLUMN public.email_settings.retention_sent IS 'How long sent and suppressed outbox rows stay; the journal keeps their keys for ever.';
-
-COMMENT ON COLUMN public.email_settings.retention_failed IS 'How long failed outbox rows stay.';
-
-COMMENT ON COLUMN public.email_settings.notify IS 'false for applications that use PREPARE TRANSACTION (it cannot be combined with NOTIFY): the poll then serves.';
-
-COMMENT ON COLUMN public.email_settings.paused_at IS 'Since when nothing at all is sent; null means running. Set by email_pause(null), or by a sidecar when the provider refuses the whole account.';
-
-COMMENT ON COLUMN public.email_settings.paused_reason IS 'Why nothing is sent; null means running, or no reason given.';
-
-COMMENT ON COLUMN public.email_settings.armed_for IS 'The email_identity() this database may send from; null or another one (a restored copy) means nothing is sent until email_arm() is called.';
-
-COMMENT ON COLUMN public.email_settings.handover IS 'Whether emails that the application schedules in scheduled_jobs are taken out of it and sent from here; false leaves every job to the application''s own sender. Without effect where that table does not exist.';
-
-COMMENT ON COLUMN public.email_settings.jobs_moved_at IS 'When migrate moved the jobs that were pending at the switch, which it does once; null means not yet. By hand: select * from public.email_take_jobs().';
-
-COMMENT ON COLUMN public.email_settings.retention_context IS 'How long the journal keeps address, subject, context and error text of a letter, and email_signals the personal keys of a fact; then they are erased. Keys, status, reason and times stay for ever. At least 30 days: sequences and repeated requests need them. 400 days: figures can be compared with the same month of last year.';
-
-COMMENT ON COLUMN public.email_settings.retention_events IS 'How long email_events stay; the views look back 30 days, so at least that.';
-
-COMMENT ON COLUMN public.email_settings.context_erased_until IS 'Kept by email_erase_contexts(): everything created before this moment has been erased, and is not looked at again.';
+COMMENT ON COLUMN public.email_outbox.end_as IS 'Asked for while it was being sent (email_cancel, email_forget_user): should the provider turn out not to have accepted it, it is suppressed with this reason instead of tried again. null: nothing was asked.';
 
 CREATE TABLE public.email_trigger_errors (
     id bigint NOT NULL,
@@ -1383,67 +1769,6 @@ COMMENT ON COLUMN public.email_trigger_errors.occurred_at IS 'When.';
 
 COMMENT ON COLUMN public.email_trigger_errors.replayed_at IS 'When it was made up for; null means not yet.';
 
-CREATE TABLE public.email_types (
-    code text NOT NULL,
-    name text NOT NULL,
-    category text NOT NULL,
-    capped boolean NOT NULL,
-    priority integer NOT NULL,
-    enabled boolean DEFAULT true NOT NULL,
-    paused_at timestamp with time zone,
-    paused_reason text,
-    phase integer NOT NULL,
-    expires_after interval NOT NULL,
-    max_attempts integer DEFAULT 10 NOT NULL,
-    holdout_percent integer DEFAULT 0 NOT NULL,
-    active_since timestamp with time zone DEFAULT public.email_now() NOT NULL,
-    params jsonb DEFAULT '{}'::jsonb NOT NULL,
-    blast_found integer,
-    CONSTRAINT email_types_blast_found_positive CHECK ((blast_found > 0)),
-    CONSTRAINT email_types_capped_category CHECK (((NOT capped) OR (category = ANY (ARRAY['product'::text, 'marketing'::text])))),
-    CONSTRAINT email_types_category_known CHECK ((category = ANY (ARRAY['security'::text, 'transactional'::text, 'product'::text, 'marketing'::text]))),
-    CONSTRAINT email_types_code_form CHECK ((code ~ '^E-[A-Z]{2,8}-[0-9]{2}$'::text)),
-    CONSTRAINT email_types_expires_after_positive CHECK ((expires_after > '00:00:00'::interval)),
-    CONSTRAINT email_types_holdout_percent_range CHECK (((holdout_percent >= 0) AND (holdout_percent <= 100))),
-    CONSTRAINT email_types_max_attempts_positive CHECK ((max_attempts > 0)),
-    CONSTRAINT email_types_params_object CHECK ((jsonb_typeof(params) = 'object'::text)),
-    CONSTRAINT email_types_paused_reason_only_paused CHECK (((paused_reason IS NULL) OR (paused_at IS NOT NULL))),
-    CONSTRAINT email_types_phase_positive CHECK ((phase > 0)),
-    CONSTRAINT email_types_priority_range CHECK (((priority >= 0) AND (priority <= 1000)))
-);
-
-COMMENT ON TABLE public.email_types IS 'The catalogue: one row per kind of email, edited by DBAs. How a kind is caused and when it is true stands in sql/triggers/, one file per code.';
-
-COMMENT ON COLUMN public.email_types.code IS 'The code of the specification, such as E-TRX-01.';
-
-COMMENT ON COLUMN public.email_types.name IS 'What it is, for people.';
-
-COMMENT ON COLUMN public.email_types.category IS 'security and transactional always go out; product obeys email_preferences.product_updates_opt_in, marketing obeys marketing_opt_in.';
-
-COMMENT ON COLUMN public.email_types.capped IS 'Whether it counts against, and waits for, the recipient''s one capped email per email_settings.marketing_cooldown.';
-
-COMMENT ON COLUMN public.email_types.priority IS 'Higher goes first, in the queue and for the recipient''s slot. A row''s own priority wins.';
-
-COMMENT ON COLUMN public.email_types.enabled IS 'false: nothing is enqueued any more, and what was queued becomes suppressed (type disabled). Enabling again sets active_since to now.';
-
-COMMENT ON COLUMN public.email_types.paused_at IS 'When it was paused; null means running. Rows of a paused type wait; nothing is lost.';
-
-COMMENT ON COLUMN public.email_types.paused_reason IS 'Why it was paused; null means running, or no reason given.';
-
-COMMENT ON COLUMN public.email_types.phase IS 'The rollout phase of the specification, section 9; see email_enable_phase.';
-
-COMMENT ON COLUMN public.email_types.expires_after IS 'Counted from email_outbox.due_at: a letter that could not go out by then is suppressed as expired.';
-
-COMMENT ON COLUMN public.email_types.max_attempts IS 'Requests the provider may answer with a failure before the row is failed.';
-
-COMMENT ON COLUMN public.email_types.holdout_percent IS 'Share of users, picked by a stable hash of user and code, who are suppressed as holdout, so that the KPI views can show what the email itself changed. 0 means nobody.';
-
-COMMENT ON COLUMN public.email_types.active_since IS 'Facts older than this never cause this email: installing on a live database sends nothing about the past.';
-
-COMMENT ON COLUMN public.email_types.params IS 'Thresholds and delays of this code, by name; documented at the top of its file in sql/triggers/.';
-
-COMMENT ON COLUMN public.email_types.blast_found IS 'How many letters a scan held back because they were over the blast limit: it paused the type. Once the type is resumed the next scan lets them through and empties this; null means nothing is held back.';
-
 CREATE TABLE public.email_workers (
     id text NOT NULL,
     hostname text NOT NULL,
@@ -1455,6 +1780,8 @@ CREATE TABLE public.email_workers (
     session_pid integer,
     started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     last_seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    session_start timestamp with time zone,
+    lost_at timestamp with time zone,
     CONSTRAINT email_workers_state_known CHECK ((state = ANY (ARRAY['running'::text, 'draining'::text, 'stopped'::text])))
 )
 WITH (fillfactor='50');
@@ -1480,6 +1807,10 @@ COMMENT ON COLUMN public.email_workers.session_pid IS 'Backend pid of its LISTEN
 COMMENT ON COLUMN public.email_workers.started_at IS 'When it started.';
 
 COMMENT ON COLUMN public.email_workers.last_seen_at IS 'Its last heartbeat; older than three polls means it is gone.';
+
+COMMENT ON COLUMN public.email_workers.session_start IS 'backend_start of that session, so that another one with the same pid is not taken for it; null when it is not known.';
+
+COMMENT ON COLUMN public.email_workers.lost_at IS 'When another sidecar first saw that session gone; null while it is there, and again after any sign of life.';
 
 CREATE VIEW public.email_health AS
  SELECT (COALESCE(EXTRACT(epoch FROM (public.email_now() - min(o.run_at) FILTER (WHERE ((o.status = 'queued'::text) AND (o.retry_at IS NULL) AND (o.run_at <= public.email_now()))))), (0)::numeric))::numeric(12,1) AS lag_seconds,
@@ -1721,6 +2052,37 @@ COMMENT ON COLUMN public.email_project_contacts.unsubscribe_token IS 'What the l
 
 COMMENT ON COLUMN public.email_project_contacts.created_at IS 'Since when.';
 
+CREATE TABLE public.email_rates (
+    provider text NOT NULL,
+    ceiling double precision NOT NULL,
+    per_second double precision NOT NULL,
+    provider_limit double precision,
+    next_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    adjusted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    limited bigint DEFAULT 0 NOT NULL,
+    limited_at timestamp with time zone,
+    CONSTRAINT email_rates_positive CHECK (((ceiling > (0)::double precision) AND (per_second > (0)::double precision) AND (provider_limit > (0)::double precision)))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE public.email_rates IS 'The rate budget of the whole fleet, one row per provider: sidecars take their turn here before every request.';
+
+COMMENT ON COLUMN public.email_rates.provider IS 'As in EMAIL_PROVIDER.';
+
+COMMENT ON COLUMN public.email_rates.ceiling IS 'EMAIL_RATE_PER_SECOND of the sidecar that asked last.';
+
+COMMENT ON COLUMN public.email_rates.per_second IS 'Requests a second at the moment: lowered when the provider says "too many", and recovering to the ceiling within a minute.';
+
+COMMENT ON COLUMN public.email_rates.provider_limit IS 'What the provider''s own header says it allows; null until it said so.';
+
+COMMENT ON COLUMN public.email_rates.next_at IS 'When the next request may leave, by the real clock.';
+
+COMMENT ON COLUMN public.email_rates.adjusted_at IS 'When per_second was last adjusted.';
+
+COMMENT ON COLUMN public.email_rates.limited IS 'How often the provider said "too many requests" (429).';
+
+COMMENT ON COLUMN public.email_rates.limited_at IS 'When it last did; null means never.';
+
 CREATE TABLE public.email_schedules (
     name text NOT NULL,
     runs text NOT NULL,
@@ -1920,7 +2282,7 @@ COMMENT ON COLUMN public.email_type_kpis.kpi IS 'Its name; defined in docs/kpis.
 
 COMMENT ON COLUMN public.email_type_kpis.unit IS 'percent; minutes (a median); score (NPS, -100 to 100).';
 
-COMMENT ON COLUMN public.email_type_kpis.value IS 'In that unit, two decimals; null when nothing could be measured.';
+COMMENT ON COLUMN public.email_type_kpis.value IS 'In that unit, two decimals; null when nothing could be measured, and for times when nobody got there.';
 
 COMMENT ON COLUMN public.email_type_kpis.numerator IS 'How many reached the aim; for the NPS promoters minus detractors.';
 
@@ -1940,6 +2302,41 @@ COMMENT ON COLUMN public.email_type_kpis.lift_low IS 'Lower end of lift''s 95 % 
 
 COMMENT ON COLUMN public.email_type_kpis.lift_high IS 'Upper end of it.';
 
+CREATE VIEW public.email_unknown_outcomes AS
+ SELECT d.id,
+    d.email_type,
+    d.user_id,
+    d.project_id,
+    d.created_at,
+    d.outbox_id,
+        CASE
+            WHEN (d.outbox_id IS NULL) THEN 'the application''s own sender began it and never settled it'::text
+            WHEN ((d.status)::text = 'queued'::text) THEN 'claimed and never settled, and its outbox row is gone'::text
+            ELSE 'the provider could not tell any more'::text
+        END AS why
+   FROM (public.email_deliveries d
+     LEFT JOIN public.email_outbox o ON ((o.dedupe_key = (d.dedupe_key)::text)))
+  WHERE ((((d.status)::text = 'queued'::text) AND (COALESCE(o.status, ''::text) <> ALL (ARRAY['queued'::text, 'sending'::text]))) OR (((d.status)::text = 'failed'::text) AND ((d.payload_json ->> 'reason'::text) = 'unknown outcome'::text)));
+
+COMMENT ON VIEW public.email_unknown_outcomes IS 'Letters that may or may not have gone out. They are never sent blindly: look them up at the provider, then call email_resolve(id, was_sent).';
+
+COMMENT ON COLUMN public.email_unknown_outcomes.id IS 'email_deliveries.id, which the provider shows as tag or metadata "delivery"; letters of the application''s own sender carry no such mark.';
+
+COMMENT ON COLUMN public.email_unknown_outcomes.email_type IS 'As in email_deliveries.';
+
+COMMENT ON COLUMN public.email_unknown_outcomes.user_id IS 'The recipient''s user.';
+
+COMMENT ON COLUMN public.email_unknown_outcomes.project_id IS 'The project it is about; null when it is about none.';
+
+COMMENT ON COLUMN public.email_unknown_outcomes.created_at IS 'When it was begun.';
+
+COMMENT ON COLUMN public.email_unknown_outcomes.outbox_id IS 'The outbox row it came from; null for letters of the application''s own sender.';
+
+COMMENT ON COLUMN public.email_unknown_outcomes.why IS 'How it came about.';
+
+ALTER TABLE ONLY public.email_batches
+    ADD CONSTRAINT email_batches_pkey PRIMARY KEY (batch_id);
+
 ALTER TABLE ONLY public.email_deliveries
     ADD CONSTRAINT email_deliveries_pkey PRIMARY KEY (id);
 
@@ -1951,6 +2348,9 @@ ALTER TABLE ONLY public.email_events
 
 ALTER TABLE ONLY public.email_events
     ADD CONSTRAINT email_events_provider_event_id_key UNIQUE (provider_event_id);
+
+ALTER TABLE ONLY public.email_forgotten
+    ADD CONSTRAINT email_forgotten_pkey PRIMARY KEY (user_id);
 
 ALTER TABLE ONLY public.email_marketing_slots
     ADD CONSTRAINT email_marketing_slots_pkey PRIMARY KEY (recipient);
@@ -1973,14 +2373,23 @@ ALTER TABLE ONLY public.email_project_contacts
 ALTER TABLE ONLY public.email_project_contacts
     ADD CONSTRAINT email_project_contacts_unsubscribe_token_key UNIQUE (unsubscribe_token);
 
+ALTER TABLE ONLY public.email_rates
+    ADD CONSTRAINT email_rates_pkey PRIMARY KEY (provider);
+
 ALTER TABLE ONLY public.email_schedules
     ADD CONSTRAINT email_schedules_pkey PRIMARY KEY (name);
 
 ALTER TABLE ONLY public.email_schema_history
     ADD CONSTRAINT email_schema_history_pkey PRIMARY KEY (version);
 
+ALTER TABLE public.email_settings
+    ADD CONSTRAINT email_settings_paused_by_known CHECK ((paused_by = ANY (ARRAY['provider'::text, 'person'::text]))) NOT VALID;
+
 ALTER TABLE ONLY public.email_settings
     ADD CONSTRAINT email_settings_pkey PRIMARY KEY (id);
+
+ALTER TABLE public.email_settings
+    ADD CONSTRAINT email_settings_probe_only_provider CHECK (((probe_at IS NULL) OR (paused_by = 'provider'::text))) NOT VALID;
 
 ALTER TABLE ONLY public.email_signals
     ADD CONSTRAINT email_signals_idempotency_key_key UNIQUE (idempotency_key);
@@ -2006,7 +2415,23 @@ ALTER TABLE ONLY public.email_types
 ALTER TABLE ONLY public.email_workers
     ADD CONSTRAINT email_workers_pkey PRIMARY KEY (id);
 
+CREATE INDEX email_batches_open_idx ON public.email_batches USING btree (first_sent_at) WHERE (state <> 'settled'::text);
+
+COMMENT ON INDEX public.email_batches_open_idx IS 'What is under way or unknown.';
+
+CREATE INDEX email_batches_settled_idx ON public.email_batches USING btree (settled_at) WHERE (state = 'settled'::text);
+
+COMMENT ON INDEX public.email_batches_settled_idx IS 'Retention.';
+
+CREATE INDEX email_deliveries_kpi_idx ON public.email_deliveries USING btree (email_type, created_at);
+
+COMMENT ON INDEX public.email_deliveries_kpi_idx IS 'The letters of one code in a period: KPI views.';
+
 CREATE INDEX email_events_delivery_idx ON public.email_events USING btree (email_delivery_id, event_type);
+
+CREATE INDEX email_outbox_address_idx ON public.email_outbox USING btree (lower(to_email)) WHERE (to_email IS NOT NULL);
+
+COMMENT ON INDEX public.email_outbox_address_idx IS 'What waits for, or went to, an address: the cap of somebody without an account.';
 
 CREATE INDEX email_outbox_due_idx ON public.email_outbox USING btree (rank DESC, run_at, id) WHERE ((status = 'queued'::text) AND (retry_at IS NULL));
 
@@ -2027,6 +2452,10 @@ COMMENT ON INDEX public.email_outbox_lease_idx IS 'Batches whose sidecar is gone
 CREATE INDEX email_outbox_retry_idx ON public.email_outbox USING btree (retry_at) WHERE ((status = 'queued'::text) AND (retry_at IS NOT NULL));
 
 COMMENT ON INDEX public.email_outbox_retry_idx IS 'Rows whose backoff is over.';
+
+CREATE INDEX email_outbox_slot_idx ON public.email_outbox USING btree (slot) WHERE ((status = 'queued'::text) AND (slot IS NOT NULL));
+
+COMMENT ON INDEX public.email_outbox_slot_idx IS 'Who waits for a slot that is given back.';
 
 CREATE INDEX email_outbox_user_idx ON public.email_outbox USING btree (user_id);
 
@@ -2068,9 +2497,9 @@ CREATE INDEX email_trigger_errors_open_idx ON public.email_trigger_errors USING 
 
 CREATE INDEX ix_email_deliveries_created_at ON public.email_deliveries USING btree (created_at);
 
-CREATE INDEX ix_email_deliveries_type_created ON public.email_deliveries USING btree (email_type, created_at);
+CREATE INDEX ix_email_deliveries_provider_message_id ON public.email_deliveries USING btree (provider_message_id) WHERE (provider_message_id IS NOT NULL);
 
-COMMENT ON INDEX public.ix_email_deliveries_type_created IS 'The letters of one code in a period: KPI views.';
+COMMENT ON INDEX public.ix_email_deliveries_provider_message_id IS 'Webhooks without a delivery id.';
 
 CREATE INDEX ix_email_deliveries_user_id ON public.email_deliveries USING btree (user_id);
 
@@ -2115,6 +2544,8 @@ CREATE TRIGGER email_sec_01_update AFTER UPDATE ON public.users REFERENCING OLD 
 CREATE TRIGGER email_sec_02_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['login'::text, 'suspicious_login'::text]))) EXECUTE FUNCTION public.email_signal_trigger('E-SEC-02');
 
 CREATE TRIGGER email_settings_applied AFTER UPDATE ON public.email_settings FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION public.email_settings_applied();
+
+CREATE TRIGGER email_settings_edited BEFORE UPDATE ON public.email_settings FOR EACH ROW EXECUTE FUNCTION public.email_settings_edited();
 
 CREATE TRIGGER email_signals_fill BEFORE INSERT ON public.email_signals FOR EACH ROW EXECUTE FUNCTION public.email_signals_fill();
 
@@ -2221,6 +2652,12 @@ GRANT ALL ON FUNCTION public.email_audience(code text) TO email_admin;
 REVOKE ALL ON FUNCTION public.email_backoff(attempts integer, at_least interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_backoff(attempts integer, at_least interval) TO email_worker;
 
+REVOKE ALL ON FUNCTION public.email_batch_ready(worker text, batch uuid, ids bigint[], provider text, endpoint text, recovery text, idempotency_key text, body_sha256 bytea, settings jsonb, tokens uuid[], tracked boolean[], lease interval, request_limit interval, resolvable_for interval, patience interval, rate double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_batch_ready(worker text, batch uuid, ids bigint[], provider text, endpoint text, recovery text, idempotency_key text, body_sha256 bytea, settings jsonb, tokens uuid[], tracked boolean[], lease interval, request_limit interval, resolvable_for interval, patience interval, rate double precision) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_batch_split(worker text, batch uuid, ids bigint[], batches uuid[], lease interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_batch_split(worker text, batch uuid, ids bigint[], batches uuid[], lease interval) TO email_worker;
+
 REVOKE ALL ON FUNCTION public.email_bill_01_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_bill_01_current(ids bigint[]) TO email_worker;
 
@@ -2234,9 +2671,15 @@ REVOKE ALL ON FUNCTION public.email_bill_02_enqueue(facts jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) TO email_worker;
 
+REVOKE ALL ON FUNCTION public.email_claim_size(batch_size integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_claim_size(batch_size integer) TO email_worker;
+
 REVOKE ALL ON FUNCTION public.email_cleanup() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_cleanup() TO email_worker;
 GRANT ALL ON FUNCTION public.email_cleanup() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_cleanup_batches() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_cleanup_batches() TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_cleanup_events() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_cleanup_events() TO email_worker;
@@ -2352,10 +2795,22 @@ REVOKE ALL ON FUNCTION public.email_handover_uuid(letter jsonb, field text) FROM
 REVOKE ALL ON FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer) TO email_worker;
 
+REVOKE ALL ON FUNCTION public.email_held_out(recipient text, code text, percent integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_held_out(recipient text, code text, percent integer) TO email_worker;
+
 REVOKE ALL ON FUNCTION public.email_identity() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_identity() TO email_worker;
 GRANT ALL ON FUNCTION public.email_identity() TO email_reader;
 GRANT ALL ON FUNCTION public.email_identity() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_instant(moment timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_instant(moment timestamp with time zone) TO email_worker;
+GRANT ALL ON FUNCTION public.email_instant(moment timestamp with time zone) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_is_machine(user_agent text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_isolate(worker text, row_id bigint, lease interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_isolate(worker text, row_id bigint, lease interval) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_key_id(dedupe_key text, part integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_key_id(dedupe_key text, part integer) TO email_worker;
@@ -2366,7 +2821,7 @@ REVOKE ALL ON FUNCTION public.email_kpi_invoices(since timestamp with time zone,
 
 REVOKE ALL ON FUNCTION public.email_kpi_letters(of_codes text[], since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.email_kpi_tracked(of_delivery uuid, of_user uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.email_kpi_tracked(of_delivery uuid, of_user uuid, key text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_kpi_upgrade(of_project uuid, of_user uuid, since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 
@@ -2392,9 +2847,17 @@ GRANT ALL ON FUNCTION public.email_latency_delta(of_projects uuid[], since times
 
 REVOKE ALL ON FUNCTION public.email_lift(reached bigint, cases bigint, holdout_reached bigint, holdout_cases bigint, OUT lift numeric, OUT low numeric, OUT high numeric) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_lost_workers(worker text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_lost_workers(worker text) TO email_worker;
+
 REVOKE ALL ON FUNCTION public.email_mask(said text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_mask(said text) TO email_reader;
 GRANT ALL ON FUNCTION public.email_mask(said text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_may_send(worker text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_may_send(worker text) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_may_track(delivery uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_missing(field text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_missing(field text) TO email_worker;
@@ -2403,13 +2866,21 @@ REVOKE ALL ON FUNCTION public.email_month(month text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_month(month text) TO email_worker;
 GRANT ALL ON FUNCTION public.email_month(month text) TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_next_look(sent_at timestamp with time zone, in_flight_until timestamp with time zone, patience interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_next_look(sent_at timestamp with time zone, in_flight_until timestamp with time zone, patience interval) TO email_worker;
+
 REVOKE ALL ON FUNCTION public.email_next_seconds() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_next_seconds() TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_note_address(provider text, address text, state text, owner uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_note_errors(source text, email_type text, errors text[], facts jsonb[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_note_limit(provider text, provider_limit double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_note_limit(provider text, provider_limit double precision) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_note_unsubscribed(user_id uuid, categories text[]) FROM PUBLIC;
 
@@ -2443,8 +2914,11 @@ GRANT ALL ON FUNCTION public.email_preferences_of(token uuid) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_project_recipients(project uuid, contact_role text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.email_provider_refused(why text) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.email_provider_refused(why text) TO email_worker;
+REVOKE ALL ON FUNCTION public.email_provider_refused(why text, worker text, until timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_provider_refused(why text, worker text, until timestamp with time zone) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_provider_relented(worker text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_provider_relented(worker text) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_quota_audience(code text, key_prefix text, at_least integer, below integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_quota_audience(code text, key_prefix text, at_least integer, below integer) TO email_worker;
@@ -2454,9 +2928,18 @@ REVOKE ALL ON FUNCTION public.email_quota_current(ids bigint[], at_least integer
 GRANT ALL ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) TO email_worker;
 GRANT ALL ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_record_event(provider text, event_id text, event_type text, occurred_at timestamp with time zone, delivery_id uuid, message_id text, address text, address_state text, details jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_record_event(provider text, event_id text, event_type text, occurred_at timestamp with time zone, delivery_id uuid, message_id text, address text, address_state text, details jsonb) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_release_unsent(batch uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_release_unsent(batch uuid) TO email_worker;
+
 REVOKE ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone) TO email_worker;
 GRANT ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_resolve(delivery uuid, was_sent boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_resolve(delivery uuid, was_sent boolean) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_resume(email_type text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_resume(email_type text) TO email_admin;
@@ -2533,8 +3016,13 @@ GRANT ALL ON FUNCTION public.email_set_preferences(token uuid, marketing boolean
 
 REVOKE ALL ON FUNCTION public.email_settings_applied() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[]) TO email_worker;
+REVOKE ALL ON FUNCTION public.email_settings_edited() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[], refused text, refused_until timestamp with time zone, limited double precision, provider_limit double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[], refused text, refused_until timestamp with time zone, limited double precision, provider_limit double precision) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_settle_unknown(delivery_id uuid, provider_message_id text, occurred_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_settle_unknown(delivery_id uuid, provider_message_id text, occurred_at timestamp with time zone) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_signal(kind text, user_id uuid, project_id uuid, payload jsonb, occurred_at timestamp with time zone, idempotency_key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_signal(kind text, user_id uuid, project_id uuid, payload jsonb, occurred_at timestamp with time zone, idempotency_key text) TO email_admin;
@@ -2543,6 +3031,23 @@ GRANT ALL ON FUNCTION public.email_signal(kind text, user_id uuid, project_id uu
 REVOKE ALL ON FUNCTION public.email_signal_trigger() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_signals_fill() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_slots_free(ids bigint[], slots text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_slots_free(ids bigint[], slots text[]) TO email_worker;
+GRANT ALL ON FUNCTION public.email_slots_free(ids bigint[], slots text[]) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_slots_seed() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_slots_seed() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_slots_settle(sent bigint[], refused bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_slots_settle(sent bigint[], refused bigint[]) TO email_worker;
+GRANT ALL ON FUNCTION public.email_slots_settle(sent bigint[], refused bigint[]) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_slots_take(ids bigint[], slots text[], OUT asked boolean, OUT waiting bigint[], OUT run_ats timestamp with time zone[], OUT reasons text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_slots_take(ids bigint[], slots text[], OUT asked boolean, OUT waiting bigint[], OUT run_ats timestamp with time zone[], OUT reasons text[]) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_slow_down(provider text, wait_seconds double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_slow_down(provider text, wait_seconds double precision) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_step(dedupe_key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_step(dedupe_key text) TO email_worker;
@@ -2565,8 +3070,14 @@ REVOKE ALL ON FUNCTION public.email_suppress_untrue(code text, ids bigint[]) FRO
 REVOKE ALL ON FUNCTION public.email_take_jobs() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_take_jobs() TO email_admin;
 
-REVOKE ALL ON FUNCTION public.email_take_over(worker text, lease interval) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.email_take_over(worker text, lease interval) TO email_worker;
+REVOKE ALL ON FUNCTION public.email_take_over(worker text, provider text, lease interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_take_over(worker text, provider text, lease interval) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_take_probe(worker text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_take_probe(worker text) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_take_turn(provider text, rate double precision, urgent boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_take_turn(provider text, rate double precision, urgent boolean) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_token(user_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_token(user_id uuid) TO email_worker;
@@ -2600,6 +3111,8 @@ REVOKE ALL ON FUNCTION public.email_types_edited() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) TO email_worker;
 GRANT ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_user_of_address(address text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) TO email_worker;
@@ -2655,6 +3168,41 @@ GRANT SELECT(finished_at) ON TABLE public.deployments TO email_worker;
 GRANT SELECT ON TABLE public.email_ab_results TO email_reader;
 GRANT SELECT ON TABLE public.email_ab_results TO email_admin;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE public.email_batches TO email_worker;
+GRANT SELECT ON TABLE public.email_batches TO email_admin;
+
+GRANT SELECT(batch_id) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(state) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(provider) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(endpoint) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(worker) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(recovery) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(attempt) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(searches) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(first_sent_at) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(last_sent_at) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(in_flight_until) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(resolve_until) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(patience) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(settled_at) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(members) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(mismatched_at) ON TABLE public.email_batches TO email_reader;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE public.email_deliveries TO email_worker;
 GRANT SELECT ON TABLE public.email_deliveries TO email_admin;
 
@@ -2678,6 +3226,38 @@ GRANT SELECT(provider) ON TABLE public.email_deliveries TO email_reader;
 
 GRANT SELECT(variant) ON TABLE public.email_deliveries TO email_reader;
 
+GRANT SELECT ON TABLE public.email_settings TO email_worker;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.email_settings TO email_admin;
+GRANT SELECT ON TABLE public.email_settings TO email_reader;
+
+GRANT UPDATE(paused_at) ON TABLE public.email_settings TO email_worker;
+
+GRANT UPDATE(paused_reason) ON TABLE public.email_settings TO email_worker;
+
+GRANT UPDATE(paused_by) ON TABLE public.email_settings TO email_worker;
+
+GRANT UPDATE(probe_at) ON TABLE public.email_settings TO email_worker;
+
+GRANT UPDATE(probes) ON TABLE public.email_settings TO email_worker;
+
+GRANT UPDATE(probed_by) ON TABLE public.email_settings TO email_worker;
+
+GRANT SELECT ON TABLE public.email_types TO email_worker;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.email_types TO email_admin;
+GRANT SELECT ON TABLE public.email_types TO email_reader;
+
+GRANT UPDATE(paused_at) ON TABLE public.email_types TO email_worker;
+GRANT UPDATE(paused_at) ON TABLE public.email_types TO email_admin;
+
+GRANT UPDATE(paused_reason) ON TABLE public.email_types TO email_worker;
+GRANT UPDATE(paused_reason) ON TABLE public.email_types TO email_admin;
+
+GRANT UPDATE(blast_found) ON TABLE public.email_types TO email_worker;
+GRANT UPDATE(blast_found) ON TABLE public.email_types TO email_admin;
+
+GRANT SELECT ON TABLE public.email_cap_violations TO email_reader;
+GRANT SELECT ON TABLE public.email_cap_violations TO email_admin;
+
 GRANT SELECT ON TABLE public.email_deliveries_masked TO email_reader;
 GRANT SELECT ON TABLE public.email_deliveries_masked TO email_admin;
 
@@ -2690,6 +3270,10 @@ GRANT SELECT(email_delivery_id) ON TABLE public.email_events TO email_reader;
 GRANT SELECT(event_type) ON TABLE public.email_events TO email_reader;
 
 GRANT SELECT(occurred_at) ON TABLE public.email_events TO email_reader;
+
+GRANT SELECT ON TABLE public.email_forgotten TO email_admin;
+
+GRANT SELECT(user_id) ON TABLE public.email_forgotten TO email_worker;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.email_outbox TO email_worker;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.email_outbox TO email_admin;
@@ -2734,14 +3318,6 @@ GRANT SELECT(created_at) ON TABLE public.email_outbox TO email_reader;
 
 GRANT SELECT(finished_at) ON TABLE public.email_outbox TO email_reader;
 
-GRANT SELECT ON TABLE public.email_settings TO email_worker;
-GRANT SELECT,INSERT,UPDATE ON TABLE public.email_settings TO email_admin;
-GRANT SELECT ON TABLE public.email_settings TO email_reader;
-
-GRANT UPDATE(paused_at) ON TABLE public.email_settings TO email_worker;
-
-GRANT UPDATE(paused_reason) ON TABLE public.email_settings TO email_worker;
-
 GRANT SELECT ON TABLE public.email_trigger_errors TO email_worker;
 GRANT SELECT,UPDATE ON TABLE public.email_trigger_errors TO email_admin;
 
@@ -2755,19 +3331,6 @@ GRANT SELECT(occurred_at) ON TABLE public.email_trigger_errors TO email_reader;
 
 GRANT SELECT(replayed_at) ON TABLE public.email_trigger_errors TO email_reader;
 
-GRANT SELECT ON TABLE public.email_types TO email_worker;
-GRANT SELECT,INSERT,UPDATE ON TABLE public.email_types TO email_admin;
-GRANT SELECT ON TABLE public.email_types TO email_reader;
-
-GRANT UPDATE(paused_at) ON TABLE public.email_types TO email_worker;
-GRANT UPDATE(paused_at) ON TABLE public.email_types TO email_admin;
-
-GRANT UPDATE(paused_reason) ON TABLE public.email_types TO email_worker;
-GRANT UPDATE(paused_reason) ON TABLE public.email_types TO email_admin;
-
-GRANT UPDATE(blast_found) ON TABLE public.email_types TO email_worker;
-GRANT UPDATE(blast_found) ON TABLE public.email_types TO email_admin;
-
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_workers TO email_worker;
 GRANT SELECT ON TABLE public.email_workers TO email_reader;
 GRANT SELECT ON TABLE public.email_workers TO email_admin;
@@ -2779,7 +3342,8 @@ GRANT SELECT ON TABLE public.email_health TO email_admin;
 GRANT SELECT ON TABLE public.email_kpis TO email_reader;
 GRANT SELECT ON TABLE public.email_kpis TO email_admin;
 
-GRANT SELECT ON TABLE public.email_marketing_slots TO email_admin;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.email_marketing_slots TO email_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_marketing_slots TO email_admin;
 
 GRANT SELECT ON TABLE public.email_outbox_masked TO email_reader;
 GRANT SELECT ON TABLE public.email_outbox_masked TO email_admin;
@@ -2808,6 +3372,10 @@ GRANT SELECT(updated_at) ON TABLE public.email_preferences TO email_reader;
 
 GRANT SELECT ON TABLE public.email_project_contacts TO email_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_project_contacts TO email_admin;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.email_rates TO email_worker;
+GRANT SELECT ON TABLE public.email_rates TO email_reader;
+GRANT SELECT ON TABLE public.email_rates TO email_admin;
 
 GRANT SELECT ON TABLE public.email_schedules TO email_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_schedules TO email_admin;
@@ -2881,6 +3449,10 @@ GRANT SELECT(created_at) ON TABLE public.email_suppressions TO email_reader;
 
 GRANT SELECT ON TABLE public.email_type_kpis TO email_reader;
 GRANT SELECT ON TABLE public.email_type_kpis TO email_admin;
+
+GRANT SELECT ON TABLE public.email_unknown_outcomes TO email_worker;
+GRANT SELECT ON TABLE public.email_unknown_outcomes TO email_reader;
+GRANT SELECT ON TABLE public.email_unknown_outcomes TO email_admin;
 
 GRANT SELECT(deployment_id) ON TABLE public.metric_samples TO email_worker;
 GRANT SELECT(deployment_id) ON TABLE public.metric_samples TO email_admin;

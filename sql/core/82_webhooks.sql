@@ -159,9 +159,7 @@ begin
         if letter.status = 'queued' or letter.payload_json ->> 'reason' = 'unknown outcome' then
             -- In the order in which settling locks.
             perform 1 from public.email_outbox o where o.dedupe_key = letter.dedupe_key for no key update;
-            if to_regprocedure('public.email_settle_unknown(uuid,text,timestamptz)') is not null then
-                execute 'select public.email_settle_unknown($1, $2, $3)' using letter.id, message_id, happened;
-            end if;
+            perform public.email_settle_unknown(letter.id, message_id, happened);
         end if;
         if event_type in ('failed', 'suppressed') then
             update public.email_deliveries d set

@@ -1,6 +1,7 @@
 //! Webhooks over HTTP into Postgres, with the rights of the sidecar: genuine ones of every kind, and everything else.
 
 mod cases;
+mod live;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
