@@ -1,18 +1,16 @@
-//! What comes back over HTTP: recipients use the links of their letters, found in the letter as it arrived, and the provider
-//! reports.
+//! What recipients do with their letters: they use the links, found in the letter as it arrived.
 
 use std::time::Duration;
 
 use reqwest::Client;
 use serde_json::Value;
 
-use super::report::Signed;
 use super::stage::DemoError;
 
 /// Everything is on this machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Speaks to the sidecar's HTTP as a mail client, a browser or the provider would.
+/// Speaks to the sidecar's HTTP as a mail client or a browser would.
 #[derive(Debug)]
 pub(super) struct Browser {
     client: Client,
@@ -50,19 +48,6 @@ impl Browser {
         let form =
             format!("score={score}&comment=Indispensable%20%C3%A0%20chaque%20mise%20en%20prod.");
         self.post(survey, &form).await
-    }
-
-    /// The provider's report, to the sidecar's webhook.
-    pub(super) async fn report(&self, sidecar: &str, report: Signed) -> Result<(), DemoError> {
-        let mut request = self
-            .client
-            .post(format!("{sidecar}/webhooks/resend"))
-            .header("content-type", "application/json");
-        for (name, value) in report.headers {
-            request = request.header(name, value);
-        }
-        request.body(report.body).send().await?.error_for_status()?;
-        Ok(())
     }
 
     async fn post(&self, url: &str, form: &str) -> Result<(), DemoError> {

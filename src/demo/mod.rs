@@ -16,7 +16,6 @@ pub mod cluster;
 pub mod leash;
 pub mod pg_bin;
 mod play;
-mod report;
 mod scenario;
 mod scenes;
 mod show;

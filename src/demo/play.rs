@@ -123,9 +123,9 @@ async fn happen(stage: &Stage, fact: &Fact) -> Result<(), DemoError> {
             let letter = stage.source(&stage.letter("E-ADV-01", to)?);
             stage.browser().answer(&letter, score).await?;
         }
-        Deed::Reported(report, code, to) => {
-            let signed = report.about(&stage.letter(code, to)?, Utc::now());
-            stage.browser().report(&stage.sidecar_url(), signed).await?;
+        Deed::Happens(happening, code, to) => {
+            let letter = stage.letter(code, to)?;
+            stage.report(&letter, happening).await?;
         }
     }
     Ok(())

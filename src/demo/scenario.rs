@@ -1,6 +1,6 @@
 //! What a scene of the demo is. The scenes themselves are data, in [`super::scenes`].
 
-use super::report::Report;
+use crate::sandbox::Happening;
 
 /// A moment of the story, what happens at it, and the letters that must have come of it before the story goes on.
 #[derive(Debug, Clone, Copy)]
@@ -41,8 +41,8 @@ pub(super) enum Deed {
     Unsubscribe(&'static str, &'static str),
     /// A score of the survey, from the letter to an address.
     Answer(&'static str, &'static str),
-    /// What the provider says about the latest letter of a code to an address.
-    Reported(Report, &'static str, &'static str),
+    /// Something happens to the latest letter of a code to an address, and the provider reports it.
+    Happens(Happening, &'static str, &'static str),
 }
 
 /// A letter that must go out, or must not.
@@ -126,7 +126,7 @@ mod tests {
         for scene in ACTS.into_iter().flatten() {
             let parameters = scene.facts.iter().flat_map(|fact| match fact.deed {
                 Deed::Statement(_, _, parameters) => parameters,
-                Deed::Unsubscribe(..) | Deed::Answer(..) | Deed::Reported(..) => &[],
+                Deed::Unsubscribe(..) | Deed::Answer(..) | Deed::Happens(..) => &[],
             });
             let keys = scene.letters.iter().map(|letter| &letter.key);
             for text in parameters.chain(keys) {

@@ -16,9 +16,9 @@ use super::clock::{Clock, Moment};
 use super::cluster::{Cluster, ClusterError};
 use super::scenario::Actor;
 use super::show::Show;
-use super::sidecar::{Sidecar, migrate};
+use super::sidecar::{Sidecar, WEBHOOK_SECRET, migrate};
 use crate::sandbox::ledger::Entry;
-use crate::sandbox::{Sandbox, SandboxOptions};
+use crate::sandbox::{Happening, Reader, Sandbox, SandboxOptions};
 
 const SEQPULSE_SCHEMA: &str = include_str!("../../tests/seqpulse_schema.sql");
 const APPLICATION: &str = include_str!("sql/application.sql");
@@ -70,6 +70,9 @@ pub enum DemoError {
     /// A page of the sidecar did not answer as it should.
     #[error("a page of the sidecar")]
     Page(#[from] reqwest::Error),
+    /// A report of the provider's stand-in was not taken.
+    #[error("the sidecar did not take the report of a webhook; its log ends with:\n{0}")]
+    NotTaken(String),
     /// A letter that the story needs did not arrive.
     #[error("{0} did not arrive, and the story goes on with it")]
     NoLetter(&'static str),
@@ -146,6 +149,10 @@ impl Stage {
 
         operator.batch_execute(SIDECAR).await?;
         let sidecar = Sidecar::start(&cluster, &sandbox.url())?;
+        sandbox.change_settings(|settings| {
+            settings.webhook_url = Some(format!("http://{}/webhooks/resend", sidecar.listen));
+            settings.webhook_secret = Some(WEBHOOK_SECRET.to_owned());
+        });
         let mut stage = Self {
             sidecar,
             application,
@@ -202,6 +209,30 @@ impl Stage {
     /// What the provider's stand-in was given for it.
     pub(super) fn source(&self, entry: &Entry) -> Value {
         self.sandbox.source(entry.id).unwrap_or_default()
+    }
+
+    /// Lets something happen to a letter, and waits until the sidecar has taken the provider's report of it.
+    pub(super) async fn report(
+        &self,
+        letter: &Entry,
+        happening: Happening,
+    ) -> Result<(), DemoError> {
+        let event = self
+            .sandbox
+            .report(letter.id, happening, &Reader::default());
+        let start = Instant::now();
+        while !self
+            .sandbox
+            .webhooks()
+            .iter()
+            .any(|attempt| attempt.taken && Some(&attempt.id) == event.as_ref())
+        {
+            if start.elapsed() > PATIENCE {
+                return Err(DemoError::NotTaken(self.sidecar.log()));
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
     }
 
     /// Runs what `pg_cron` would have run by now.

@@ -1,10 +1,10 @@
 //! The first two days: everybody appears, the first letters, an address that bounces, somebody who wants fewer letters.
 
-use super::super::report::Report;
 use super::super::scenario::{Deed, Fact, Scene};
 use super::{
     DEPLOY, PROJECT, SIGN_UP, TWO_FACTOR, VERDICT, VIEW, app, due, held, operator, signal, to,
 };
+use crate::sandbox::Happening;
 
 pub(super) const SCENES: &[Scene] = &[
     Scene {
@@ -87,7 +87,7 @@ pub(super) const SCENES: &[Scene] = &[
         time: "10:20",
         facts: &[Fact {
             what: "the provider reports that Lucas' letter bounced",
-            deed: Deed::Reported(Report::Bounced, "E-TRX-01", "lucas.petti@exemple.fr"),
+            deed: Deed::Happens(Happening::Bounced, "E-TRX-01", "lucas.petti@exemple.fr"),
         }],
         letters: &[],
     },
@@ -211,11 +211,11 @@ pub(super) const SCENES: &[Scene] = &[
         facts: &[
             Fact {
                 what: "Nadia opens the alert",
-                deed: Deed::Reported(Report::Opened, "E-ACT-05", "nadia.fournier@exemple.fr"),
+                deed: Deed::Happens(Happening::Opened, "E-ACT-05", "nadia.fournier@exemple.fr"),
             },
             Fact {
                 what: "Nadia clicks through to the verdict",
-                deed: Deed::Reported(Report::Clicked, "E-ACT-04", "nadia.fournier@exemple.fr"),
+                deed: Deed::Happens(Happening::Clicked, "E-ACT-04", "nadia.fournier@exemple.fr"),
             },
             app("Nadia reads the verdict", VIEW, &["{nadia}", "{project}2"]),
             app(
