@@ -90,13 +90,19 @@ impl Show {
         latency: Option<Duration>,
     ) {
         let mark = self.paint(Style::Good, "✉");
-        let latency = latency.map_or_else(String::new, milliseconds);
+        let told = clip(subject, SUBJECT);
+        // Nothing hangs at the end of a line without a latency.
+        let told = latency.map_or_else(
+            || told.clone(),
+            |latency| {
+                let latency = self.paint(Style::Dim, &milliseconds(latency));
+                format!("{} {latency}", pad(&told, SUBJECT))
+            },
+        );
         println!(
-            "    {mark} {} {} {} {}",
+            "    {mark} {} {} {told}",
             pad(&label(code, step), LABEL),
-            pad(who, WHO),
-            pad(&clip(subject, SUBJECT), SUBJECT),
-            self.paint(Style::Dim, &latency)
+            pad(who, WHO)
         );
     }
 
