@@ -94,6 +94,7 @@ async fn enact(stage: &mut Stage, scene: &Scene, show: Show) -> Result<Vec<Row>,
             &lost.row.status,
         );
     }
+    stage.wait_for_reports().await;
     // Who waits has a line of its own when the wait is over.
     let told =
         |letter: &Awaited| !(letter.settled && matches!(letter.letter.outcome, Outcome::Waits(_)));

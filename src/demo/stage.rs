@@ -1,6 +1,7 @@
 //! Sets the demo up: Postgres, the application's tables, `migrate`, the sandbox and the sidecar, all as in production but
 //! for the sandbox, which runs inside this process.
 
+use std::collections::HashSet;
 use std::io;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use serde_json::Value;
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::sleep;
 use tokio_postgres::{Client, NoTls};
+use uuid::Uuid;
 
 use super::browser::Browser;
 use super::clock::{Clock, Moment};
@@ -209,6 +211,25 @@ impl Stage {
     /// What the provider's stand-in was given for it.
     pub(super) fn source(&self, entry: &Entry) -> Value {
         self.sandbox.source(entry.id).unwrap_or_default()
+    }
+
+    /// Waits until the sidecar has taken the reports that all letters so far were delivered: their times must not slip into
+    /// the next scene.
+    pub(super) async fn wait_for_reports(&self) {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            let delivered: HashSet<Uuid> = self
+                .sandbox
+                .webhooks()
+                .iter()
+                .filter(|attempt| attempt.taken && attempt.kind == "email.delivered")
+                .filter_map(|attempt| attempt.message)
+                .collect();
+            if delivered.len() >= self.sandbox.count() {
+                return;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Lets something happen to a letter, and waits until the sidecar has taken the provider's report of it.
