@@ -42,6 +42,8 @@ from (
     from public.email_deliveries d
     join public.email_types t on t.code = d.email_type
     where d.user_id = $1 and t.category = any($2) and d.status = 'sent'
+    -- Not a copy to somebody else.
+    and coalesce(d.slot, $1::text) = $1::text
     order by d.sent_at desc nulls last, d.id
     limit 1
 ) newest
