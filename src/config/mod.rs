@@ -260,7 +260,11 @@ impl Config {
                     ));
                 }
             }
-            if self.webhook_secret.is_none() {
+            let reports = matches!(
+                self.provider_kind,
+                ProviderKind::Resend | ProviderKind::Postmark
+            );
+            if reports && self.webhook_secret.is_none() {
                 warnings.push("EMAIL_WEBHOOK_SECRET is not set: bounces, complaints and opt-outs at the provider are not heard".into());
             }
         }
