@@ -31,4 +31,5 @@ mod support;
 mod takeover;
 mod tls;
 mod uninstall;
+mod wake;
 mod webhooks;

@@ -573,7 +573,7 @@ async fn pages_follow_a_clock_that_was_moved() {
         armed: true,
         paused: None,
         clock_offset: Some("3 days".into()),
-        sleep: None,
+        pooled: false,
         lag: None,
     };
     web.vitals.seen(&pulse, true);
