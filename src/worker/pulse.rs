@@ -94,10 +94,11 @@ pub(super) async fn beat(shared: Arc<Shared>, pacer: Pacer, stop: CancellationTo
         tell(before.as_ref(), &now);
         // A loop that never sleeps must look for batches left behind too.
         pacer.leases_due();
-        if before
+        // At the first beat too: a session may be older than a clock that was moved since the start.
+        let clock_before = before
             .as_ref()
-            .is_some_and(|before| before.clock_offset != now.clock_offset)
-        {
+            .and_then(|before| before.clock_offset.as_ref());
+        if clock_before != now.clock_offset.as_ref() {
             shared.pool.renew();
             shared.wakes.wake();
         }
