@@ -9,6 +9,8 @@ mod cron;
 mod dashboards;
 mod delivery;
 mod demo;
+mod failover;
+mod faults;
 mod fleet;
 mod http;
 mod install;
