@@ -8,9 +8,11 @@
 //! | this one | start, the claiming loop, draining |
 //! | [`deliver`] | one batch: render, send, settle |
 //! | [`pulse`] | the heartbeat, and how long the loop may sleep |
+//! | [`figures`] | what the database counts, for `/metrics` |
 //! | [`schedule`] | what is due by the clock, where `pg_cron` does not run it |
 
 mod deliver;
+mod figures;
 mod pulse;
 mod schedule;
 pub mod vitals;
@@ -72,6 +74,7 @@ pub async fn run(
         slots: Arc::new(Semaphore::new(concurrency)),
         config,
     });
+    shared.vitals.watch(shared.pool.clone());
     let stop = CancellationToken::new();
     let listener = tokio::spawn(listen::listen(
         shared.config.listen_database.clone(),
@@ -90,6 +93,7 @@ pub async fn run(
         pacer.clone(),
         stop.clone(),
     ));
+    let counting = tokio::spawn(figures::run(Arc::clone(&shared), stop.clone()));
     tracing::info!(
         worker = shared.worker.id,
         provider = shared.worker.provider,
@@ -116,7 +120,7 @@ pub async fn run(
         );
     }
     stop.cancel();
-    for task in [listener, heart, clockwork] {
+    for task in [listener, heart, clockwork, counting] {
         if let Err(error) = task.await {
             tracing::error!(%error, "a background task ended badly");
         }

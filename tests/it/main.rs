@@ -11,6 +11,7 @@ mod demo;
 mod http;
 mod install;
 mod letters;
+mod observe;
 mod pgtap;
 mod plpgsql_check;
 mod post;
