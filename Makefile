@@ -6,7 +6,7 @@ CARGO ?= cargo
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint letters lint-letters bench schema
+.PHONY: help demo test lint letters lint-letters lint-packaging deny size bench schema
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
@@ -21,11 +21,14 @@ test: lint ## format, lints, build and every test (installs PostgreSQL, pg_cron,
 	$(CARGO) build --locked
 	REQUIRE_PG_TOOLS=1 $(CARGO) test --locked
 
-lint: ## rustfmt and clippy, warnings are errors; squawk and pgspot; the letters with the tools that are installed
+lint: ## rustfmt and clippy, warnings are errors; squawk and pgspot; cargo deny, packaging and letters with the tools that are installed
 	@sh tests/ensure-packages.sh build lint
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	@sh tests/lint/sql.sh
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(MAKE) --no-print-directory deny; \
+		else echo "skipped: cargo deny is not installed (make deny installs it, which takes some minutes)"; fi
+	@sh tests/lint/packaging.sh
 	@$(MAKE) --no-print-directory letters
 
 letters:
@@ -35,6 +38,18 @@ letters:
 lint-letters: ## the letters against html-validate, axe-core, caniemail, SpamAssassin and a French dictionary (installs them)
 	@sh tests/ensure-packages.sh build letters
 	@LINT_STRICT=1 $(MAKE) --no-print-directory letters
+
+lint-packaging: ## what is in packaging/ by its own linters (installs hadolint, kubernetes-validate, dclint under target/)
+	@LINT_STRICT=1 sh tests/lint/packaging.sh
+
+deny: ## licences, bans and sources of the dependencies (installs cargo-deny when it is missing)
+	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny
+	$(CARGO) deny --locked check --hide-inclusion-graph --allow duplicate licenses bans sources
+
+size: ## build the release binary and check that it stays within 12 MB
+	$(CARGO) build --release --locked
+	@bytes=$$(stat -c %s target/release/seqpulse-mailer); echo "target/release/seqpulse-mailer: $$bytes bytes"; \
+		[ "$$bytes" -le 12000000 ] || { echo "more than 12 MB"; exit 1; }
 
 bench: ## measurements: from INSERT to the provider, rendering (the rest comes with the performance work)
 	@sh tests/ensure-packages.sh build server

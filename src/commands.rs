@@ -109,7 +109,9 @@ pub async fn run() -> Result<ExitCode, Failure> {
             })?;
             let router = http::router(HttpState {
                 vitals: Arc::clone(&vitals),
+                desk: Arc::new(http::Desk::new(&config).map_err(anyhow::Error::from)?),
             });
+            tracing::info!(address = %server.address(), "serving HTTP");
             Some(tokio::spawn(
                 server.serve(router, stop_serving.clone().cancelled_owned()),
             ))

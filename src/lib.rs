@@ -10,7 +10,7 @@
 //! | [`worker`] | the sidecar's loop: wake, claim, render, send, settle |
 //! | [`mail`] | the catalogue: from a code and its context to subject, HTML, text and headers |
 //! | [`provider`] | Resend, Postmark and console behind one trait |
-//! | [`http`] | health, and later the links that letters carry |
+//! | [`http`] | the pages that letters link to, health and metrics |
 //! | [`preview`] | every letter with sample data, as files or as one page |
 //! | [`doctor`] | one line per thing that can be wrong with an installation |
 //! | [`sandbox`] | a stand-in for the providers, with an inbox page |

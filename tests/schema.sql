@@ -163,6 +163,13 @@ CREATE FUNCTION public.email_adv_02_enqueue(facts jsonb) RETURNS void
 
 COMMENT ON FUNCTION public.email_adv_02_enqueue(facts jsonb) IS 'E-ADV-02: enqueues what answers of promoters cause. facts: [{signal_id}].';
 
+CREATE FUNCTION public.email_answer_nps(token uuid, score integer, comment text DEFAULT NULL::text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s';
+
+COMMENT ON FUNCTION public.email_answer_nps(token uuid, score integer, comment text) IS 'Records the answer to the newest survey a user was sent, as a signal nps_answered: recorded; answered before (the first answer stays); unknown (no such token, or its holder was asked nothing).';
+
 CREATE FUNCTION public.email_arm() RETURNS text
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -382,6 +389,59 @@ CREATE FUNCTION public.email_guard(source text, code text, facts jsonb, state te
 
 COMMENT ON FUNCTION public.email_guard(source text, code text, facts jsonb, state text, message text) IS 'After a trigger''s facts failed as a whole with this SQLSTATE and message: tries each alone and notes those that still fail. code null: the facts go to SOURCE_enqueue.';
 
+CREATE FUNCTION public.email_handover_context(letter jsonb) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_handover_context(letter jsonb) IS 'What the application gave a letter to say (context, or template_context), without what would make it fail.';
+
+CREATE FUNCTION public.email_handover_enqueue(facts jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms';
+
+COMMENT ON FUNCTION public.email_handover_enqueue(facts jsonb) IS 'Takes the emails out of jobs that could not be taken before. facts: [{job_id}].';
+
+CREATE FUNCTION public.email_handover_letter(letter jsonb, run_at timestamp with time zone) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_handover_letter(letter jsonb, run_at timestamp with time zone) IS 'Enqueues one email of the application''s under its own key; answers its code, or null when the key is known already or the type is disabled. An error says what it lacks.';
+
+CREATE FUNCTION public.email_handover_move(ids uuid[]) RETURNS TABLE(job_id uuid, codes text[], fault text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_handover_move(ids uuid[]) IS 'Takes the emails out of these jobs, those that are pending and that nobody works on: what was enqueued of each, or why it was left.';
+
+CREATE FUNCTION public.email_handover_pending() RETURNS uuid[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_handover_pending() IS 'The jobs of the application''s that may hold emails and wait for their time.';
+
+CREATE FUNCTION public.email_handover_take(job jsonb, OUT changes jsonb, OUT codes text[]) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_handover_take(job jsonb, OUT changes jsonb, OUT codes text[]) IS 'Takes the emails out of one job of scheduled_jobs, given as a whole: what is to be changed of it (null: nothing), and the codes that were enqueued. An error says why it cannot be taken.';
+
+CREATE FUNCTION public.email_handover_trigger() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_handover_trigger() IS 'Before a job is inserted into scheduled_jobs: takes the emails out of it. Never fails the application''s statement.';
+
+CREATE FUNCTION public.email_handover_uuid(letter jsonb, field text) RETURNS uuid
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_handover_uuid(letter jsonb, field text) IS 'An id in a job''s metadata; null when it is missing or none.';
+
 CREATE FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer) RETURNS TABLE(armed boolean, paused_reason text, clock_offset text, next_seconds double precision)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -461,10 +521,22 @@ CREATE FUNCTION public.email_note_errors(source text, email_type text, errors te
 
 COMMENT ON FUNCTION public.email_note_errors(source text, email_type text, errors text[], facts jsonb[]) IS 'Notes in email_trigger_errors what could not be enqueued, each fact once while it is open; raises a warning when even that fails, and never an error.';
 
+CREATE FUNCTION public.email_note_unsubscribed(user_id uuid, categories text[]) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_note_unsubscribed(user_id uuid, categories text[]) IS 'Records the event of an opt-out with the newest letter of these categories that the user was sent; nothing when there is none.';
+
 CREATE FUNCTION public.email_now() RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE;
 
 COMMENT ON FUNCTION public.email_now() IS 'The clock of every rule: now() plus the setting email.clock_offset (an interval, normally unset). Tests move time with it; leases, backoff and heartbeats use the real clock instead.';
+
+CREATE FUNCTION public.email_opted_out_address(address text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_opted_out_address(address text) IS 'Whether this address opted out of product and marketing as an address: a contact without an account, or at the provider.';
 
 CREATE FUNCTION public.email_outbox_admit() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -513,6 +585,12 @@ CREATE FUNCTION public.email_plan_changes_trigger() RETURNS trigger
     SET jit TO 'off';
 
 COMMENT ON FUNCTION public.email_plan_changes_trigger() IS 'After projects are updated: records changes of plan. Never fails the application''s statement.';
+
+CREATE FUNCTION public.email_preferences_of(token uuid) RETURNS TABLE(is_user boolean, marketing boolean, product boolean, tracking boolean, timezone text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_preferences_of(token uuid) IS 'What holds for the holder of a token, as the preferences page shows it; is_user false: a contact without an account, who has one switch (marketing and product are the same). No row: nobody has this token.';
 
 CREATE FUNCTION public.email_project_recipients(project uuid, contact_role text) RETURNS TABLE(user_id uuid, to_email text, key_suffix text)
     LANGUAGE plpgsql STABLE ROWS 2
@@ -685,6 +763,13 @@ CREATE FUNCTION public.email_segments_now() RETURNS TABLE(user_id uuid, project_
 
 COMMENT ON FUNCTION public.email_segments_now() IS 'Who is in which segment now, inactive accounts aside. new_user, free_active and security_sensitive are about a user (project_id null), free_near_limit and pro_active about a project and its owner, at_risk about a user (14 days without activity) or a project (E-RET-02).';
 
+CREATE FUNCTION public.email_set_preferences(token uuid, marketing boolean, product boolean, tracking boolean, timezone text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s';
+
+COMMENT ON FUNCTION public.email_set_preferences(token uuid, marketing boolean, product boolean, tracking boolean, timezone text) IS 'Records the choices of the preferences page; a time zone Postgres does not know keeps the old one. A contact without an account has one switch: opted out when marketing and product are both false. Answers whether the token is known.';
+
 CREATE FUNCTION public.email_settings_applied() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -761,6 +846,12 @@ CREATE FUNCTION public.email_suppress_untrue(code text, ids bigint[]) RETURNS in
 
 COMMENT ON FUNCTION public.email_suppress_untrue(code text, ids bigint[]) IS 'Suppresses at once those of these rows of one code that its own "still true" denies: how a sequence is left. Answers how many.';
 
+CREATE FUNCTION public.email_take_jobs() RETURNS TABLE(jobs bigint, letters bigint, known_or_disabled bigint, left_alone bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_take_jobs() IS 'Takes the emails out of every pending job of the application''s scheduler, as migrate does once: how many jobs were taken, how many letters they gave, how many of the jobs gave none (known already, or disabled), how many were left and noted in email_trigger_errors.';
+
 CREATE FUNCTION public.email_take_over(worker text, lease interval) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, taken_over boolean, age_seconds double precision)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -772,6 +863,12 @@ CREATE FUNCTION public.email_token(user_id uuid) RETURNS uuid
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_token(user_id uuid) IS 'The token of a user''s unsubscribe and preferences links; makes their preferences row (with the defaults) when there is none.';
+
+CREATE FUNCTION public.email_token_holder(token uuid) RETURNS TABLE(user_id uuid, address text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_token_holder(token uuid) IS 'Whom the links with this token belong to: a user, or the address of a contact without an account. No row: nobody.';
 
 CREATE FUNCTION public.email_trx_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
@@ -824,6 +921,13 @@ CREATE FUNCTION public.email_types_edited() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_types_edited() IS 'Before every update of email_types: enabling again sets active_since, so that nothing is sent about the time between.';
+
+CREATE FUNCTION public.email_unsubscribe(token uuid, category text DEFAULT NULL::text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s';
+
+COMMENT ON FUNCTION public.email_unsubscribe(token uuid, category text) IS 'Opts the holder of a token out of product or marketing, or of both (null). What is queued is decided at its claim, retries included. Answers whether the token is known; doing it twice changes nothing.';
 
 CREATE FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(deployments bigint, warnings bigint, rollbacks bigint, hidden_anomalies bigint)
     LANGUAGE sql STABLE;
@@ -1089,6 +1193,8 @@ CREATE TABLE public.email_settings (
     paused_at timestamp with time zone,
     paused_reason text,
     armed_for text,
+    handover boolean DEFAULT true NOT NULL,
+    jobs_moved_at timestamp with time zone,
     retention_context interval DEFAULT '400 days'::interval NOT NULL,
     retention_events interval DEFAULT '400 days'::interval NOT NULL,
     context_erased_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
@@ -1122,6 +1228,10 @@ COMMENT ON COLUMN public.email_settings.paused_at IS 'Since when nothing at all 
 COMMENT ON COLUMN public.email_settings.paused_reason IS 'Why nothing is sent; null means running, or no reason given.';
 
 COMMENT ON COLUMN public.email_settings.armed_for IS 'The email_identity() this database may send from; null or another one (a restored copy) means nothing is sent until email_arm() is called.';
+
+COMMENT ON COLUMN public.email_settings.handover IS 'Whether emails that the application schedules in scheduled_jobs are taken out of it and sent from here; false leaves every job to the application''s own sender. Without effect where that table does not exist.';
+
+COMMENT ON COLUMN public.email_settings.jobs_moved_at IS 'When migrate moved the jobs that were pending at the switch, which it does once; null means not yet. By hand: select * from public.email_take_jobs().';
 
 COMMENT ON COLUMN public.email_settings.retention_context IS 'How long the journal keeps address, subject, context and error text of a letter, and email_signals the personal keys of a fact; then they are erased. Keys, status, reason and times stay for ever. At least 30 days: sequences and repeated requests need them. 400 days: figures can be compared with the same month of last year.';
 
@@ -1796,6 +1906,8 @@ CREATE TRIGGER email_conv_03_signal AFTER INSERT ON public.email_signals FOR EAC
 
 CREATE TRIGGER email_conv_04_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = 'pro_feature_attempted'::text)) EXECUTE FUNCTION public.email_signal_trigger('E-CONV-04');
 
+CREATE TRIGGER email_handover BEFORE INSERT ON public.scheduled_jobs FOR EACH ROW EXECUTE FUNCTION public.email_handover_trigger();
+
 CREATE TRIGGER email_outbox_admit BEFORE INSERT ON public.email_outbox FOR EACH ROW EXECUTE FUNCTION public.email_outbox_admit();
 
 CREATE TRIGGER email_outbox_rank BEFORE UPDATE OF priority, email_type ON public.email_outbox FOR EACH ROW WHEN (((old.priority IS DISTINCT FROM new.priority) OR (old.email_type <> new.email_type))) EXECUTE FUNCTION public.email_outbox_rank();
@@ -1897,6 +2009,9 @@ REVOKE ALL ON FUNCTION public.email_adv_02_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_adv_02_current(ids bigint[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_adv_02_enqueue(facts jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_answer_nps(token uuid, score integer, comment text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_answer_nps(token uuid, score integer, comment text) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_arm() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_arm() TO email_admin;
@@ -2018,6 +2133,24 @@ REVOKE ALL ON FUNCTION public.email_grant(privileges text, role_name text) FROM 
 
 REVOKE ALL ON FUNCTION public.email_guard(source text, code text, facts jsonb, state text, message text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_handover_context(letter jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_handover_enqueue(facts jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_handover_letter(letter jsonb, run_at timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_handover_move(ids uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_handover_move(ids uuid[]) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_handover_pending() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_handover_pending() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_handover_take(job jsonb, OUT changes jsonb, OUT codes text[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_handover_trigger() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_handover_uuid(letter jsonb, field text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer) TO email_worker;
 
@@ -2064,10 +2197,14 @@ GRANT ALL ON FUNCTION public.email_note_error(source text, email_type text, erro
 
 REVOKE ALL ON FUNCTION public.email_note_errors(source text, email_type text, errors text[], facts jsonb[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_note_unsubscribed(user_id uuid, categories text[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_now() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_now() TO email_worker;
 GRANT ALL ON FUNCTION public.email_now() TO email_reader;
 GRANT ALL ON FUNCTION public.email_now() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_opted_out_address(address text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_outbox_admit() FROM PUBLIC;
 
@@ -2084,6 +2221,9 @@ GRANT ALL ON FUNCTION public.email_pick(row_limit integer) TO email_worker;
 REVOKE ALL ON FUNCTION public.email_plan_changes_enqueue(facts jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_plan_changes_trigger() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_preferences_of(token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_preferences_of(token uuid) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_project_recipients(project uuid, contact_role text) FROM PUBLIC;
 
@@ -2172,6 +2312,9 @@ REVOKE ALL ON FUNCTION public.email_segments_now() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_segments_now() TO email_reader;
 GRANT ALL ON FUNCTION public.email_segments_now() TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_set_preferences(token uuid, marketing boolean, product boolean, tracking boolean, timezone text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_set_preferences(token uuid, marketing boolean, product boolean, tracking boolean, timezone text) TO email_worker;
+
 REVOKE ALL ON FUNCTION public.email_settings_applied() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[]) FROM PUBLIC;
@@ -2203,11 +2346,16 @@ REVOKE ALL ON FUNCTION public.email_suppress(ids bigint[], reason text) FROM PUB
 
 REVOKE ALL ON FUNCTION public.email_suppress_untrue(code text, ids bigint[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_take_jobs() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_take_jobs() TO email_admin;
+
 REVOKE ALL ON FUNCTION public.email_take_over(worker text, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_take_over(worker text, lease interval) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_token(user_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_token(user_id uuid) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_token_holder(token uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_trx_01_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_trx_01_current(ids bigint[]) TO email_worker;
@@ -2226,6 +2374,10 @@ REVOKE ALL ON FUNCTION public.email_trx_02_enqueue(facts jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.email_types_applied() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_types_edited() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) TO email_worker;
+GRANT ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) TO email_worker;

@@ -86,12 +86,8 @@ select
     gate.verdict,
     gate.reason,
     coalesce(o.to_email, u.email),
-    -- A copy for somebody without an account carries another person's user_id: it must not greet them by that name.
-    jsonb_build_object(
-        'first_name', case when o.to_email is null or lower(o.to_email) = lower(u.email) then public.email_first_name(u.name) end,
-        'time_zone', coalesce(p.timezone, 'Europe/Paris'),
-        'cta_path', t.params ->> 'cta_path'
-    ) || o.payload || coalesce(c.context, '{}')
+    -- What is known now wins; the payload (a fact's keys, or the context of an application's job) fills what is not.
+    fresh.figures || o.payload || jsonb_strip_nulls(fresh.figures)
     -- Guarded, so that a type without variants costs nothing.
     || case when o.email_type in (select v.email_type from public.email_subject_variants v where v.enabled)
         then public.email_subject_choice(o.email_type, o.user_id) else '{}' end
@@ -101,6 +97,14 @@ left join public.users u on u.id = o.user_id
 left join public.email_preferences p on p.user_id = o.user_id
 left join public.email_suppressions s on lower(s.email) = lower(coalesce(o.to_email, u.email))
 left join public.email_current(ids) c on c.id = o.id
+cross join lateral (
+    -- A copy for somebody without an account carries another person's user_id: it must not greet them by that name.
+    select jsonb_build_object(
+        'first_name', case when o.to_email is null or lower(o.to_email) = lower(u.email) then public.email_first_name(u.name) end,
+        'time_zone', coalesce(p.timezone, 'Europe/Paris'),
+        'cta_path', t.params ->> 'cta_path'
+    ) || coalesce(c.context, '{}') as figures
+) fresh
 cross join lateral (
     select g.verdict, g.reason
     from (values

@@ -5,6 +5,7 @@
 
 pub mod connect;
 mod connect_error;
+pub mod feedback;
 pub mod figures;
 pub mod listen;
 pub mod outbox;

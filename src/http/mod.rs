@@ -1,18 +1,27 @@
-//! The sidecar's HTTP server: health and metrics now, later the links that letters carry and the providers' webhooks.
+//! The sidecar's HTTP server: health and metrics, the pages that letters link to, and the
+//! providers' webhooks.
 //!
 //! It faces the world (`PUBLIC_URL`), so a stranger may hold connections open, send slowly or send much. Each connection
 //! has a limited time to say what it wants, each request a limited time and size, and there is a limit on connections;
 //! sending uses none of what is limited here.
 
+mod desk;
 mod health;
+mod nps;
+mod pages;
+mod preferences;
+mod request;
 mod server;
+mod unsubscribe;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
 
+use crate::db::pool::Pool;
 use crate::worker::vitals::Vitals;
+pub use desk::Desk;
 pub use server::{HttpError, Limits, Server};
 
 /// What the handlers read.
@@ -20,6 +29,14 @@ pub use server::{HttpError, Limits, Server};
 pub struct HttpState {
     /// Written by the worker.
     pub vitals: Arc<Vitals>,
+    /// What pages and webhooks work with.
+    pub desk: Arc<Desk>,
+}
+
+impl HttpState {
+    fn pool(&self) -> &Pool {
+        self.desk.pool(&self.vitals)
+    }
 }
 
 /// Every route.
@@ -28,5 +45,14 @@ pub fn router(state: HttpState) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
+        .route(
+            "/unsubscribe/{token}",
+            get(unsubscribe::ask).post(unsubscribe::leave),
+        )
+        .route(
+            "/preferences/{token}",
+            get(preferences::show).post(preferences::save),
+        )
+        .route("/nps/{token}", get(nps::ask).post(nps::answer))
         .with_state(state)
 }

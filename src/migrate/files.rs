@@ -10,6 +10,9 @@ use sha2::{Digest as _, Sha256};
 /// The migration that makes `email_sql_files`.
 pub(super) const SINCE_MIGRATION: i32 = 7;
 
+/// The hand-over from the application's own scheduler.
+pub(super) const HANDOVER: &str = "sql/triggers/scheduled_jobs_handover.sql";
+
 static CORE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/sql/core");
 static TRIGGERS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/sql/triggers");
 
@@ -25,9 +28,11 @@ static FILES: LazyLock<Vec<SqlFile>> = LazyLock::new(|| {
             })
             .filter_map(|file| {
                 let path: &'static str = format!("{folder}/{}", file.path().display()).leak();
+                let text = file.contents_utf8()?;
                 Some(SqlFile {
                     path,
-                    text: file.contents_utf8()?,
+                    text,
+                    requires: required_table(text),
                 })
             })
             .collect();
@@ -44,6 +49,16 @@ pub struct SqlFile {
     pub path: &'static str,
     /// All of it.
     pub text: &'static str,
+    /// A table of the application's that not every SEQPULSE database has: the file is applied where it exists.
+    pub requires: Option<&'static str>,
+}
+
+/// Reads the header line `-- requires: TABLE`.
+fn required_table(text: &'static str) -> Option<&'static str> {
+    text.lines()
+        .take_while(|line| line.starts_with("--"))
+        .find_map(|line| line.strip_prefix("-- requires: "))
+        .map(str::trim)
 }
 
 /// All of them, in the order they are applied: what everything uses first, then the codes.
@@ -106,8 +121,17 @@ mod tests {
         assert!(
             all()[first_code..]
                 .iter()
-                .all(|file| file.path.starts_with("sql/triggers/E-"))
+                .all(|file| file.path.starts_with("sql/triggers/"))
         );
+    }
+
+    #[test]
+    fn only_the_hand_over_needs_a_table_that_may_be_missing() {
+        let optional: Vec<_> = all()
+            .iter()
+            .filter_map(|file| Some((file.path, file.requires?)))
+            .collect();
+        assert_eq!(optional, [(HANDOVER, "scheduled_jobs")]);
     }
 
     #[test]

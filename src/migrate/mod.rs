@@ -5,6 +5,7 @@
 //! and reported: at 3 a.m. a disabled trigger has a reason.
 
 mod files;
+mod jobs;
 
 use std::fmt;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error};
 
 pub use files::SqlFile;
+pub use jobs::MovedJobs;
 
 use crate::config::MigrateConfig;
 use crate::db::connect::{self, ConnectError};
@@ -32,6 +34,8 @@ const APP_TABLES: &str = include_str!("sql/app_tables.sql");
 const ROLES: &str = include_str!("sql/roles.sql");
 const RECORDED: &str = include_str!("sql/recorded_files.sql");
 const RECORD: &str = include_str!("sql/record_file.sql");
+const EXISTING_TABLES: &str = include_str!("sql/existing_tables.sql");
+const FORGET: &str = include_str!("sql/forget_file.sql");
 const SCHEDULE_SYNC: &str = include_str!("sql/schedule_sync.sql");
 const BEGIN_FILE: &str = include_str!("sql/begin_file.sql");
 const COMMIT: &str = "commit";
@@ -79,6 +83,12 @@ pub enum Finding {
     File(&'static str),
     /// What a file made was changed, dropped or disabled in the database by hand.
     Drifted(&'static str),
+    /// A file that is not applied because this table of the application's does not exist (any more).
+    Waits(&'static str, &'static str),
+    /// The application's own pending jobs were moved.
+    Jobs(MovedJobs),
+    /// How many of the application's own jobs are to be looked at.
+    JobsPending(i64),
     /// Who runs the schedules now.
     Schedules(String),
     /// A file that an older or newer version installed and this binary does not have.
@@ -88,7 +98,7 @@ pub enum Finding {
 impl Finding {
     /// Whether `--check` has to exit 3 for it.
     pub fn counts(&self) -> bool {
-        !matches!(self, Self::Unknown(_) | Self::Schedules(_))
+        matches!(self, Self::Migration(_) | Self::File(_) | Self::Drifted(_))
     }
 }
 
@@ -100,6 +110,15 @@ impl fmt::Display for Finding {
             Self::Drifted(path) => write!(
                 f,
                 "drifted  {path}: what it made was changed in the database by hand; \"psql -f {path}\" puts it back, or bring the change into the file"
+            ),
+            Self::Waits(path, table) => write!(
+                f,
+                "waits    {path}: there is no table {table}; migrate applies it once there is one"
+            ),
+            Self::Jobs(moved) => write!(f, "{moved}"),
+            Self::JobsPending(jobs) => write!(
+                f,
+                "to move  {jobs} pending email and notification jobs of the application's scheduler: migrate takes the emails out of them"
             ),
             Self::Schedules(sentence) => write!(f, "schedules: {sentence}"),
             Self::Unknown(path) => write!(
@@ -128,12 +147,13 @@ pub async fn check(config: &MigrateConfig) -> Result<Vec<Finding>, MigrateError>
         .into_iter()
         .map(Finding::Migration)
         .collect();
-    findings.extend(
-        pending_files(&client)
-            .await?
-            .into_iter()
-            .map(|file| Finding::File(file.path)),
-    );
+    for file in pending_files(&client).await? {
+        findings.push(Finding::File(file.path));
+        if file.path == files::HANDOVER {
+            let jobs = jobs::pending(&client).await?;
+            findings.extend((jobs > 0).then_some(Finding::JobsPending(jobs)));
+        }
+    }
     findings.extend(drift(&client).await?);
     Ok(findings)
 }
@@ -171,6 +191,20 @@ pub async fn migrate(
         apply(&client, file).await?;
         did = true;
         report(&Finding::File(file.path));
+    }
+    let absent = absent_tables(&client).await?;
+    for file in files::all() {
+        if file.requires.is_some_and(|table| absent.contains(&table)) {
+            // So that it is applied again, should the table come back.
+            client
+                .query_typed(FORGET, &[(&file.path, Type::TEXT)])
+                .await?;
+        } else if file.path == files::HANDOVER
+            && let Some(moved) = jobs::move_once(&client).await?
+        {
+            did = true;
+            report(&Finding::Jobs(moved));
+        }
     }
     // Also when nothing was applied: pg_cron may have been installed or removed meanwhile.
     let schedules = client
@@ -229,20 +263,40 @@ async fn pending_migrations(client: &Client) -> Result<Vec<String>, MigrateError
     Ok(pending.into_iter().map(|(_, name)| name).collect())
 }
 
+/// Which of the tables that files require this database does not have.
+async fn absent_tables(client: &Client) -> Result<Vec<&'static str>, MigrateError> {
+    let required: Vec<&'static str> = files::all()
+        .iter()
+        .filter_map(|file| file.requires)
+        .collect();
+    let existing: Vec<String> = client
+        .query_typed_one(EXISTING_TABLES, &[(&required, Type::TEXT_ARRAY)])
+        .await?
+        .try_get(0)?;
+    Ok(required
+        .into_iter()
+        .filter(|table| !existing.iter().any(|found| found == table))
+        .collect())
+}
+
 /// Files that are new or changed, in the order they are applied. A role that appears later changes the outcome of every
 /// file's grants, so the roles are part of what is compared.
 async fn pending_files(client: &Client) -> Result<Vec<&'static SqlFile>, MigrateError> {
+    let absent = absent_tables(client).await?;
+    let applicable = files::all()
+        .iter()
+        .filter(|file| file.requires.is_none_or(|table| !absent.contains(&table)));
     if !version::applied(client)
         .await?
         .iter()
         .any(|(version, _)| *version >= files::SINCE_MIGRATION)
     {
-        return Ok(files::all().iter().collect());
+        return Ok(applicable.collect());
     }
     let roles: String = client.query_typed_one(ROLES, &[]).await?.try_get(0)?;
     let recorded = client.query_typed(RECORDED, &[]).await?;
     let mut pending = Vec::new();
-    for file in files::all() {
+    for file in applicable {
         let same = recorded.iter().any(|row| {
             row.get::<_, &str>("path") == file.path
                 && row.get::<_, &str>("checksum") == file.checksum(&roles)
@@ -262,11 +316,19 @@ async fn drift(client: &Client) -> Result<Vec<Finding>, MigrateError> {
     {
         return Ok(Vec::new());
     }
-    let mut findings = Vec::new();
+    let absent = absent_tables(client).await?;
+    let waits =
+        |file: &&'static SqlFile| file.requires.is_some_and(|table| absent.contains(&table));
+    let mut findings: Vec<Finding> = files::all()
+        .iter()
+        .filter(waits)
+        .filter_map(|file| Some(Finding::Waits(file.path, file.requires?)))
+        .collect();
     for row in client.query_typed(RECORDED, &[]).await? {
         let path: &str = row.try_get("path")?;
         match files::all().iter().find(|file| file.path == path) {
             None => findings.push(Finding::Unknown(path.to_owned())),
+            Some(file) if waits(&file) => {}
             Some(file) if row.try_get("drifted")? => findings.push(Finding::Drifted(file.path)),
             Some(_) => {}
         }

@@ -244,6 +244,16 @@ impl Vitals {
         now.listening = listening;
         now.armed = pulse.armed;
         now.paused = pulse.paused.is_some();
+        if now.clock_offset != pulse.clock_offset || now.clock_changes == 0 {
+            now.clock_offset.clone_from(&pulse.clock_offset);
+            now.clock_changes += 1;
+        }
+    }
+
+    /// How often `email.clock_offset` was seen to change, the first look included: sessions opened before the last
+    /// change have the wrong clock.
+    pub fn clock_changes(&self) -> u64 {
+        self.state.now().clock_changes
     }
 
     /// A heartbeat was not answered. Why belongs into the log, not here.
@@ -304,6 +314,8 @@ struct Now {
     paused: bool,
     draining: bool,
     lag: Option<Duration>,
+    clock_offset: Option<String>,
+    clock_changes: u64,
 }
 
 impl State {

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
+use seqpulse_mailer::config::Config;
 use seqpulse_mailer::db::outbox::Pulse;
-use seqpulse_mailer::http::{HttpState, Limits, Server, router};
+use seqpulse_mailer::http::{Desk, HttpState, Limits, Server, router};
 use seqpulse_mailer::worker::vitals::Vitals;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -64,6 +65,18 @@ impl Running {
     }
 }
 
+/// Nothing in this file asks the database.
+fn state(vitals: &Arc<Vitals>) -> HttpState {
+    let lookup = |name: &str| {
+        (name == "DATABASE_URL").then(|| "postgres://nobody@127.0.0.1:1/none".to_owned())
+    };
+    let config = Config::read(&lookup).expect("settings");
+    HttpState {
+        vitals: Arc::clone(vitals),
+        desk: Arc::new(Desk::new(&config).expect("a pool")),
+    }
+}
+
 /// Everything up to the end; a reset counts as an end.
 async fn read_all(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
@@ -74,13 +87,7 @@ async fn read_all(stream: &mut TcpStream) -> String {
 #[tokio::test]
 async fn health_says_what_is_missing() {
     let vitals = Arc::new(Vitals::default());
-    let server = Running::start(
-        router(HttpState {
-            vitals: Arc::clone(&vitals),
-        }),
-        Limits::default(),
-    )
-    .await;
+    let server = Running::start(router(state(&vitals)), Limits::default()).await;
     let answer = server.get("/healthz").await;
     assert!(
         answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("{\"status\":\"ok\"}"),
@@ -152,7 +159,7 @@ async fn a_client_that_dawdles_is_dropped() {
         ..Limits::default()
     };
     let vitals = Arc::new(Vitals::default());
-    let server = Running::start(router(HttpState { vitals }), limits).await;
+    let server = Running::start(router(state(&vitals)), limits).await;
     let mut silent = server.connect().await;
     let mut half = server.connect().await;
     half.write_all(b"GET /healthz HTTP/1.1\r\nHost:")

@@ -12,6 +12,7 @@ mod http;
 mod install;
 mod letters;
 mod observe;
+mod pages;
 mod pgtap;
 mod plpgsql_check;
 mod post;

@@ -3,6 +3,7 @@
 mod database;
 mod sidecar;
 mod wait;
+pub(crate) mod web;
 
 pub(crate) use database::{
     BINARY, SEQPULSE_SCHEMA, TestDb, connect_to, describe, migrate, shared_cluster,

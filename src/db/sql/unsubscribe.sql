@@ -1,0 +1,1 @@
+select public.email_unsubscribe($1, $2)

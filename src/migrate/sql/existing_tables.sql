@@ -1,0 +1,3 @@
+select coalesce(array_agg(t.name), '{}')
+from unnest($1::text[]) as t (name)
+where to_regclass('public.' || t.name) is not null

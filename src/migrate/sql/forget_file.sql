@@ -1,0 +1,1 @@
+delete from public.email_sql_files where path = $1
