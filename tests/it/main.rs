@@ -1,5 +1,6 @@
 //! Integration tests: one binary, so that one Postgres serves the whole run.
 
+mod adding_an_email;
 mod app_safety;
 mod catalog;
 mod certificates;
