@@ -189,6 +189,7 @@ async fn next(
         pacer.leases_due();
         return Ok(Some(claim));
     }
+    let asked = Instant::now();
     let claim = outbox::claim(
         &shared.pool,
         &shared.worker,
@@ -196,6 +197,7 @@ async fn next(
         lease,
     )
     .await?;
+    shared.vitals.statement("claim", asked.elapsed());
     shared
         .vitals
         .claimed(claim.as_ref().map_or(0, |claim| claim.letters.len()));

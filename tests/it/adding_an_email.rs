@@ -44,11 +44,10 @@ fn steps(document: &str) -> Vec<Step> {
             }
             continue;
         };
-        let text: String = lines
+        let text = lines
             .by_ref()
             .take_while(|line| *line != "```")
-            .map(|line| format!("{line}\n"))
-            .collect();
+            .fold(String::new(), |text, line| text + line + "\n");
         // "In a new file `path`", "In `path`, after the line `anchor`"
         match (kind.rsplit_once('-').map(|(_, what)| what), &words[..]) {
             (Some("file"), [path, ..]) => steps.push(Step::Write {
