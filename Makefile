@@ -6,7 +6,7 @@ CARGO ?= cargo
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint letters lint-letters lint-packaging deny size bench schema
+.PHONY: help demo test lint letters lint-letters lint-packaging deny size bench schema reference
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
@@ -59,3 +59,7 @@ bench: ## measurements: from INSERT to the provider, rendering (the rest comes w
 schema: ## write tests/schema.sql anew, after a change of the schema that is meant
 	@sh tests/ensure-packages.sh build server tests
 	UPDATE_GOLDEN=1 REQUIRE_PG_TOOLS=1 $(CARGO) test --locked --quiet --test it schema_dump
+
+reference: ## write docs/reference.md anew from the database's comments
+	@sh tests/ensure-packages.sh build server
+	UPDATE_GOLDEN=1 $(CARGO) test --locked --quiet --test it reference::beside_the_schema_dump

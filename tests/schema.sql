@@ -188,6 +188,18 @@ CREATE FUNCTION public.email_backoff(attempts integer, at_least interval DEFAULT
 
 COMMENT ON FUNCTION public.email_backoff(attempts integer, at_least interval) IS 'How long a row waits after its nth failure: exponential from 2 seconds up to 10 minutes, full jitter, and never less than the provider asked for.';
 
+CREATE FUNCTION public.email_batch_ready(worker text, batch uuid, ids bigint[], provider text, endpoint text, recovery text, idempotency_key text, body_sha256 bytea, settings jsonb, tokens uuid[], tracked boolean[], lease interval, request_limit interval, resolvable_for interval, patience interval, rate double precision) RETURNS TABLE(verdict text, wait_seconds double precision, attempt integer)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_batch_ready(worker text, batch uuid, ids bigint[], provider text, endpoint text, recovery text, idempotency_key text, body_sha256 bytea, settings jsonb, tokens uuid[], tracked boolean[], lease interval, request_limit interval, resolvable_for interval, patience interval, rate double precision) IS 'Asked before every request. send: the intent is on record, the request leaves after wait_seconds. wait: the fleet has no turn yet, ask again after wait_seconds. lost: another sidecar holds the batch. mismatch: it was sent before as other bytes, so this sidecar must not repeat it. stopped: sending is paused or this database is not armed.';
+
+CREATE FUNCTION public.email_batch_split(worker text, batch uuid, ids bigint[], batches uuid[], lease interval) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_batch_split(worker text, batch uuid, ids bigint[], batches uuid[], lease interval) IS 'Puts the members of a batch that was refused as a whole into smaller ones, so that the guilty one ends up alone; answers how many it still held.';
+
 CREATE FUNCTION public.email_bill_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -218,11 +230,23 @@ CREATE FUNCTION public.email_claim(worker text, provider text, batch_size intege
 
 COMMENT ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) IS 'Claims up to batch_size due rows for a sidecar: applies the gates, ends the rows that must not go out, writes the journal, and answers the members of one API request in their order. No row: nothing can go out now.';
 
+CREATE FUNCTION public.email_claim_size(batch_size integer) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_claim_size(batch_size integer) IS 'How many rows may be claimed now: batch_size; 1 when a probe is due (call email_take_probe before using it); 0 when nothing is sent.';
+
 CREATE FUNCTION public.email_cleanup() RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_cleanup() IS 'Removes up to 20,000 outbox rows that ended longer ago than email_settings.retention_sent (sent, suppressed) or retention_failed (failed), and as many trigger errors that were made up for as long ago. The journal stays. Answers how many outbox rows went.';
+
+CREATE FUNCTION public.email_cleanup_batches() RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_cleanup_batches() IS 'Removes up to 20,000 batches that were settled longer ago than email_settings.retention_sent. Answers how many went.';
 
 CREATE FUNCTION public.email_cleanup_events() RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -454,6 +478,12 @@ CREATE FUNCTION public.email_identity() RETURNS text
 
 COMMENT ON FUNCTION public.email_identity() IS 'Which database this is: the cluster''s system identifier and the database''s name. A promoted standby answers the same; a restore into another cluster or under another name does not.';
 
+CREATE FUNCTION public.email_isolate(worker text, row_id bigint, lease interval) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_isolate(worker text, row_id bigint, lease interval) IS 'Claims one row alone, in a batch of its own whose id it answers; null when the row is given up instead, after five claims without an outcome.';
+
 CREATE FUNCTION public.email_key_id(dedupe_key text, part integer) RETURNS uuid
     LANGUAGE sql IMMUTABLE STRICT
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -485,11 +515,23 @@ CREATE FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp w
 
 COMMENT ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) IS 'Median over the deployments started from since to until (not included) of the change of the median p95 latency after the release against before, in percent with one decimal; null when no deployment has both.';
 
+CREATE FUNCTION public.email_lost_workers(worker text) RETURNS text[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_lost_workers(worker text) IS 'Sidecars that hold rows and are gone: stopped, or their LISTEN session has been gone for two seconds without a sign of life. One that never had such a session is only gone when its lease is over.';
+
 CREATE FUNCTION public.email_mask(said text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_mask(said text) IS 'The same text with every address in it cut to its first character and its domain: n…@example.com.';
+
+CREATE FUNCTION public.email_may_send(worker text) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_may_send(worker text) IS 'Whether a request of this sidecar may leave now: sending is armed and not paused, or this sidecar holds the probe.';
 
 CREATE FUNCTION public.email_missing(field text) RETURNS text
     LANGUAGE plpgsql
@@ -502,6 +544,12 @@ CREATE FUNCTION public.email_month(month text) RETURNS date
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_month(month text) IS 'The first day of a month such as 2026-02; null when it is not one.';
+
+CREATE FUNCTION public.email_next_look(sent_at timestamp with time zone, in_flight_until timestamp with time zone, patience interval) RETURNS timestamp with time zone
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_next_look(sent_at timestamp with time zone, in_flight_until timestamp with time zone, patience interval) IS 'When the provider''s messages are searched next: after 5, 20, 50 and 100 per cent of the patience (30 s, 2, 5 and 10 minutes), and never for the last time while a request may still be under way.';
 
 CREATE FUNCTION public.email_next_seconds() RETURNS double precision
     LANGUAGE sql
@@ -520,6 +568,12 @@ CREATE FUNCTION public.email_note_errors(source text, email_type text, errors te
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_note_errors(source text, email_type text, errors text[], facts jsonb[]) IS 'Notes in email_trigger_errors what could not be enqueued, each fact once while it is open; raises a warning when even that fails, and never an error.';
+
+CREATE FUNCTION public.email_note_limit(provider text, provider_limit double precision) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_note_limit(provider text, provider_limit double precision) IS 'Remembers how many requests a second the provider''s own headers allow.';
 
 CREATE FUNCTION public.email_note_unsubscribed(user_id uuid, categories text[]) RETURNS void
     LANGUAGE sql
@@ -598,11 +652,17 @@ CREATE FUNCTION public.email_project_recipients(project uuid, contact_role text)
 
 COMMENT ON FUNCTION public.email_project_recipients(project uuid, contact_role text) IS 'The owner of a project (user null when it cannot be found) and its contacts of one role, each once: user, address (null: the user''s own), and what their copy''s key ends with.';
 
-CREATE FUNCTION public.email_provider_refused(why text) RETURNS void
-    LANGUAGE sql
+CREATE FUNCTION public.email_provider_refused(why text, worker text DEFAULT NULL::text, until timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_provider_refused(why text) IS 'Stops everything because the provider refuses the whole account (bad key, quota, blocked); email_resume(null) starts again.';
+COMMENT ON FUNCTION public.email_provider_refused(why text, worker text, until timestamp with time zone) IS 'Stops everything because the provider refuses the whole account. One message probes after a minute (or when the provider said), then after 2, 4, 8 … minutes, at most an hour; email_resume() tries at once. A person''s pause stays theirs.';
+
+CREATE FUNCTION public.email_provider_relented(worker text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_provider_relented(worker text) IS 'Ends a pause the provider caused, when this sidecar''s probe was answered.';
 
 CREATE FUNCTION public.email_quota_audience(code text, key_prefix text, at_least integer, below integer) RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
     LANGUAGE plpgsql
@@ -618,6 +678,12 @@ CREATE FUNCTION public.email_quota_current(ids bigint[], at_least integer, below
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) IS 'E-CONV-01 and E-CONV-02: true while the month lasts and the project is free and within the bounds; with the month''s figures.';
+
+CREATE FUNCTION public.email_release_unsent(batch uuid) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_release_unsent(batch uuid) IS 'Puts the members of a batch that was never sent back into the queue, to be judged and rendered anew.';
 
 CREATE FUNCTION public.email_replay_errors(since timestamp with time zone DEFAULT '-infinity'::timestamp with time zone) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -776,11 +842,17 @@ CREATE FUNCTION public.email_settings_applied() RETURNS trigger
 
 COMMENT ON FUNCTION public.email_settings_applied() IS 'After an update of email_settings: wakes the sidecars, so that resuming and arming act at once.';
 
-CREATE FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[]) RETURNS integer
+CREATE FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[], refused text DEFAULT NULL::text, refused_until timestamp with time zone DEFAULT NULL::timestamp with time zone, limited double precision DEFAULT NULL::double precision, provider_limit double precision DEFAULT NULL::double precision) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[]) IS 'Records the outcomes of one batch: sent; transient (an attempt is spent) and refused (none is) wait in the queue again; permanent and address end failed, the latter also suppresses the address; lost is failed as unknown outcome; unknown and server_error (an attempt is spent) stay claimed until the provider was asked again; released goes back untouched. Answers how many rows it still held.';
+COMMENT ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[], refused text, refused_until timestamp with time zone, limited double precision, provider_limit double precision) IS 'Records the outcomes of one batch. sent. transient (an attempt is spent), refused and released (none is) wait in the queue again; of a repeated request they tell nothing, so it stays claimed. permanent and address end failed, the latter also suppresses the address. unknown, server_error (an attempt is spent) and mismatch stay claimed until the provider is asked again; untouched was not sent this time. missing: the provider does not have it, back to the queue. conflict: recorded under the same key: sent when it was a repetition, else lost, which is failed as unknown outcome. refused pauses everything; limited (seconds) slows the fleet down; provider_limit is what the provider''s header says. Answers how many rows it still held.';
+
+CREATE FUNCTION public.email_settle_unknown(delivery_id uuid, provider_message_id text, occurred_at timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_settle_unknown(delivery_id uuid, provider_message_id text, occurred_at timestamp with time zone) IS 'Settles a letter whose outcome is not known yet, or was given up as unknown outcome, as sent, because the provider''s webhook says that it has it. Answers whether there was something to settle.';
 
 CREATE FUNCTION public.email_signal(kind text, user_id uuid DEFAULT NULL::uuid, project_id uuid DEFAULT NULL::uuid, payload jsonb DEFAULT '{}'::jsonb, occurred_at timestamp with time zone DEFAULT NULL::timestamp with time zone, idempotency_key text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE sql SECURITY DEFINER
@@ -803,6 +875,12 @@ CREATE FUNCTION public.email_signals_fill() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_signals_fill() IS 'Before every insert into email_signals: a fact without a time happened now.';
+
+CREATE FUNCTION public.email_slow_down(provider text, wait_seconds double precision) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_slow_down(provider text, wait_seconds double precision) IS 'The provider said "too many requests": everybody waits as long as it asked (a second to a minute), and then goes slower for a while.';
 
 CREATE FUNCTION public.email_step(dedupe_key text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT
@@ -852,11 +930,23 @@ CREATE FUNCTION public.email_take_jobs() RETURNS TABLE(jobs bigint, letters bigi
 
 COMMENT ON FUNCTION public.email_take_jobs() IS 'Takes the emails out of every pending job of the application''s scheduler, as migrate does once: how many jobs were taken, how many letters they gave, how many of the jobs gave none (known already, or disabled), how many were left and noted in email_trigger_errors.';
 
-CREATE FUNCTION public.email_take_over(worker text, lease interval) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, taken_over boolean, age_seconds double precision)
+CREATE FUNCTION public.email_take_over(worker text, provider text, lease interval) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, held boolean, sent_before boolean, resolvable boolean, last_look boolean, age_seconds double precision)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_take_over(worker text, lease interval) IS 'Claims one batch whose sidecar is gone, as it was: what became of its request is unknown, so the provider decides whether it may be repeated.';
+COMMENT ON FUNCTION public.email_take_over(worker text, provider text, lease interval) IS 'Claims one batch whose sidecar is gone or whose outcome is unknown and due to be asked for again. sent_before: it may have been accepted, so the provider decides whether it may be repeated; held: false for a member whose outcome is known already and that is only needed to repeat the request; last_look: a search that finds nothing now means not accepted; resolvable: false when the provider can no longer tell.';
+
+CREATE FUNCTION public.email_take_probe(worker text) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_take_probe(worker text) IS 'Whether this sidecar may send what it has picked: yes when nothing is paused; while the provider has paused sending, yes for the one sidecar that gets the probe that is due.';
+
+CREATE FUNCTION public.email_take_turn(provider text, rate double precision, urgent boolean) RETURNS TABLE(granted boolean, wait_seconds double precision)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_take_turn(provider text, rate double precision, urgent boolean) IS 'Takes the fleet''s next turn for one request, or says that none can be had yet. Granted: the request leaves after wait_seconds. Not granted: ask again after wait_seconds. rate 0 or null is unlimited.';
 
 CREATE FUNCTION public.email_token(user_id uuid) RETURNS uuid
     LANGUAGE sql
@@ -957,6 +1047,84 @@ CREATE FUNCTION public.email_zones() RETURNS TABLE(name text, zone text)
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_zones() IS 'Every time zone that stands in email_preferences and the default one: as written, and the one to reckon with.';
+
+CREATE TABLE public.email_batches (
+    batch_id uuid NOT NULL,
+    state text DEFAULT 'sending'::text NOT NULL,
+    provider text NOT NULL,
+    endpoint text NOT NULL,
+    worker text NOT NULL,
+    recovery text NOT NULL,
+    attempt integer DEFAULT 1 NOT NULL,
+    searches integer DEFAULT 0 NOT NULL,
+    first_sent_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    last_sent_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    in_flight_until timestamp with time zone NOT NULL,
+    resolve_until timestamp with time zone NOT NULL,
+    patience interval,
+    settled_at timestamp with time zone,
+    members bigint[] NOT NULL,
+    idempotency_key text NOT NULL,
+    body_sha256 bytea NOT NULL,
+    settings jsonb NOT NULL,
+    tokens uuid[],
+    tracked boolean[] NOT NULL,
+    mismatched_at timestamp with time zone,
+    mismatched_by text,
+    CONSTRAINT email_batches_counts_positive CHECK (((attempt > 0) AND (searches >= 0))),
+    CONSTRAINT email_batches_members_not_empty CHECK (((cardinality(members) > 0) AND (cardinality(tracked) = cardinality(members)))),
+    CONSTRAINT email_batches_recovery_known CHECK ((recovery = ANY (ARRAY['repeat'::text, 'search'::text, 'again'::text]))),
+    CONSTRAINT email_batches_search_has_patience CHECK (((recovery = 'search'::text) = (patience IS NOT NULL))),
+    CONSTRAINT email_batches_settled_has_settled_at CHECK (((state = 'settled'::text) = (settled_at IS NOT NULL))),
+    CONSTRAINT email_batches_sha256_length CHECK ((length(body_sha256) = 32)),
+    CONSTRAINT email_batches_state_known CHECK ((state = ANY (ARRAY['sending'::text, 'unknown'::text, 'settled'::text])))
+);
+
+COMMENT ON TABLE public.email_batches IS 'One row per API request, committed before the request leaves: a batch without a row here was never sent. Kept as long as sent outbox rows.';
+
+COMMENT ON COLUMN public.email_batches.batch_id IS 'email_outbox.batch_id of its members; Postmark metadata "attempt".';
+
+COMMENT ON COLUMN public.email_batches.state IS 'sending: a request may be under way. unknown: nobody knows whether it was accepted; it is being found out. settled: every member''s outcome is recorded.';
+
+COMMENT ON COLUMN public.email_batches.provider IS 'As in EMAIL_PROVIDER: only a sidecar of the same provider can find out what became of it.';
+
+COMMENT ON COLUMN public.email_batches.endpoint IS 'Path of the request below the provider''s address.';
+
+COMMENT ON COLUMN public.email_batches.worker IS 'email_workers.id of the sidecar that sent it last.';
+
+COMMENT ON COLUMN public.email_batches.recovery IS 'How an unknown outcome is resolved. repeat: the same bytes under the same key. search: the provider''s messages are searched for the batch id. again: nothing to ask, sent again once the lease is over.';
+
+COMMENT ON COLUMN public.email_batches.attempt IS 'How often it was sent.';
+
+COMMENT ON COLUMN public.email_batches.searches IS 'How often the provider''s messages were searched since the outcome became unknown.';
+
+COMMENT ON COLUMN public.email_batches.first_sent_at IS 'By the real clock: the provider''s idempotency key lives from here.';
+
+COMMENT ON COLUMN public.email_batches.last_sent_at IS 'By the real clock: patience with the provider''s search counts from here.';
+
+COMMENT ON COLUMN public.email_batches.in_flight_until IS 'Until then, by the real clock, the latest request may still be under way, whatever became of its sidecar.';
+
+COMMENT ON COLUMN public.email_batches.resolve_until IS 'After this moment of the real clock the provider can no longer tell: what is still unknown then is failed (unknown outcome).';
+
+COMMENT ON COLUMN public.email_batches.patience IS 'How long the search may find nothing before a message counts as not accepted (EMAIL_RECONCILE_SECONDS); null unless recovery is search.';
+
+COMMENT ON COLUMN public.email_batches.settled_at IS 'When, by the real clock; null until it is settled.';
+
+COMMENT ON COLUMN public.email_batches.members IS 'email_outbox.id in the order of the request.';
+
+COMMENT ON COLUMN public.email_batches.idempotency_key IS 'Header Idempotency-Key, derived from the members'' dedupe keys and attempts.';
+
+COMMENT ON COLUMN public.email_batches.body_sha256 IS 'SHA-256 of the request''s body: a sidecar whose rendering gives another one does not repeat it.';
+
+COMMENT ON COLUMN public.email_batches.settings IS 'What shaped the body besides the members: version, sender, addresses. No secret is among it.';
+
+COMMENT ON COLUMN public.email_batches.tokens IS 'The members'' unsubscribe tokens, frozen; null when no letter has one.';
+
+COMMENT ON COLUMN public.email_batches.tracked IS 'Whether opens and clicks of each member are tracked, frozen.';
+
+COMMENT ON COLUMN public.email_batches.mismatched_at IS 'When a sidecar last left it alone because its own rendering differs; null means none did.';
+
+COMMENT ON COLUMN public.email_batches.mismatched_by IS 'Which sidecar did, and what it would have rendered with.';
 
 CREATE TABLE public.email_deliveries (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -1193,6 +1361,10 @@ CREATE TABLE public.email_settings (
     paused_at timestamp with time zone,
     paused_reason text,
     armed_for text,
+    paused_by text,
+    probe_at timestamp with time zone,
+    probes integer DEFAULT 0 NOT NULL,
+    probed_by text,
     handover boolean DEFAULT true NOT NULL,
     jobs_moved_at timestamp with time zone,
     retention_context interval DEFAULT '400 days'::interval NOT NULL,
@@ -1228,6 +1400,14 @@ COMMENT ON COLUMN public.email_settings.paused_at IS 'Since when nothing at all 
 COMMENT ON COLUMN public.email_settings.paused_reason IS 'Why nothing is sent; null means running, or no reason given.';
 
 COMMENT ON COLUMN public.email_settings.armed_for IS 'The email_identity() this database may send from; null or another one (a restored copy) means nothing is sent until email_arm() is called.';
+
+COMMENT ON COLUMN public.email_settings.paused_by IS 'provider: a sidecar stopped because the provider refuses the whole account, and one message probes from time to time. person, or null while paused: only email_resume() starts again.';
+
+COMMENT ON COLUMN public.email_settings.probe_at IS 'When one message will try whether the provider takes mail again, by the real clock; null unless paused by the provider.';
+
+COMMENT ON COLUMN public.email_settings.probes IS 'How many probes were refused since it paused: each doubles the wait, up to an hour.';
+
+COMMENT ON COLUMN public.email_settings.probed_by IS 'The sidecar that holds the latest probe; null means none was made.';
 
 COMMENT ON COLUMN public.email_settings.handover IS 'Whether emails that the application schedules in scheduled_jobs are taken out of it and sent from here; false leaves every job to the application''s own sender. Without effect where that table does not exist.';
 
@@ -1337,6 +1517,8 @@ CREATE TABLE public.email_workers (
     session_pid integer,
     started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     last_seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    session_start timestamp with time zone,
+    lost_at timestamp with time zone,
     CONSTRAINT email_workers_state_known CHECK ((state = ANY (ARRAY['running'::text, 'draining'::text, 'stopped'::text])))
 )
 WITH (fillfactor='50');
@@ -1362,6 +1544,10 @@ COMMENT ON COLUMN public.email_workers.session_pid IS 'Backend pid of its LISTEN
 COMMENT ON COLUMN public.email_workers.started_at IS 'When it started.';
 
 COMMENT ON COLUMN public.email_workers.last_seen_at IS 'Its last heartbeat; older than three polls means it is gone.';
+
+COMMENT ON COLUMN public.email_workers.session_start IS 'backend_start of that session, so that another one with the same pid is not taken for it; null when it is not known.';
+
+COMMENT ON COLUMN public.email_workers.lost_at IS 'When another sidecar first saw that session gone; null while it is there, and again after any sign of life.';
 
 CREATE VIEW public.email_health AS
  SELECT (COALESCE(EXTRACT(epoch FROM (public.email_now() - min(o.run_at) FILTER (WHERE ((o.status = 'queued'::text) AND (o.retry_at IS NULL) AND (o.run_at <= public.email_now()))))), (0)::numeric))::numeric(12,1) AS lag_seconds,
@@ -1583,6 +1769,37 @@ COMMENT ON COLUMN public.email_project_contacts.unsubscribe_token IS 'What the l
 
 COMMENT ON COLUMN public.email_project_contacts.created_at IS 'Since when.';
 
+CREATE TABLE public.email_rates (
+    provider text NOT NULL,
+    ceiling double precision NOT NULL,
+    per_second double precision NOT NULL,
+    provider_limit double precision,
+    next_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    adjusted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    limited bigint DEFAULT 0 NOT NULL,
+    limited_at timestamp with time zone,
+    CONSTRAINT email_rates_positive CHECK (((ceiling > (0)::double precision) AND (per_second > (0)::double precision) AND (provider_limit > (0)::double precision)))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE public.email_rates IS 'The rate budget of the whole fleet, one row per provider: sidecars take their turn here before every request.';
+
+COMMENT ON COLUMN public.email_rates.provider IS 'As in EMAIL_PROVIDER.';
+
+COMMENT ON COLUMN public.email_rates.ceiling IS 'EMAIL_RATE_PER_SECOND of the sidecar that asked last.';
+
+COMMENT ON COLUMN public.email_rates.per_second IS 'Requests a second at the moment: lowered when the provider says "too many", and recovering to the ceiling within a minute.';
+
+COMMENT ON COLUMN public.email_rates.provider_limit IS 'What the provider''s own header says it allows; null until it said so.';
+
+COMMENT ON COLUMN public.email_rates.next_at IS 'When the next request may leave, by the real clock.';
+
+COMMENT ON COLUMN public.email_rates.adjusted_at IS 'When per_second was last adjusted.';
+
+COMMENT ON COLUMN public.email_rates.limited IS 'How often the provider said "too many requests" (429).';
+
+COMMENT ON COLUMN public.email_rates.limited_at IS 'When it last did; null means never.';
+
 CREATE TABLE public.email_schedules (
     name text NOT NULL,
     runs text NOT NULL,
@@ -1758,6 +1975,9 @@ ALTER TABLE public.email_trigger_errors ALTER COLUMN id ADD GENERATED ALWAYS AS 
     CACHE 1
 );
 
+ALTER TABLE ONLY public.email_batches
+    ADD CONSTRAINT email_batches_pkey PRIMARY KEY (batch_id);
+
 ALTER TABLE ONLY public.email_deliveries
     ADD CONSTRAINT email_deliveries_pkey PRIMARY KEY (id);
 
@@ -1791,14 +2011,23 @@ ALTER TABLE ONLY public.email_project_contacts
 ALTER TABLE ONLY public.email_project_contacts
     ADD CONSTRAINT email_project_contacts_unsubscribe_token_key UNIQUE (unsubscribe_token);
 
+ALTER TABLE ONLY public.email_rates
+    ADD CONSTRAINT email_rates_pkey PRIMARY KEY (provider);
+
 ALTER TABLE ONLY public.email_schedules
     ADD CONSTRAINT email_schedules_pkey PRIMARY KEY (name);
 
 ALTER TABLE ONLY public.email_schema_history
     ADD CONSTRAINT email_schema_history_pkey PRIMARY KEY (version);
 
+ALTER TABLE public.email_settings
+    ADD CONSTRAINT email_settings_paused_by_known CHECK ((paused_by = ANY (ARRAY['provider'::text, 'person'::text]))) NOT VALID;
+
 ALTER TABLE ONLY public.email_settings
     ADD CONSTRAINT email_settings_pkey PRIMARY KEY (id);
+
+ALTER TABLE public.email_settings
+    ADD CONSTRAINT email_settings_probe_only_provider CHECK (((probe_at IS NULL) OR (paused_by = 'provider'::text))) NOT VALID;
 
 ALTER TABLE ONLY public.email_signals
     ADD CONSTRAINT email_signals_idempotency_key_key UNIQUE (idempotency_key);
@@ -1823,6 +2052,14 @@ ALTER TABLE ONLY public.email_types
 
 ALTER TABLE ONLY public.email_workers
     ADD CONSTRAINT email_workers_pkey PRIMARY KEY (id);
+
+CREATE INDEX email_batches_open_idx ON public.email_batches USING btree (first_sent_at) WHERE (state <> 'settled'::text);
+
+COMMENT ON INDEX public.email_batches_open_idx IS 'What is under way or unknown.';
+
+CREATE INDEX email_batches_settled_idx ON public.email_batches USING btree (settled_at) WHERE (state = 'settled'::text);
+
+COMMENT ON INDEX public.email_batches_settled_idx IS 'Retention.';
 
 CREATE INDEX email_events_delivery_idx ON public.email_events USING btree (email_delivery_id, event_type);
 
@@ -2023,6 +2260,12 @@ GRANT ALL ON FUNCTION public.email_audience(code text) TO email_admin;
 REVOKE ALL ON FUNCTION public.email_backoff(attempts integer, at_least interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_backoff(attempts integer, at_least interval) TO email_worker;
 
+REVOKE ALL ON FUNCTION public.email_batch_ready(worker text, batch uuid, ids bigint[], provider text, endpoint text, recovery text, idempotency_key text, body_sha256 bytea, settings jsonb, tokens uuid[], tracked boolean[], lease interval, request_limit interval, resolvable_for interval, patience interval, rate double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_batch_ready(worker text, batch uuid, ids bigint[], provider text, endpoint text, recovery text, idempotency_key text, body_sha256 bytea, settings jsonb, tokens uuid[], tracked boolean[], lease interval, request_limit interval, resolvable_for interval, patience interval, rate double precision) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_batch_split(worker text, batch uuid, ids bigint[], batches uuid[], lease interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_batch_split(worker text, batch uuid, ids bigint[], batches uuid[], lease interval) TO email_worker;
+
 REVOKE ALL ON FUNCTION public.email_bill_01_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_bill_01_current(ids bigint[]) TO email_worker;
 
@@ -2036,9 +2279,15 @@ REVOKE ALL ON FUNCTION public.email_bill_02_enqueue(facts jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) TO email_worker;
 
+REVOKE ALL ON FUNCTION public.email_claim_size(batch_size integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_claim_size(batch_size integer) TO email_worker;
+
 REVOKE ALL ON FUNCTION public.email_cleanup() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_cleanup() TO email_worker;
 GRANT ALL ON FUNCTION public.email_cleanup() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_cleanup_batches() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_cleanup_batches() TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_cleanup_events() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_cleanup_events() TO email_worker;
@@ -2159,6 +2408,9 @@ GRANT ALL ON FUNCTION public.email_identity() TO email_worker;
 GRANT ALL ON FUNCTION public.email_identity() TO email_reader;
 GRANT ALL ON FUNCTION public.email_identity() TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_isolate(worker text, row_id bigint, lease interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_isolate(worker text, row_id bigint, lease interval) TO email_worker;
+
 REVOKE ALL ON FUNCTION public.email_key_id(dedupe_key text, part integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_key_id(dedupe_key text, part integer) TO email_worker;
 
@@ -2178,9 +2430,15 @@ REVOKE ALL ON FUNCTION public.email_latency_delta(of_projects uuid[], since time
 GRANT ALL ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) TO email_worker;
 GRANT ALL ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_lost_workers(worker text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_lost_workers(worker text) TO email_worker;
+
 REVOKE ALL ON FUNCTION public.email_mask(said text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_mask(said text) TO email_reader;
 GRANT ALL ON FUNCTION public.email_mask(said text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_may_send(worker text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_may_send(worker text) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_missing(field text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_missing(field text) TO email_worker;
@@ -2189,6 +2447,9 @@ REVOKE ALL ON FUNCTION public.email_month(month text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_month(month text) TO email_worker;
 GRANT ALL ON FUNCTION public.email_month(month text) TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_next_look(sent_at timestamp with time zone, in_flight_until timestamp with time zone, patience interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_next_look(sent_at timestamp with time zone, in_flight_until timestamp with time zone, patience interval) TO email_worker;
+
 REVOKE ALL ON FUNCTION public.email_next_seconds() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_next_seconds() TO email_worker;
 
@@ -2196,6 +2457,9 @@ REVOKE ALL ON FUNCTION public.email_note_error(source text, email_type text, err
 GRANT ALL ON FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_note_errors(source text, email_type text, errors text[], facts jsonb[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_note_limit(provider text, provider_limit double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_note_limit(provider text, provider_limit double precision) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_note_unsubscribed(user_id uuid, categories text[]) FROM PUBLIC;
 
@@ -2227,8 +2491,11 @@ GRANT ALL ON FUNCTION public.email_preferences_of(token uuid) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_project_recipients(project uuid, contact_role text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.email_provider_refused(why text) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.email_provider_refused(why text) TO email_worker;
+REVOKE ALL ON FUNCTION public.email_provider_refused(why text, worker text, until timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_provider_refused(why text, worker text, until timestamp with time zone) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_provider_relented(worker text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_provider_relented(worker text) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_quota_audience(code text, key_prefix text, at_least integer, below integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_quota_audience(code text, key_prefix text, at_least integer, below integer) TO email_worker;
@@ -2237,6 +2504,9 @@ GRANT ALL ON FUNCTION public.email_quota_audience(code text, key_prefix text, at
 REVOKE ALL ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) TO email_worker;
 GRANT ALL ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_release_unsent(batch uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_release_unsent(batch uuid) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone) TO email_worker;
@@ -2317,8 +2587,11 @@ GRANT ALL ON FUNCTION public.email_set_preferences(token uuid, marketing boolean
 
 REVOKE ALL ON FUNCTION public.email_settings_applied() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[]) TO email_worker;
+REVOKE ALL ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[], refused text, refused_until timestamp with time zone, limited double precision, provider_limit double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[], refused text, refused_until timestamp with time zone, limited double precision, provider_limit double precision) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_settle_unknown(delivery_id uuid, provider_message_id text, occurred_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_settle_unknown(delivery_id uuid, provider_message_id text, occurred_at timestamp with time zone) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_signal(kind text, user_id uuid, project_id uuid, payload jsonb, occurred_at timestamp with time zone, idempotency_key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_signal(kind text, user_id uuid, project_id uuid, payload jsonb, occurred_at timestamp with time zone, idempotency_key text) TO email_admin;
@@ -2327,6 +2600,9 @@ GRANT ALL ON FUNCTION public.email_signal(kind text, user_id uuid, project_id uu
 REVOKE ALL ON FUNCTION public.email_signal_trigger() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_signals_fill() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_slow_down(provider text, wait_seconds double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_slow_down(provider text, wait_seconds double precision) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_step(dedupe_key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_step(dedupe_key text) TO email_worker;
@@ -2349,8 +2625,14 @@ REVOKE ALL ON FUNCTION public.email_suppress_untrue(code text, ids bigint[]) FRO
 REVOKE ALL ON FUNCTION public.email_take_jobs() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_take_jobs() TO email_admin;
 
-REVOKE ALL ON FUNCTION public.email_take_over(worker text, lease interval) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.email_take_over(worker text, lease interval) TO email_worker;
+REVOKE ALL ON FUNCTION public.email_take_over(worker text, provider text, lease interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_take_over(worker text, provider text, lease interval) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_take_probe(worker text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_take_probe(worker text) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_take_turn(provider text, rate double precision, urgent boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_take_turn(provider text, rate double precision, urgent boolean) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_token(user_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_token(user_id uuid) TO email_worker;
@@ -2427,6 +2709,41 @@ GRANT SELECT(started_at) ON TABLE public.deployments TO email_worker;
 GRANT SELECT(started_at) ON TABLE public.deployments TO email_admin;
 
 GRANT SELECT(finished_at) ON TABLE public.deployments TO email_worker;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.email_batches TO email_worker;
+GRANT SELECT ON TABLE public.email_batches TO email_admin;
+
+GRANT SELECT(batch_id) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(state) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(provider) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(endpoint) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(worker) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(recovery) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(attempt) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(searches) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(first_sent_at) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(last_sent_at) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(in_flight_until) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(resolve_until) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(patience) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(settled_at) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(members) ON TABLE public.email_batches TO email_reader;
+
+GRANT SELECT(mismatched_at) ON TABLE public.email_batches TO email_reader;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.email_deliveries TO email_worker;
 GRANT SELECT ON TABLE public.email_deliveries TO email_admin;
@@ -2515,6 +2832,14 @@ GRANT UPDATE(paused_at) ON TABLE public.email_settings TO email_worker;
 
 GRANT UPDATE(paused_reason) ON TABLE public.email_settings TO email_worker;
 
+GRANT UPDATE(paused_by) ON TABLE public.email_settings TO email_worker;
+
+GRANT UPDATE(probe_at) ON TABLE public.email_settings TO email_worker;
+
+GRANT UPDATE(probes) ON TABLE public.email_settings TO email_worker;
+
+GRANT UPDATE(probed_by) ON TABLE public.email_settings TO email_worker;
+
 GRANT SELECT ON TABLE public.email_trigger_errors TO email_worker;
 GRANT SELECT,UPDATE ON TABLE public.email_trigger_errors TO email_admin;
 
@@ -2578,6 +2903,10 @@ GRANT SELECT(updated_at) ON TABLE public.email_preferences TO email_reader;
 
 GRANT SELECT ON TABLE public.email_project_contacts TO email_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_project_contacts TO email_admin;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.email_rates TO email_worker;
+GRANT SELECT ON TABLE public.email_rates TO email_reader;
+GRANT SELECT ON TABLE public.email_rates TO email_admin;
 
 GRANT SELECT ON TABLE public.email_schedules TO email_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_schedules TO email_admin;

@@ -216,10 +216,9 @@ as $$
 declare
     batch uuid := gen_random_uuid();
     picked bigint[];
-    settings record;
+    most constant integer := public.email_claim_size(batch_size);
 begin
-    select s.paused_at, s.armed_for into settings from public.email_settings s;
-    if settings.paused_at is not null or settings.armed_for is distinct from public.email_identity() then
+    if most = 0 then
         return;
     end if;
 
@@ -235,8 +234,8 @@ begin
         );
     end if;
 
-    picked := public.email_pick(batch_size);
-    if picked is null then
+    picked := public.email_pick(most);
+    if picked is null or (most = 1 and not public.email_take_probe(worker)) then
         return;
     end if;
 

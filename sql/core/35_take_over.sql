@@ -1,7 +1,93 @@
--- Taking over what a lost sidecar held.  A batch whose lease is over is repeated whole: same members, same order, same
--- contexts, from the journal.
+-- Taking over what a lost sidecar held, or what nobody knows the outcome of.  A batch that was never sent goes back to the
+-- queue.  One that was is resolved whole: same members, same order, same contexts, tokens and tracking, as they were frozen.
 
-create or replace function public.email_take_over(worker text, lease interval)
+-- Which sidecars are gone --------------------------------------------------------------------------------------------------
+-- A killed process loses its LISTEN session at once.  A living one may lose it too (a restart or failover of Postgres, a
+-- network), and says within two seconds by a heartbeat or a request that it is alive; if it does not, its work is taken
+-- over early, which the fence makes safe and the provider's idempotency or search makes harmless.
+create or replace function public.email_lost_workers(worker text) returns text[]
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    holders text[];
+begin
+    select array_agg(distinct o.locked_by) into holders from public.email_outbox o where o.status = 'sending' and o.locked_by <> worker;
+    if holders is null then
+        return '{}'::text[];
+    end if;
+    update public.email_workers w set lost_at = clock_timestamp()
+    where w.id = any(holders) and w.lost_at is null and w.session_pid is not null
+    and not exists (
+        select from pg_catalog.pg_stat_activity a
+        where a.pid = w.session_pid and (a.backend_start = w.session_start) is not false
+    );
+    return array(
+        select w.id from public.email_workers w
+        where w.id = any(holders) and (w.state = 'stopped' or w.lost_at < clock_timestamp() - interval '2 seconds')
+    );
+end
+$$;
+comment on function public.email_lost_workers(text) is
+'Sidecars that hold rows and are gone: stopped, or their LISTEN session has been gone for two seconds without a sign of life. One that never had such a session is only gone when its lease is over.';
+revoke all on function public.email_lost_workers(text) from public;
+
+create or replace function public.email_release_unsent(batch uuid) returns integer
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    ids bigint[];
+begin
+    with freed as (
+        update public.email_outbox o set
+            status = 'queued', locked_by = null, locked_until = null, batch_id = null, batch_position = null, claimed_at = null, batch_attempts = null
+        where o.batch_id = batch and o.status = 'sending'
+        returning o.id
+    )
+    select array_agg(f.id) into ids from freed f;
+    return cardinality(ids);
+end
+$$;
+comment on function public.email_release_unsent(uuid) is 'Puts the members of a batch that was never sent back into the queue, to be judged and rendered anew.';
+revoke all on function public.email_release_unsent(uuid) from public;
+
+-- A row that was claimed with others by sidecars that died before they sent anything is suspect: it goes alone, so that it
+-- takes nobody along, and is given up after the fifth claim.
+create or replace function public.email_isolate(worker text, row_id bigint, lease interval) returns uuid
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    alone uuid := gen_random_uuid();
+begin
+    with poison as (
+        update public.email_outbox o set
+            status = 'failed', last_error = 'given up: claimed five times without an outcome',
+            locked_by = null, locked_until = null, finished_at = public.email_now()
+        where o.id = row_id and o.claims >= 5
+        returning o.dedupe_key, o.last_error
+    )
+    update public.email_deliveries d set status = 'failed', error_message = p.last_error
+    from poison p
+    where d.dedupe_key = p.dedupe_key;
+    if found then
+        return null;
+    end if;
+    update public.email_outbox o set
+        batch_id = alone, batch_position = 0, locked_by = worker, locked_until = clock_timestamp() + lease,
+        claims = o.claims + 1, claimed_at = clock_timestamp()
+    where o.id = row_id;
+    return alone;
+end
+$$;
+comment on function public.email_isolate(text, bigint, interval) is
+'Claims one row alone, in a batch of its own whose id it answers; null when the row is given up instead, after five claims without an outcome.';
+revoke all on function public.email_isolate(text, bigint, interval) from public;
+
+-- Taking over --------------------------------------------------------------------------------------------------------------
+drop function if exists public.email_take_over(text, interval);
+create or replace function public.email_take_over(worker text, provider text, lease interval)
 returns table (
     batch_id uuid,
     id bigint,
@@ -14,7 +100,10 @@ returns table (
     context jsonb,
     unsubscribe_token uuid,
     tracking boolean,
-    taken_over boolean,
+    held boolean,
+    sent_before boolean,
+    resolvable boolean,
+    last_look boolean,
     age_seconds double precision
 )
 language plpgsql
@@ -23,53 +112,89 @@ as $$
 #variable_conflict use_column
 declare
     batch uuid;
+    first_member record;
+    sent public.email_batches;
+    gone text[];
+    looked_at uuid[] := array[]::uuid[];
 begin
-    select o.batch_id into batch
-    from public.email_outbox o
-    where o.status = 'sending' and o.locked_until <= clock_timestamp()
-    order by o.locked_until
-    limit 1
-    for update skip locked;
-    if batch is null then
+    if not public.email_may_send(worker) then
         return;
     end if;
+    gone := public.email_lost_workers(worker);
+    loop
+        select o.batch_id into batch
+        from public.email_outbox o
+        left join public.email_batches b on b.batch_id = o.batch_id
+        where o.status = 'sending'
+        and (
+            o.locked_until <= clock_timestamp()
+            or (o.locked_by = any(gone) and b.state is distinct from 'unknown' and b.recovery is distinct from 'again')
+        )
+        and (b.provider is null or b.provider = $2 or b.resolve_until <= clock_timestamp())
+        and o.batch_id <> all(looked_at)
+        order by o.locked_until
+        limit 1;
+        if not found then
+            return;
+        end if;
+        looked_at := looked_at || batch;
 
-    with poison as (
-        update public.email_outbox o set
-            status = 'failed', reason = 'unknown outcome', last_error = 'given up: claimed five times without an outcome',
-            locked_by = null, locked_until = null, finished_at = public.email_now()
-        where o.batch_id = batch and o.status = 'sending' and o.locked_until <= clock_timestamp() and o.claims >= 5
-        returning o.dedupe_key, o.last_error
-    )
-    update public.email_deliveries d set
-        status = 'failed', error_message = p.last_error, payload_json = d.payload_json || '{"reason": "unknown outcome"}'
-    from poison p
-    where d.dedupe_key = p.dedupe_key;
+        -- Its first member stands for the batch (email_batch_ready locks the same row); what is read after is up to date.
+        select o.id, o.claims, o.locked_by, o.locked_until into first_member
+        from public.email_outbox o
+        where o.batch_id = batch and o.status = 'sending'
+        order by o.batch_position
+        limit 1
+        for update skip locked;
+        continue when not found or not (first_member.locked_until <= clock_timestamp() or first_member.locked_by = any(gone));
+        select b.* into sent from public.email_batches b where b.batch_id = batch;
+
+        if not found then
+            if first_member.claims < 2 then
+                perform public.email_release_unsent(batch);
+                continue;
+            end if;
+            batch := public.email_isolate(worker, first_member.id, lease);
+            -- The others of that batch are looked at again, one by one.
+            looked_at := array[]::uuid[];
+            continue when batch is null;
+        else
+            update public.email_outbox o set locked_by = worker, locked_until = clock_timestamp() + lease, claims = o.claims + 1
+            where o.batch_id = batch and o.status = 'sending';
+            update public.email_batches b set searches = b.searches + 1 where b.batch_id = batch and b.recovery = 'search';
+        end if;
+        exit;
+    end loop;
 
     return query
-    with taken as (
-        update public.email_outbox o set
-            locked_by = worker, locked_until = clock_timestamp() + lease, claims = o.claims + 1
-        where o.batch_id = batch and o.status = 'sending' and o.locked_until <= clock_timestamp()
-        returning o.*
-    )
-    select batch, o.id, d.id, o.email_type, t.category, d.payload_json ->> 'to_email', o.dedupe_key, o.batch_attempts,
+    select batch, o.id, d.id, o.email_type, t.category, d.payload_json ->> 'to_email', o.dedupe_key, coalesce(o.batch_attempts, o.attempts),
         d.payload_json -> 'context',
-        case when t.category in ('product', 'marketing') then coalesce(pc.unsubscribe_token, public.email_token(o.user_id)) end,
-        t.category <> 'security' and coalesce(pr.tracking_consent, false),
-        true, extract(epoch from clock_timestamp() - o.claimed_at)::double precision
-    from taken o
+        case when m.place is not null then sent.tokens[m.place]
+            when t.category in ('product', 'marketing') then coalesce(pc.unsubscribe_token, public.email_token(o.user_id)) end,
+        case when m.place is not null then sent.tracked[m.place] else t.category <> 'security' and coalesce(pr.tracking_consent, false) end,
+        o.status = 'sending', sent.batch_id is not null,
+        coalesce(sent.resolve_until > clock_timestamp(), true),
+        coalesce(sent.recovery = 'search' and clock_timestamp() >= greatest(sent.last_sent_at + sent.patience,
+            case when sent.state = 'sending' then sent.in_flight_until end), false),
+        coalesce(extract(epoch from clock_timestamp() - sent.first_sent_at), 0)::double precision
+    from public.email_outbox o
     join public.email_deliveries d on d.dedupe_key = o.dedupe_key
     join public.email_types t on t.code = o.email_type
+    left join unnest(sent.members) with ordinality m (id, place) on m.id = o.id
     left join public.email_preferences pr on pr.user_id = o.user_id
     left join lateral (
         select c.unsubscribe_token from public.email_project_contacts c
         where o.to_email is not null and c.project_id = o.project_id and lower(c.email) = lower(o.to_email) and c.user_id is null
         limit 1
     ) pc on true
+    where o.batch_id = batch and (o.status = 'sending' or m.place is not null)
     order by o.batch_position;
 end
 $$;
-comment on function public.email_take_over(text, interval) is
-'Claims one batch whose sidecar is gone, as it was: what became of its request is unknown, so the provider decides whether it may be repeated.';
-revoke all on function public.email_take_over(text, interval) from public;
+comment on function public.email_take_over(text, text, interval) is
+'Claims one batch whose sidecar is gone or whose outcome is unknown and due to be asked for again. sent_before: it may have been accepted, so the provider decides whether it may be repeated; held: false for a member whose outcome is known already and that is only needed to repeat the request; last_look: a search that finds nothing now means not accepted; resolvable: false when the provider can no longer tell.';
+revoke all on function public.email_take_over(text, text, interval) from public;
+
+select public.email_grant(
+    'execute on function public.email_lost_workers(text), public.email_release_unsent(uuid), public.email_isolate(text, bigint, interval), public.email_take_over(text, text, interval)',
+    'email_worker');

@@ -11,6 +11,7 @@ comment on function public.email_backoff(integer, interval) is
 'How long a row waits after its nth failure: exponential from 2 seconds up to 10 minutes, full jitter, and never less than the provider asked for.';
 revoke all on function public.email_backoff(integer, interval) from public;
 
+drop function if exists public.email_settle(text, uuid, bigint[], text[], text[], text[], text[], double precision[]);
 create or replace function public.email_settle(
     worker text,
     batch uuid,
@@ -19,14 +20,29 @@ create or replace function public.email_settle(
     message_ids text[],
     errors text[],
     subjects text[],
-    retry_after double precision[]
+    retry_after double precision[],
+    refused text default null,
+    refused_until timestamptz default null,
+    limited double precision default null,
+    provider_limit double precision default null
 ) returns integer
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    sent public.email_batches;
+    repeated boolean;
     settled integer;
 begin
+    select b.* into sent from public.email_batches b where b.batch_id = batch;
+    -- Whoever refuses a repetition before looking at its key says nothing about the request before it.
+    repeated := coalesce(sent.attempt > 1, false);
+
+    -- The pause is committed together with what it gives back.
+    if refused is not null then
+        perform public.email_provider_refused(refused, worker, refused_until);
+    end if;
+
     with answered as (
         select a.*
         from unnest(ids, outcomes, message_ids, errors, subjects, retry_after) as a (id, outcome, message_id, error, subject, wait_seconds)
@@ -36,13 +52,17 @@ begin
             o.attempts + (a.outcome in ('transient', 'server_error', 'permanent', 'address'))::integer as attempts_now,
             make_interval(secs => coalesce(a.wait_seconds, 0)) as wait,
             case
-                when a.outcome = 'sent' then 'sent'
-                when a.outcome in ('permanent', 'address', 'lost') then 'failed'
-                when a.outcome in ('transient', 'server_error') and o.attempts + 1 >= t.max_attempts then 'failed'
-                when a.outcome in ('transient', 'refused', 'released') then 'queued'
-                when a.outcome in ('unknown', 'server_error') then 'sending'
+                when a.outcome = 'sent' or (a.outcome = 'conflict' and repeated) then 'sent'
+                when a.outcome in ('permanent', 'address', 'lost', 'conflict') then 'failed'
+                when a.outcome in ('transient', 'server_error') and o.attempts + 1 >= t.max_attempts
+                    and not (a.outcome = 'server_error' and coalesce(sent.recovery = 'search', false)) then 'failed'
+                when a.outcome = 'missing' and o.attempts >= t.max_attempts then 'failed'
+                when a.outcome = 'missing' then 'queued'
+                when a.outcome in ('transient', 'refused', 'released') then case when repeated then 'sending' else 'queued' end
+                when a.outcome = 'untouched' then case when sent.batch_id is not null then 'sending' else 'queued' end
+                when a.outcome in ('unknown', 'server_error', 'mismatch') then 'sending'
             end as status,
-            a.outcome in ('lost', 'server_error') as doubtful
+            a.outcome in ('lost', 'conflict', 'server_error') or (a.outcome = 'transient' and repeated) as doubtful
         from answered a
         join public.email_outbox o on o.id = a.id
         join public.email_types t on t.code = o.email_type
@@ -59,9 +79,16 @@ begin
             retry_at = case when h.outcome in ('transient', 'refused') and h.status = 'queued'
                 then clock_timestamp() + public.email_backoff(case when h.outcome = 'refused' then 1 else h.attempts_now end, h.wait) end,
             locked_by = case when h.status = 'sending' then o.locked_by end,
-            -- An unknown outcome is looked at again soon, by whoever comes first, then ever more rarely.
-            locked_until = case when h.status = 'sending'
-                then clock_timestamp() + greatest(h.wait, interval '1 second', least((clock_timestamp() - o.claimed_at) / 2, interval '10 minutes')) end,
+            locked_until = case when h.status = 'sending' then greatest(
+                clock_timestamp() + h.wait,
+                case
+                    -- Nothing to ask: the lease is what keeps a letter from going out twice in a row.
+                    when sent.recovery = 'again' then o.locked_until
+                    when sent.recovery = 'search' then public.email_next_look(sent.last_sent_at, sent.in_flight_until, sent.patience)
+                    when h.outcome = 'server_error' then clock_timestamp() + greatest(interval '1 second', public.email_backoff(h.attempts_now))
+                    -- Asked again soon, by whoever comes first, then ever more rarely.
+                    else clock_timestamp() + greatest(interval '1 second', least((clock_timestamp() - sent.first_sent_at) / 2, interval '10 minutes'))
+                end) end,
             batch_id = case when h.status = 'queued' then null else o.batch_id end,
             batch_position = case when h.status = 'queued' then null else o.batch_position end,
             claimed_at = case when h.status = 'queued' then null else o.claimed_at end,
@@ -90,14 +117,67 @@ begin
         where j.outcome = 'address' and j.to_email is not null
         order by lower(j.to_email)
         on conflict (lower(email)) do nothing
+    ),
+    request as (
+        update public.email_batches b set
+            state = h.state,
+            settled_at = case when h.state = 'settled' then clock_timestamp() end
+        from (select case when bool_or(x.status = 'sending') then 'unknown' else 'settled' end as state from held x having count(*) > 0) h
+        where b.batch_id = batch
     )
-    select count(*) into settled from work;
+    select count(*) into settled from held h;
+
+    -- Any answer about a message means that the account is taken again.
+    if outcomes && array['sent', 'permanent', 'address'] then
+        perform public.email_provider_relented(worker);
+    end if;
+    if limited is not null then
+        perform public.email_slow_down(sent.provider, limited);
+    end if;
+    if provider_limit is not null then
+        perform public.email_note_limit(sent.provider, provider_limit);
+    end if;
     return settled;
 end
 $$;
-comment on function public.email_settle(text, uuid, bigint[], text[], text[], text[], text[], double precision[]) is
-'Records the outcomes of one batch: sent; transient (an attempt is spent) and refused (none is) wait in the queue again; permanent and address end failed, the latter also suppresses the address; lost is failed as unknown outcome; unknown and server_error (an attempt is spent) stay claimed until the provider was asked again; released goes back untouched. Answers how many rows it still held.';
-revoke all on function public.email_settle(text, uuid, bigint[], text[], text[], text[], text[], double precision[]) from public;
+comment on function public.email_settle(text, uuid, bigint[], text[], text[], text[], text[], double precision[], text, timestamptz, double precision, double precision) is
+'Records the outcomes of one batch. sent. transient (an attempt is spent), refused and released (none is) wait in the queue again; of a repeated request they tell nothing, so it stays claimed. permanent and address end failed, the latter also suppresses the address. unknown, server_error (an attempt is spent) and mismatch stay claimed until the provider is asked again; untouched was not sent this time. missing: the provider does not have it, back to the queue. conflict: recorded under the same key: sent when it was a repetition, else lost, which is failed as unknown outcome. refused pauses everything; limited (seconds) slows the fleet down; provider_limit is what the provider''s header says. Answers how many rows it still held.';
+revoke all on function public.email_settle(text, uuid, bigint[], text[], text[], text[], text[], double precision[], text, timestamptz, double precision, double precision) from public;
+
+-- Evidence from elsewhere --------------------------------------------------------------------------------------------------
+-- A webhook about a letter whose answer was lost is the answer: order of evidence is webhook or search hit, then response.
+create or replace function public.email_settle_unknown(delivery_id uuid, provider_message_id text, occurred_at timestamptz) returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    key text;
+begin
+    update public.email_deliveries d set
+        status = 'sent',
+        provider_message_id = coalesce($2, d.provider_message_id),
+        error_message = null,
+        payload_json = d.payload_json - 'reason',
+        sent_at = coalesce($3, public.email_now())
+    where d.id = $1
+    and (d.status = 'queued' or (d.status = 'failed' and d.payload_json ->> 'reason' = 'unknown outcome'))
+    returning d.dedupe_key into key;
+    if not found then
+        return false;
+    end if;
+    -- Also one that waits to be sent again: an earlier attempt has arrived.
+    update public.email_outbox o set
+        status = 'sent', reason = null, last_error = null, retry_at = null, locked_by = null, locked_until = null,
+        finished_at = coalesce(o.finished_at, public.email_now())
+    where o.dedupe_key = key and o.status in ('sending', 'queued', 'failed');
+    return true;
+end
+$$;
+comment on function public.email_settle_unknown(uuid, text, timestamptz) is
+'Settles a letter whose outcome is not known yet, or was given up as unknown outcome, as sent, because the provider''s webhook says that it has it. Answers whether there was something to settle.';
+revoke all on function public.email_settle_unknown(uuid, text, timestamptz) from public;
+select public.email_grant('execute on function public.email_settle_unknown(uuid, text, timestamptz)', 'email_worker');
 
 create or replace function public.email_extend_lease(worker text, batch uuid, lease interval) returns integer
 language plpgsql
@@ -107,7 +187,8 @@ declare
     extended integer;
 begin
     update public.email_outbox o set locked_until = clock_timestamp() + lease
-    where o.batch_id = batch and o.locked_by = worker and o.status = 'sending';
+    where o.id = any(array(select unnest(b.members) from public.email_batches b where b.batch_id = batch))
+    and o.batch_id = batch and o.locked_by = worker and o.status = 'sending';
     get diagnostics extended = row_count;
     return extended;
 end
@@ -115,13 +196,3 @@ $$;
 comment on function public.email_extend_lease(text, uuid, interval) is
 'Renews the lease of a batch while its request is in flight; answers how many rows it still held.';
 revoke all on function public.email_extend_lease(text, uuid, interval) from public;
-
-create or replace function public.email_provider_refused(why text) returns void
-language sql
-set search_path = pg_catalog, pg_temp
-as $$
-update public.email_settings set paused_at = public.email_now(), paused_reason = why where paused_at is null
-$$;
-comment on function public.email_provider_refused(text) is
-'Stops everything because the provider refuses the whole account (bad key, quota, blocked); email_resume(null) starts again.';
-revoke all on function public.email_provider_refused(text) from public;

@@ -133,7 +133,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     if $1 is null then
-        update public.email_settings s set paused_at = coalesce(s.paused_at, public.email_now()), paused_reason = coalesce($2, s.paused_reason);
+        update public.email_settings s set
+            paused_at = coalesce(s.paused_at, public.email_now()), paused_reason = coalesce($2, s.paused_reason), paused_by = 'person', probe_at = null;
         return;
     end if;
     update public.email_types t set paused_at = coalesce(t.paused_at, public.email_now()), paused_reason = coalesce($2, t.paused_reason) where t.code = $1;
@@ -151,7 +152,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     if $1 is null then
-        update public.email_settings set paused_at = null, paused_reason = null;
+        update public.email_settings set
+            paused_at = null, paused_reason = null, paused_by = null, probe_at = null, probes = 0, probed_by = null;
         return;
     end if;
     update public.email_types t set paused_at = null where t.code = $1;
@@ -181,10 +183,11 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    insert into public.email_workers as w (id, hostname, pid, version, provider, state, in_flight, session_pid)
-    values ($1, $2, $3, $4, $5, $6, $7, $8)
+    insert into public.email_workers as w (id, hostname, pid, version, provider, state, in_flight, session_pid, session_start)
+    select $1, $2, $3, $4, $5, $6, $7, $8, (select a.backend_start from pg_catalog.pg_stat_activity a where a.pid = $8)
     on conflict (id) do update set
-        state = excluded.state, in_flight = excluded.in_flight, session_pid = excluded.session_pid, last_seen_at = clock_timestamp();
+        state = excluded.state, in_flight = excluded.in_flight, session_pid = excluded.session_pid, session_start = excluded.session_start,
+        last_seen_at = clock_timestamp(), lost_at = null;
     if state = 'stopped' then
         delete from public.email_workers w where w.last_seen_at < clock_timestamp() - interval '1 day';
     end if;
@@ -234,6 +237,12 @@ moments as (
     select extract(epoch from min(o.retry_at) - clock_timestamp()) from public.email_outbox o where o.status = 'queued' and o.retry_at is not null
     union all
     select extract(epoch from min(o.locked_until) - clock_timestamp()) from public.email_outbox o where o.status = 'sending'
+    union all
+    -- While requests are under way, a sidecar that is lost is noticed within a second.
+    select 1 where exists (
+        select from public.email_outbox o left join public.email_batches b on b.batch_id = o.batch_id
+        where o.status = 'sending' and b.state is distinct from 'unknown'
+    )
 )
 select min(m.seconds)::double precision from moments m
 $$;

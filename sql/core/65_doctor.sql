@@ -17,7 +17,22 @@ begin
 
     return query select 'sending',
         case when health.paused then 'fail' else 'ok' end,
-        case when health.paused then 'paused: ' || coalesce(health.paused_reason, 'no reason given') || '; to start again: select public.email_resume()' else 'not paused' end;
+        case when health.paused then 'paused: ' || coalesce(health.paused_reason, 'no reason given')
+            || coalesce((select format('; one message tries again at %s UTC', to_char(s.probe_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI')) from public.email_settings s where s.paused_by = 'provider'), '')
+            || '; to start again: select public.email_resume()' else 'not paused' end;
+
+    return query select 'unknown outcomes',
+        case when count(*) filter (where b.mismatched_at is not null) > 0 then 'fail' when count(*) filter (where b.first_sent_at < clock_timestamp() - interval '1 hour') > 0 then 'warn' else 'ok' end,
+        case when count(*) = 0 then 'none' else format('%s requests, the oldest sent at %s UTC, are being resolved', count(*), to_char(min(b.first_sent_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI'))
+            || coalesce(format('; %s wait for a sidecar of another version or other settings, see email_batches.settings and mismatched_by', nullif(count(*) filter (where b.mismatched_at is not null), 0)), '') end
+    from public.email_batches b
+    where b.state = 'unknown';
+
+    return query select 'rate',
+        case when bool_or(r.limited_at > clock_timestamp() - interval '10 minutes') then 'warn' else 'ok' end,
+        coalesce(string_agg(format('%s: at most %s requests a second', r.provider, least(r.ceiling, coalesce(r.provider_limit, r.ceiling)))
+            || coalesce(format(', last refused as too many at %s UTC', to_char(r.limited_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI')), ''), '; ' order by r.provider), 'no request was counted yet')
+    from public.email_rates r;
 
     return query select 'paused types',
         case when health.paused_types is null then 'ok' else 'warn' end,

@@ -46,6 +46,7 @@ begin
         limit batch
         for update skip locked
     );
+    perform public.email_cleanup_batches();
     return removed;
 end
 $$;

@@ -6,7 +6,7 @@ select public.email_grant(g.privileges, 'email_worker')
 from (values
     ('usage on schema public'),
     ('select on public.email_types, public.email_sql_files, public.email_project_contacts, public.email_signals, public.email_subject_variants, public.email_schema_history'),
-    ('select, update (paused_at, paused_reason) on public.email_settings'),
+    ('select on public.email_settings'),
     ('select, update on public.email_outbox'),
     ('select, insert, update on public.email_deliveries'),
     ('select, insert, update (user_id) on public.email_preferences'),
@@ -15,9 +15,9 @@ from (values
     ('select (id, name, email, is_active) on public.users'),
     ('execute on function public.email_now(), public.email_identity(), public.email_schema_version(), public.email_fingerprint(text[])'),
     ('execute on function public.email_function(text, text), public.email_first_name(text), public.email_step(text), public.email_step_keys(text, jsonb), public.email_missing(text), public.email_key_id(text, integer), public.email_verdict_figures(uuid[]), public.email_current(bigint[]), public.email_gates(bigint[])'),
-    ('execute on function public.email_pick(integer), public.email_token(uuid), public.email_claim(text, text, integer, interval), public.email_take_over(text, interval)'),
-    ('execute on function public.email_backoff(integer, interval), public.email_settle(text, uuid, bigint[], text[], text[], text[], text[], double precision[])'),
-    ('execute on function public.email_extend_lease(text, uuid, interval), public.email_provider_refused(text)'),
+    ('execute on function public.email_pick(integer), public.email_token(uuid), public.email_claim(text, text, integer, interval)'),
+    ('execute on function public.email_backoff(integer, interval), public.email_settle(text, uuid, bigint[], text[], text[], text[], text[], double precision[], text, timestamptz, double precision, double precision)'),
+    ('execute on function public.email_extend_lease(text, uuid, interval)'),
     ('execute on function public.email_heartbeat(text, text, integer, text, text, text, integer, integer), public.email_next_seconds()')
 ) g (privileges);
 

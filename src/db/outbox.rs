@@ -14,8 +14,6 @@ use crate::provider::Category;
 const CLAIM: &str = include_str!("sql/claim.sql");
 const TAKE_OVER: &str = include_str!("sql/take_over.sql");
 const SETTLE: &str = include_str!("sql/settle.sql");
-const EXTEND_LEASE: &str = include_str!("sql/extend_lease.sql");
-const PROVIDER_REFUSED: &str = include_str!("sql/provider_refused.sql");
 const HEARTBEAT: &str = include_str!("sql/heartbeat.sql");
 const RUN_DUE_SCHEDULE: &str = include_str!("sql/run_due_schedule.sql");
 /// A daily scan of a large database takes seconds; one that takes this long is stuck.
@@ -28,9 +26,18 @@ pub struct Claim {
     pub batch: Uuid,
     /// In the order they are sent.
     pub letters: Vec<Claimed>,
-    /// Whether another sidecar held it before, so that the outcome of its request is unknown.
-    pub taken_over: bool,
-    /// Since the batch was first claimed.
+    /// What is known of an earlier request whose outcome nobody knows; `None` when none was sent.
+    pub prior: Option<Prior>,
+}
+
+/// A batch that was sent before, so that the provider may have accepted it.
+#[derive(Debug, Clone, Copy)]
+pub struct Prior {
+    /// Whether the provider can still tell.
+    pub resolvable: bool,
+    /// Whether a search that finds nothing now means that it was not accepted.
+    pub last_look: bool,
+    /// Since it was first sent.
     pub age: Duration,
 }
 
@@ -57,6 +64,8 @@ pub struct Claimed {
     pub unsubscribe_token: Option<Uuid>,
     /// Whether opens and clicks may be tracked.
     pub tracking: bool,
+    /// False for a member whose outcome is known already and that is only needed to repeat the request it was part of.
+    pub held: bool,
 }
 
 /// What settling records about one row. The words are those of `public.email_settle`.
@@ -64,7 +73,8 @@ pub struct Claimed {
 pub struct Settlement {
     /// `email_outbox.id`.
     pub id: i64,
-    /// `sent`, `transient`, `refused`, `server_error`, `permanent`, `address`, `lost`, `unknown` or `released`.
+    /// `sent`, `transient`, `refused`, `released`, `permanent`, `address`, `unknown`, `server_error`, `untouched`,
+    /// `mismatch`, `missing`, `conflict` or `lost`.
     pub outcome: &'static str,
     /// The provider's id, when sent.
     pub message_id: Option<String>,
@@ -74,6 +84,17 @@ pub struct Settlement {
     pub subject: Option<String>,
     /// At least this long until the next try.
     pub wait: Option<Duration>,
+}
+
+/// What an answer says about the account rather than about a message.
+#[derive(Debug, Default)]
+pub struct AccountNews {
+    /// Why the provider refuses everything, and until when if it said so.
+    pub refused: Option<(String, Option<DateTime<Utc>>)>,
+    /// Too many requests: nobody sends for at least this long.
+    pub limited: Option<Duration>,
+    /// Requests a second that the provider says it allows.
+    pub provider_limit: Option<f64>,
 }
 
 /// What a heartbeat learns.
@@ -143,7 +164,7 @@ pub async fn claim(
     members(&rows)
 }
 
-/// Takes over one batch whose lease is over; `None` when there is none.
+/// Takes over one batch that was left behind or whose outcome is due to be asked for; `None` when there is none.
 pub async fn take_over(
     pool: &Pool,
     worker: &Identity,
@@ -154,11 +175,27 @@ pub async fn take_over(
             TAKE_OVER,
             &[
                 (&worker.id, Type::TEXT),
+                (&worker.provider, Type::TEXT),
                 (&lease.as_secs_f64(), Type::FLOAT8),
             ],
         )
         .await?;
-    members(&rows)
+    let Some(mut claim) = members(&rows)? else {
+        return Ok(None);
+    };
+    for (letter, row) in claim.letters.iter_mut().zip(&rows) {
+        letter.held = row.try_get("held")?;
+    }
+    if let Some(row) = rows.first()
+        && row.try_get("sent_before")?
+    {
+        claim.prior = Some(Prior {
+            resolvable: row.try_get("resolvable")?,
+            last_look: row.try_get("last_look")?,
+            age: Duration::try_from_secs_f64(row.try_get("age_seconds")?).unwrap_or_default(),
+        });
+    }
+    Ok(Some(claim))
 }
 
 fn members(rows: &[Row]) -> Result<Option<Claim>, DbError> {
@@ -168,8 +205,7 @@ fn members(rows: &[Row]) -> Result<Option<Claim>, DbError> {
     Ok(Some(Claim {
         batch: first.try_get("batch_id")?,
         letters: rows.iter().map(claimed).collect::<Result<_, _>>()?,
-        taken_over: first.try_get("taken_over")?,
-        age: Duration::try_from_secs_f64(first.try_get("age_seconds")?).unwrap_or_default(),
+        prior: None,
     }))
 }
 
@@ -196,6 +232,7 @@ fn claimed(row: &Row) -> Result<Claimed, DbError> {
             .unwrap_or(Value::Null),
         unsubscribe_token: row.try_get("unsubscribe_token")?,
         tracking: row.try_get("tracking")?,
+        held: true,
     })
 }
 
@@ -205,6 +242,7 @@ pub async fn settle(
     worker: &Identity,
     batch: Uuid,
     settlements: &[Settlement],
+    news: &AccountNews,
 ) -> Result<i32, DbError> {
     let ids: Vec<i64> = settlements.iter().map(|s| s.id).collect();
     let outcomes: Vec<&str> = settlements.iter().map(|s| s.outcome).collect();
@@ -218,6 +256,9 @@ pub async fn settle(
         .iter()
         .map(|s| s.wait.map(|wait| wait.as_secs_f64()))
         .collect();
+    let refused = news.refused.as_ref().map(|(why, _)| why.as_str());
+    let refused_until = news.refused.as_ref().and_then(|(_, until)| *until);
+    let limited = news.limited.map(|wait| wait.as_secs_f64());
     let row = pool
         .query_one(
             SETTLE,
@@ -230,44 +271,14 @@ pub async fn settle(
                 (&errors, Type::TEXT_ARRAY),
                 (&subjects, Type::TEXT_ARRAY),
                 (&waits, Type::FLOAT8_ARRAY),
+                (&refused, Type::TEXT),
+                (&refused_until, Type::TIMESTAMPTZ),
+                (&limited, Type::FLOAT8),
+                (&news.provider_limit, Type::FLOAT8),
             ],
         )
         .await?;
     Ok(row.try_get(0)?)
-}
-
-/// Renews the lease of a batch whose request is in flight; answers how many rows this sidecar still held.
-pub async fn extend_lease(
-    pool: &Pool,
-    worker: &Identity,
-    batch: Uuid,
-    lease: Duration,
-) -> Result<i32, DbError> {
-    let row = pool
-        .query_one(
-            EXTEND_LEASE,
-            &[
-                (&worker.id, Type::TEXT),
-                (&batch, Type::UUID),
-                (&lease.as_secs_f64(), Type::FLOAT8),
-            ],
-        )
-        .await?;
-    Ok(row.try_get(0)?)
-}
-
-/// Stops everything, for all sidecars, because the provider refuses the whole account.
-pub async fn provider_refused(
-    pool: &Pool,
-    why: &str,
-    until: Option<DateTime<Utc>>,
-) -> Result<(), DbError> {
-    let why = match until {
-        Some(until) => format!("{why} (until {})", until.format("%Y-%m-%d %H:%M UTC")),
-        None => why.to_owned(),
-    };
-    pool.query(PROVIDER_REFUSED, &[(&why, Type::TEXT)]).await?;
-    Ok(())
 }
 
 /// Says that the sidecar is alive (`state`: running, draining, stopped) and asks what it should know.

@@ -3,6 +3,7 @@
 //! Nothing is ever retried here: a repetition the caller does not know of is how a letter goes out twice.
 
 use std::error::Error as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -38,6 +39,8 @@ pub(super) struct Http {
     base_url: String,
     key: SecretString,
     timeout: Duration,
+    /// The bits of an `f64`; 0 until an answer has told.
+    advertised: AtomicU64,
 }
 
 /// What came back.
@@ -99,6 +102,7 @@ impl Http {
             base_url,
             key: config.api_key.clone(),
             timeout: config.timeout,
+            advertised: AtomicU64::new(0),
         })
     }
 
@@ -110,16 +114,40 @@ impl Http {
         body: Vec<u8>,
     ) -> Result<Answer, SendError> {
         let url = format!("{}{path}", self.base_url);
-        let sent = self
-            .client
-            .post(url)
-            .headers(headers)
-            .body(body)
-            .send()
-            .await;
+        self.exchange(self.client.post(url).headers(headers).body(body))
+            .await
+    }
+
+    /// Asks once; reading changes nothing, so a failure says nothing about messages.
+    pub(super) async fn get(
+        &self,
+        path: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Answer, SendError> {
+        let url = url::Url::parse_with_params(&format!("{}{path}", self.base_url), parameters)
+            .map_err(|error| SendError {
+                kind: ErrorKind::Permanent,
+                detail: format!("the request cannot be written: {error}"),
+            })?;
+        self.exchange(self.client.get(url)).await
+    }
+
+    /// Requests a second the provider's headers allow; `None` until an answer said so.
+    pub(super) fn advertised_rate(&self) -> Option<f64> {
+        match self.advertised.load(Ordering::Relaxed) {
+            0 => None,
+            bits => Some(f64::from_bits(bits)),
+        }
+    }
+
+    async fn exchange(&self, request: reqwest::RequestBuilder) -> Result<Answer, SendError> {
+        let sent = request.send().await;
         let mut response = sent.map_err(|error| self.failure(&error))?;
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers(), Utc::now());
+        if let Some(rate) = advertised_rate(response.headers()) {
+            self.advertised.store(rate.to_bits(), Ordering::Relaxed);
+        }
         let mut body = Vec::new();
         let mut cut = false;
         loop {
@@ -209,6 +237,23 @@ fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     Some(wait.min(MAX_RETRY_AFTER))
 }
 
+/// `ratelimit-limit` in the window of `ratelimit-policy` (`10;w=1`), which is a second when it is not told.
+fn advertised_rate(headers: &HeaderMap) -> Option<f64> {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    let limit: f64 = text("ratelimit-limit")?.trim().parse().ok()?;
+    let window = text("ratelimit-policy")
+        .and_then(|policy| {
+            policy
+                .split(';')
+                .find_map(|part| part.trim().strip_prefix("w="))
+        })
+        .and_then(|window| window.parse::<f64>().ok())
+        .filter(|window| *window > 0.0)
+        .unwrap_or(1.0);
+    let rate = limit / window;
+    (rate.is_finite() && rate > 0.0).then_some(rate)
+}
+
 fn is_loopback(url: &url::Url) -> bool {
     match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
@@ -270,5 +315,26 @@ mod tests {
             assert_eq!(retry_after(&headers, now), expected, "{value}");
         }
         assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
+
+    #[test]
+    fn the_advertised_rate_is_per_second_whatever_its_window() {
+        for (limit, policy, rate) in [
+            (Some("10"), Some("10;w=1"), Some(10.0)),
+            (Some("100"), Some("100; w=60"), Some(100.0 / 60.0)),
+            (Some("5"), None, Some(5.0)),
+            (Some("5"), Some("5;w=0"), Some(5.0)),
+            (Some("0"), None, None),
+            (Some("many"), None, None),
+            (None, Some("10;w=1"), None),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in [("ratelimit-limit", limit), ("ratelimit-policy", policy)] {
+                if let Some(value) = value {
+                    headers.insert(name, value.parse().unwrap());
+                }
+            }
+            assert_eq!(advertised_rate(&headers), rate, "{limit:?} {policy:?}");
+        }
     }
 }

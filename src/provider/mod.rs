@@ -111,10 +111,15 @@ pub struct SendError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
     /// Nothing was sent; try again later. `counts` says whether it spends one of the message's attempts (a server error
-    /// does; 429 and a connection that was never made do not). `retry_after` is a minimum the provider asked for.
+    /// does; a connection that was never made does not). `retry_after` is a minimum the provider asked for.
     Transient {
         /// Whether one of the row's attempts is spent.
         counts: bool,
+        /// The least time to wait, when the provider said so.
+        retry_after: Option<Duration>,
+    },
+    /// Nothing was sent: too many requests. No attempt is spent, and the whole fleet slows down.
+    TooFast {
         /// The least time to wait, when the provider said so.
         retry_after: Option<Duration>,
     },
@@ -142,10 +147,30 @@ pub enum ErrorKind {
     },
 }
 
+impl ErrorKind {
+    /// One word, for metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Transient { counts: true, .. } => "server_error",
+            Self::Transient { counts: false, .. } => "no_connection",
+            Self::TooFast { .. } => "too_fast",
+            Self::Permanent => "permanent",
+            Self::Address => "address",
+            Self::BatchRefused => "batch_refused",
+            Self::Unknown { .. } => "unknown",
+            Self::KeyConflict => "key_conflict",
+            Self::SenderWide { .. } => "sender_wide",
+        }
+    }
+}
+
 impl SendError {
     /// Nothing was sent and trying the same again later may work.
     pub fn is_transient(&self) -> bool {
-        matches!(self.kind, ErrorKind::Transient { .. })
+        matches!(
+            self.kind,
+            ErrorKind::Transient { .. } | ErrorKind::TooFast { .. }
+        )
     }
 
     /// This message must not be tried again as it is.
@@ -177,9 +202,40 @@ pub enum Recovery {
     },
     /// Search the provider's messages for the batch id (metadata `attempt`); repeating would be a second letter.
     Search,
-    /// Nothing to ask, and nothing that could have gone out twice.
+    /// Nothing to ask: once the lease is over it is sent again, so that it goes out at least once.
     Nothing,
 }
+
+/// What to look for among the messages the provider has accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Search {
+    /// All messages of one request, by [`Batch::id`].
+    Batch {
+        /// See [`Batch::id`].
+        id: Uuid,
+        /// The categories among its members: they decide where to look.
+        categories: Vec<Category>,
+    },
+    /// One message, whichever request it travelled in.
+    Delivery {
+        /// See [`Message::delivery_id`].
+        id: Uuid,
+        /// Its category.
+        category: Category,
+    },
+}
+
+/// An accepted message that a search has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// See [`Message::delivery_id`].
+    pub delivery_id: Uuid,
+    /// The provider's own id of the message.
+    pub message_id: String,
+}
+
+/// The future of [`Provider::search`].
+pub type Searching<'a> = Pin<Box<dyn Future<Output = Result<Vec<Found>, SendError>> + Send + 'a>>;
 
 /// The future of [`Provider::send`]; boxed, so that the trait can be used as an object.
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Vec<Outcome>> + Send + 'a>>;
@@ -202,6 +258,22 @@ pub trait Provider: Send + Sync {
     /// Transmits once, without any retry of its own, within the configured time-out; answers exactly
     /// `request.messages` outcomes in the order of the batch.
     fn send<'a>(&'a self, request: &'a Request) -> Sending<'a>;
+
+    /// Looks for accepted messages, where [`Provider::recovery`] is [`Recovery::Search`]. A hit is final; an empty answer
+    /// may only mean that the provider has not indexed the message yet.
+    fn search<'a>(&'a self, _wanted: &'a Search) -> Searching<'a> {
+        Box::pin(async {
+            Err(SendError {
+                kind: ErrorKind::Permanent,
+                detail: "this provider cannot search its messages".into(),
+            })
+        })
+    }
+
+    /// Requests a second the provider's answers say it allows; `None` until one said so.
+    fn advertised_rate(&self) -> Option<f64> {
+        None
+    }
 }
 
 /// The providers of `EMAIL_PROVIDER`.

@@ -3,6 +3,8 @@
 //! There is no idempotency key: an unknown outcome is resolved by searching for the batch id, which travels with every
 //! message as metadata `attempt`. A body's `ErrorCode` is never an HTTP status, whatever it looks like.
 
+use std::collections::BTreeMap;
+
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -10,13 +12,14 @@ use uuid::Uuid;
 
 use super::http::{Answer, Http, secret_header};
 use super::{
-    Accepted, Batch, Category, ErrorKind, Message, Outcome, Provider, ProviderKind, Recovery,
-    Request, SendError, Sending, SetupError,
+    Accepted, Batch, Category, ErrorKind, Found, Message, Outcome, Provider, ProviderKind,
+    Recovery, Request, Search, Searching, SendError, Sending, SetupError,
 };
 use crate::config::ProviderConfig;
 
 const SINGLE: &str = "/email";
 const BATCH: &str = "/email/batch";
+const SEARCH: &str = "/messages/outbound";
 
 /// The Postmark API.
 #[derive(Debug)]
@@ -57,10 +60,7 @@ impl Postmark {
             tag: &message.email_type,
             html_body: &message.html,
             text_body: &message.text,
-            message_stream: match message.category {
-                Category::Security | Category::Transactional => &self.stream_transactional,
-                Category::Product | Category::Marketing => &self.stream_marketing,
-            },
+            message_stream: self.stream(message.category),
             metadata: Metadata {
                 delivery: message.delivery_id,
                 attempt,
@@ -73,6 +73,73 @@ impl Postmark {
                 .map(|(name, value)| Header { name, value })
                 .collect(),
         }
+    }
+
+    fn stream(&self, category: Category) -> &str {
+        match category {
+            Category::Security | Category::Transactional => &self.stream_transactional,
+            Category::Product | Category::Marketing => &self.stream_marketing,
+        }
+    }
+
+    /// What of this the provider has, in every stream it may be in (one search sees one stream, providers.md §3.5).
+    async fn find(&self, wanted: &Search) -> Result<Vec<Found>, SendError> {
+        let (filter, id, categories) = match wanted {
+            Search::Batch { id, categories } => ("metadata_attempt", id, categories.as_slice()),
+            Search::Delivery { id, category } => {
+                ("metadata_delivery", id, std::slice::from_ref(category))
+            }
+        };
+        let id = id.hyphenated().to_string();
+        let mut streams: Vec<&str> = categories.iter().map(|&c| self.stream(c)).collect();
+        streams.sort_unstable();
+        streams.dedup();
+        let mut found = Vec::new();
+        for stream in streams {
+            // A request carries at most 500 messages, so one page holds them all.
+            let parameters = [
+                ("count", "500"),
+                ("offset", "0"),
+                ("messagestream", stream),
+                (filter, &id),
+            ];
+            let answer = self.http.get(SEARCH, &parameters).await?;
+            found.extend(self.hits(&answer, filter, &id)?);
+        }
+        Ok(found)
+    }
+
+    /// The messages of a search's answer; those that do not carry what was asked for are left out.
+    fn hits(&self, answer: &Answer, filter: &str, id: &str) -> Result<Vec<Found>, SendError> {
+        if !(200..300).contains(&answer.status) {
+            let result: Option<SendResult> = serde_json::from_slice(&answer.body).ok();
+            let kind = classify(answer, result.as_ref(), false);
+            return Err(self.error(kind, answer.status, result.as_ref()));
+        }
+        let unreadable = |why: String| SendError {
+            kind: ErrorKind::Transient {
+                counts: false,
+                retry_after: answer.retry_after,
+            },
+            detail: format!("the answer to a search cannot be used: {why}"),
+        };
+        if answer.cut {
+            return Err(unreadable("it was cut off".into()));
+        }
+        let page: SearchPage = serde_json::from_slice(&answer.body)
+            .map_err(|error| unreadable(format!("it is not the JSON expected ({error})")))?;
+        let key = filter.trim_start_matches("metadata_");
+        Ok(page
+            .messages
+            .into_iter()
+            .filter(|hit| hit.metadata.get(key).is_some_and(|value| value == id))
+            .filter_map(|hit| {
+                Some(Found {
+                    delivery_id: hit.metadata.get("delivery")?.parse().ok()?,
+                    message_id: hit.message_id,
+                })
+            })
+            .collect())
     }
 
     async fn transmit(&self, request: &Request) -> Vec<Outcome> {
@@ -189,6 +256,10 @@ impl Provider for Postmark {
     fn send<'a>(&'a self, request: &'a Request) -> Sending<'a> {
         Box::pin(self.transmit(request))
     }
+
+    fn search<'a>(&'a self, wanted: &'a Search) -> Searching<'a> {
+        Box::pin(self.find(wanted))
+    }
 }
 
 /// The request's object, its fields in the order they are written.
@@ -235,6 +306,22 @@ struct SendResult {
     message_id: Option<String>,
 }
 
+/// One page of `GET /messages/outbound`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SearchPage {
+    messages: Vec<Hit>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Hit {
+    #[serde(rename = "MessageID")]
+    message_id: String,
+    #[serde(default)]
+    metadata: BTreeMap<String, String>,
+}
+
 /// The objects of a 2xx answer, as many as there were messages.
 fn results(answer: &Answer, expected: usize) -> Result<Vec<SendResult>, String> {
     if answer.cut {
@@ -264,10 +351,7 @@ fn classify(answer: &Answer, result: Option<&SendResult>, is_batch: bool) -> Err
         // Whatever answers with a redirect is not the API; neither is what answers 403, or knows no such path.
         300..=399 | 401 | 403 | 404 | 405 | 415 => everything,
         413 => refused(is_batch),
-        429 => ErrorKind::Transient {
-            counts: false,
-            retry_after,
-        },
+        429 => ErrorKind::TooFast { retry_after },
         503 if code == Some(100) => ErrorKind::Transient {
             counts: true,
             retry_after,

@@ -159,13 +159,7 @@ fn answers_that_are_not_the_apis_are_classified_by_status() {
         (408, UNKNOWN),
         (413, ErrorKind::BatchRefused),
         (418, ErrorKind::BatchRefused),
-        (
-            429,
-            ErrorKind::Transient {
-                counts: false,
-                retry_after: None,
-            },
-        ),
+        (429, ErrorKind::TooFast { retry_after: None }),
         (500, UNKNOWN),
         (502, UNKNOWN),
         (504, UNKNOWN),
@@ -188,10 +182,7 @@ fn a_rate_limit_is_waited_for_as_long_as_it_says() {
     };
     assert_eq!(
         only_kind(&postmark().outcomes(&answer, 1), 1),
-        ErrorKind::Transient {
-            counts: false,
-            retry_after
-        }
+        ErrorKind::TooFast { retry_after }
     );
 }
 

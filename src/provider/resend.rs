@@ -152,6 +152,10 @@ impl Provider for Resend {
     fn send<'a>(&'a self, request: &'a Request) -> Sending<'a> {
         Box::pin(self.transmit(request))
     }
+
+    fn advertised_rate(&self) -> Option<f64> {
+        self.http.advertised_rate()
+    }
 }
 
 /// The request's object, its fields in the order they are written: a change of order is a change of bytes, which makes
@@ -347,10 +351,7 @@ fn classify(
                 until: next_utc_midnight(now),
             },
             "monthly_quota_exceeded" => everything,
-            _ => ErrorKind::Transient {
-                counts: false,
-                retry_after,
-            },
+            _ => ErrorKind::TooFast { retry_after },
         },
         // Repeating the same bytes under the same key is never wrong, so these need not be told apart further.
         408 | 500..=599 => ErrorKind::Unknown {

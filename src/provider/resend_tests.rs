@@ -177,13 +177,7 @@ fn answers_that_are_not_the_apis_are_classified_by_status() {
         (308, SENDER),
         (400, SENDER),
         (403, SENDER),
-        (
-            429,
-            ErrorKind::Transient {
-                counts: false,
-                retry_after: None,
-            },
-        ),
+        (429, ErrorKind::TooFast { retry_after: None }),
         (500, UNKNOWN),
         (502, UNKNOWN),
         (504, UNKNOWN),
@@ -237,10 +231,7 @@ fn limits_wait_as_long_as_they_say_and_the_daily_quota_until_midnight() {
     let wait = Some(Duration::from_secs(1));
     assert_eq!(
         kind("rate_limit_exceeded", wait),
-        ErrorKind::Transient {
-            counts: false,
-            retry_after: wait
-        }
+        ErrorKind::TooFast { retry_after: wait }
     );
     let midnight = "2027-01-01T00:00:00Z".parse().unwrap();
     assert_eq!(

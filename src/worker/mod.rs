@@ -34,6 +34,9 @@ use crate::provider::Provider;
 use pulse::Pacer;
 use vitals::Vitals;
 
+/// How often a busy loop looks for batches that were left behind. An idle one is woken for it (`email_next_seconds`).
+const LOOK_FOR_LOST: Duration = Duration::from_secs(1);
+
 /// What the loop and the deliveries share.
 pub(crate) struct Shared {
     pub(crate) pool: Pool,
@@ -42,6 +45,10 @@ pub(crate) struct Shared {
     pub(crate) worker: Identity,
     pub(crate) wakes: Arc<Wakes>,
     pub(crate) vitals: Arc<Vitals>,
+    /// What shapes a letter's bytes besides its claim, as `email_batches.settings` shows it.
+    settings: serde_json::Value,
+    /// Held by the one delivery that waits for the fleet's next turn.
+    turn: tokio::sync::Mutex<()>,
     slots: Arc<Semaphore>,
 }
 
@@ -71,6 +78,8 @@ pub async fn run(
         provider,
         wakes: Arc::default(),
         vitals,
+        settings: deliver::settings(&config),
+        turn: tokio::sync::Mutex::default(),
         slots: Arc::new(Semaphore::new(concurrency)),
         config,
     });
@@ -133,9 +142,10 @@ pub async fn run(
 /// Claims while there is work, sleeps until there may be some. Never ends by itself.
 async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
     let mut failures = 0;
+    let mut looked = Instant::now();
     loop {
         let permit = slot(shared).await;
-        match next(shared, pacer).await {
+        match next(shared, pacer, &mut looked).await {
             Ok(Some(claim)) => {
                 failures = 0;
                 tokio::spawn(deliver::deliver(Arc::clone(shared), claim, permit));
@@ -164,15 +174,22 @@ async fn slot(shared: &Shared) -> OwnedSemaphorePermit {
 }
 
 /// The next batch: one that was left behind first, because its recipients have been waiting longest.
-async fn next(shared: &Shared, pacer: &Pacer) -> Result<Option<Claim>, DbError> {
+async fn next(
+    shared: &Shared,
+    pacer: &Pacer,
+    looked: &mut Instant,
+) -> Result<Option<Claim>, DbError> {
     let lease = shared.config.lease;
-    if pacer.take_leases_due()
-        && let Some(claim) = outbox::take_over(&shared.pool, &shared.worker, lease).await?
-    {
+    let due = pacer.take_leases_due() || looked.elapsed() >= LOOK_FOR_LOST;
+    if due {
+        *looked = Instant::now();
+    }
+    if due && let Some(claim) = outbox::take_over(&shared.pool, &shared.worker, lease).await? {
         // There may be more than one.
         pacer.leases_due();
         return Ok(Some(claim));
     }
+    let asked = Instant::now();
     let claim = outbox::claim(
         &shared.pool,
         &shared.worker,
@@ -180,6 +197,7 @@ async fn next(shared: &Shared, pacer: &Pacer) -> Result<Option<Claim>, DbError> 
         lease,
     )
     .await?;
+    shared.vitals.statement("claim", asked.elapsed());
     shared
         .vitals
         .claimed(claim.as_ref().map_or(0, |claim| claim.letters.len()));

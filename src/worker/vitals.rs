@@ -157,7 +157,7 @@ impl Vitals {
         );
         registry.register(
             "provider_answers",
-            "What the provider said to a request, by class: accepted, transient, too_fast, permanent, address, unknown, sender_wide, …",
+            "Letters by what the provider answered: accepted, server_error, no_connection, too_fast, permanent, address, unknown, sender_wide, …",
             answers.clone(),
         );
         registry.register_with_unit(
@@ -202,7 +202,7 @@ impl Vitals {
             .observe(took.as_secs_f64());
     }
 
-    /// What the provider said to a request, in a word of ours.
+    /// What the provider said to a letter: `accepted`, or a word of [`crate::provider::ErrorKind::word`].
     pub fn answered(&self, provider: &'static str, answer: &'static str) {
         self.answers
             .get_or_create(&AnswerLabels { provider, answer })

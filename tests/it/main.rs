@@ -1,5 +1,6 @@
 //! Integration tests: one binary, so that one Postgres serves the whole run.
 
+mod adding_an_email;
 mod app_safety;
 mod catalog;
 mod certificates;
@@ -8,15 +9,19 @@ mod connect;
 mod cron;
 mod delivery;
 mod demo;
+mod docs;
+mod fleet;
 mod http;
 mod install;
 mod letters;
 mod observe;
+mod outcomes;
 mod pages;
 mod pgtap;
 mod plpgsql_check;
 mod post;
 mod providers;
+mod reference;
 mod rights;
 mod sandbox;
 mod schedules;

@@ -64,6 +64,8 @@ async fn metrics_show_what_the_sidecar_did_and_what_the_database_counts() {
     for line in [
         "seqpulse_mailer_letters_total{email_type=\"E-TRX-01\",outcome=\"sent\"} 1",
         "seqpulse_mailer_provider_request_duration_seconds_count{provider=\"resend\"} 1",
+        "seqpulse_mailer_provider_answers_total{provider=\"resend\",answer=\"accepted\"} 1",
+        "seqpulse_mailer_statement_duration_seconds_count{statement=\"settle\"} 1",
         "seqpulse_mailer_database_ended_last_hour{email_type=\"E-RET-02\",status=\"suppressed\",reason=\"opted out\"} 1.0",
         "seqpulse_mailer_database_ended_last_hour{email_type=\"E-RET-02\",status=\"suppressed\",reason=\"not true any more\"} 1.0",
         "seqpulse_mailer_database_ended_last_hour{email_type=\"E-RET-02\",status=\"failed\",reason=\"unknown outcome\"} 1.0",
@@ -79,6 +81,7 @@ async fn metrics_show_what_the_sidecar_did_and_what_the_database_counts() {
     }
     for name in [
         "claims_total{",
+        "statement_duration_seconds_bucket{le=\"0.001\",statement=\"claim\"}",
         "pool_connections ",
         "pool_connections_limit ",
         "pool_waiting 0.0",
@@ -138,6 +141,19 @@ async fn a_log_at_its_most_talkative_holds_no_secret_and_no_address() {
         // What went wrong is told, and so is what libraries say.
         assert!(log.contains("not sent: "), "{log}");
         assert!(log.contains("pooling idle connection"), "{log}");
+        if format == "json" {
+            let lines: Vec<serde_json::Value> = log
+                .lines()
+                .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+                .collect();
+            let refused = lines
+                .iter()
+                .find(|line| line.to_string().contains("not sent: "))
+                .expect("the refusal");
+            for field in ["batch", "deliveries", "first_id", "outcome"] {
+                assert!(!refused["fields"][field].is_null(), "{field}: {refused}");
+            }
+        }
         for secret in [KEY, WEBHOOK, DATABASE_PASSWORD] {
             assert!(
                 !log.contains(secret),

@@ -1,3 +1,3 @@
 select batch_id, id, delivery_id, email_type, category, recipient, dedupe_key, attempts, context, unsubscribe_token, tracking,
-    taken_over, age_seconds
-from public.email_take_over($1, make_interval(secs => $2))
+    held, sent_before, resolvable, last_look, age_seconds
+from public.email_take_over($1, $2, make_interval(secs => $3))

@@ -1,1 +1,0 @@
-select public.email_provider_refused($1)

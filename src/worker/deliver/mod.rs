@@ -1,0 +1,154 @@
+//! One batch, from claimed to settled.
+//!
+//! | step | module |
+//! |---|---|
+//! | render the members, encode the request | [`compose`] |
+//! | put the intent on record, take a turn, transmit | [`send`] |
+//! | ask the provider what became of an earlier request | [`resolve`] |
+//! | record the outcomes | [`settle`] |
+//!
+//! A refusal of a whole request because of one member (Resend's strict mode) is resolved here: nothing was sent, so the
+//! batch is halved, each half a batch of its own, until the guilty one stands alone. Every other outcome is recorded as it
+//! is; what to do about it is `public.email_settle`'s decision.
+
+mod compose;
+mod resolve;
+mod send;
+mod settle;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::OwnedSemaphorePermit;
+use uuid::Uuid;
+
+use super::Shared;
+use crate::db::intent;
+use crate::db::outbox::{Claim, Claimed, Settlement};
+use crate::provider::{ErrorKind, Outcome, Recovery};
+use compose::Written;
+pub(super) use compose::settings;
+use send::Sent;
+use settle::Verdicts;
+
+/// Delivers and settles; the permit is what `EMAIL_CONCURRENCY` counts.
+pub(super) async fn deliver(shared: Arc<Shared>, claim: Claim, permit: OwnedSemaphorePermit) {
+    let mut batches = vec![claim];
+    while let Some(claim) = batches.pop() {
+        if let Some(halves) = one(&shared, claim).await {
+            batches.extend(halves);
+        }
+    }
+    drop(permit);
+}
+
+/// One request at most; answers the halves of a batch that was refused as a whole.
+async fn one(shared: &Shared, claim: Claim) -> Option<[Claim; 2]> {
+    let started = Instant::now();
+    if let Some(prior) = claim.prior {
+        if !prior.resolvable {
+            let verdicts = Verdicts::all(&claim, "lost", &lost_for_good(prior.age));
+            settle::settle(shared, &claim, verdicts, started).await;
+            return None;
+        }
+        if shared.provider.recovery() == Recovery::Search {
+            let verdicts = resolve::search(shared, &claim, prior).await;
+            settle::settle(shared, &claim, verdicts, started).await;
+            return None;
+        }
+    }
+
+    let (written, unwritable) = compose::write_all(shared, &claim);
+    if !unwritable.settlements.is_empty() {
+        settle::settle(shared, &claim, unwritable, started).await;
+    }
+    if written.is_empty() {
+        return None;
+    }
+    let sent = send::send(shared, &claim, &written).await;
+    let verdicts = match sent {
+        Sent::Answered(outcomes) if refused_whole(&outcomes) && written.len() > 1 => {
+            let halves = halve(&written);
+            return split(shared, claim, halves).await;
+        }
+        Sent::Answered(outcomes) => {
+            Verdicts::of(&written, outcomes, shared.provider.advertised_rate())
+        }
+        Sent::Withheld { outcome, why } => Verdicts::all(&claim, outcome, &why),
+        Sent::Lost => {
+            tracing::warn!(batch = %claim.batch, "the lease was lost before the request left; another sidecar sends it");
+            return None;
+        }
+    };
+    settle::settle(shared, &claim, verdicts, started).await;
+    None
+}
+
+fn lost_for_good(age: std::time::Duration) -> String {
+    format!(
+        "nobody knows whether the provider accepted this {} h ago, and it can no longer tell",
+        age.as_secs() / 3600
+    )
+}
+
+fn refused_whole(outcomes: &[Outcome]) -> bool {
+    outcomes
+        .iter()
+        .any(|outcome| matches!(outcome, Err(error) if error.kind == ErrorKind::BatchRefused))
+}
+
+/// Which half each member goes to.
+fn halve(written: &[Written<'_>]) -> [Vec<i64>; 2] {
+    let ids: Vec<i64> = written.iter().map(|written| written.claimed.id).collect();
+    let (first, second) = ids.split_at(ids.len() / 2);
+    [first.to_vec(), second.to_vec()]
+}
+
+/// Nothing of the batch was sent: each half becomes a batch of its own, under a key of its own.
+async fn split(shared: &Shared, claim: Claim, halves: [Vec<i64>; 2]) -> Option<[Claim; 2]> {
+    let batches = [Uuid::new_v4(), Uuid::new_v4()];
+    let members: Vec<(i64, Uuid)> = halves
+        .iter()
+        .zip(batches)
+        .flat_map(|(ids, batch)| ids.iter().map(move |&id| (id, batch)))
+        .collect();
+    let lease = shared.config.lease;
+    match intent::split(&shared.pool, &shared.worker, claim.batch, &members, lease).await {
+        Ok(_) => {}
+        Err(error) => {
+            // Still on record as sent: it is asked for again, refused again, and split then.
+            tracing::warn!(%error, batch = %claim.batch, "could not split a refused batch; it is tried again when the lease is over");
+            return None;
+        }
+    }
+    let (first, second): (Vec<Claimed>, Vec<Claimed>) = claim
+        .letters
+        .into_iter()
+        .filter(|letter| members.iter().any(|(id, _)| *id == letter.id))
+        .partition(|letter| halves[0].contains(&letter.id));
+    let [first_batch, second_batch] = batches;
+    // The last one is sent first.
+    Some([
+        Claim {
+            batch: second_batch,
+            letters: second,
+            prior: None,
+        },
+        Claim {
+            batch: first_batch,
+            letters: first,
+            prior: None,
+        },
+    ])
+}
+
+fn settled(letter: &Claimed, outcome: &'static str, error: Option<String>) -> Settlement {
+    Settlement {
+        id: letter.id,
+        outcome,
+        message_id: None,
+        error,
+        subject: None,
+        wait: None,
+    }
+}

@@ -1,0 +1,140 @@
+//! Several sidecars at once: one account limit, and what a lost one leaves behind.
+
+use seqpulse_mailer::sandbox::fault::{Fault, FaultRule};
+
+use crate::delivery::{sandbox, settled};
+use crate::outcomes::{impatient, sign_up_many};
+use crate::support::{Sidecar, TestDb, wait_for};
+
+#[tokio::test]
+async fn a_killed_sidecar_is_missed_at_once_and_not_only_when_its_lease_is_over() {
+    for provider in ["resend", "postmark"] {
+        let db = TestDb::only(&["E-TRX-01"]).await;
+        let sandbox = sandbox().await;
+        sandbox.add_fault(FaultRule::once(Fault::AcceptThenDelay { ms: 600_000 }));
+        let mut first = Sidecar::builder(&db, provider, &sandbox.url())
+            .env("EMAIL_LEASE_SECONDS", "3600")
+            .env("EMAIL_TIMEOUT_SECONDS", "300")
+            .spawn();
+        db.wait_until("select bool_or(session_pid is not null) from public.email_workers")
+            .await;
+        sign_up_many(&db, 5).await;
+        wait_for("the provider to have them", async || sandbox.count() == 5).await;
+        let _second = impatient(&db, provider, &sandbox)
+            .env("EMAIL_LEASE_SECONDS", "3600")
+            .spawn();
+        db.wait_until(
+            "select count(*) = 2 from public.email_workers where session_pid is not null",
+        )
+        .await;
+        let holder: String = db
+            .value("select min(worker) from public.email_batches", &[])
+            .await;
+        first.kill9().await;
+        sandbox.clear_faults();
+        db.wait_until(&format!(
+            "select bool_or(locked_by <> '{holder}') or bool_or(status = 'sent') from public.email_outbox"
+        ))
+        .await;
+        if provider == "postmark" {
+            settled(&db, &sandbox, 5).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_claimed_and_never_sent_goes_back_to_the_queue() {
+    let db = TestDb::only(&["E-TRX-01"]).await;
+    let sandbox = sandbox().await;
+    sign_up_many(&db, 3).await;
+    db.exec("select count(*) from public.email_claim('gone', 'resend', 100, '0 seconds')")
+        .await;
+    let _sidecar = impatient(&db, "resend", &sandbox).spawn();
+    settled(&db, &sandbox, 3).await;
+}
+
+#[tokio::test]
+async fn a_row_that_takes_its_sidecars_down_is_given_up_alone() {
+    let db = TestDb::only(&["E-TRX-01"]).await;
+    sign_up_many(&db, 4).await;
+    // Sidecars that die between the claim and the request.
+    for round in 0..8 {
+        db.exec(&format!(
+            "select count(*) from public.email_take_over('victim {round}', 'resend', '0 seconds');
+             select count(*) from public.email_claim('victim {round}', 'resend', 100, '0 seconds')"
+        ))
+        .await;
+        // All but the poison row get away as soon as they are alone.
+        db.exec(
+            "select public.email_settle(o.locked_by, o.batch_id, array[o.id], array['sent'], array['id'], array[null], array['s'], array[null::double precision])
+             from public.email_outbox o
+             where o.status = 'sending' and o.id <> (select min(id) from public.email_outbox)
+             and (select count(*) from public.email_outbox x where x.batch_id = o.batch_id and x.status = 'sending') = 1",
+        )
+        .await;
+    }
+    let (failed, sent): (i64, i64) = {
+        let row = db
+            .query("select count(*) filter (where status = 'failed'), count(*) filter (where status = 'sent') from public.email_outbox", &[])
+            .await
+            .remove(0);
+        (row.get(0), row.get(1))
+    };
+    assert_eq!((failed, sent), (1, 3));
+    let error: String = db
+        .value(
+            "select last_error from public.email_outbox where status = 'failed'",
+            &[],
+        )
+        .await;
+    assert!(error.starts_with("given up: claimed five times"), "{error}");
+}
+
+#[tokio::test]
+async fn many_sidecars_obey_one_limit() {
+    let db = TestDb::only(&["E-TRX-01"]).await;
+    let sandbox = sandbox().await;
+    sandbox.change_settings(|settings| settings.resend_rate_per_second = Some(10));
+    sign_up_many(&db, 200).await;
+    let fleet: Vec<Sidecar> = (0..5)
+        .map(|_| {
+            Sidecar::builder(&db, "resend", &sandbox.url())
+                .env("EMAIL_BATCH_SIZE", "5")
+                .env("EMAIL_RATE_PER_SECOND", "10")
+                .spawn()
+        })
+        .collect();
+    settled(&db, &sandbox, 200).await;
+    drop(fleet);
+    let refused: i64 = db
+        .value(
+            "select coalesce(sum(limited), 0)::bigint from public.email_rates",
+            &[],
+        )
+        .await;
+    assert!(refused <= 2, "{refused} of 40 requests were too many");
+    let told: Option<f64> = db
+        .value("select provider_limit from public.email_rates", &[])
+        .await;
+    assert_eq!(told, Some(10.0), "the header was heard");
+}
+
+#[tokio::test]
+async fn too_many_requests_slow_everybody_down_and_cost_no_attempt() {
+    let db = TestDb::only(&["E-TRX-01"]).await;
+    let sandbox = sandbox().await;
+    sandbox.change_settings(|settings| settings.postmark_rate_per_second = Some(5));
+    sign_up_many(&db, 60).await;
+    let _sidecar = Sidecar::builder(&db, "postmark", &sandbox.url())
+        .env("EMAIL_BATCH_SIZE", "3")
+        .env("EMAIL_RATE_PER_SECOND", "50")
+        .spawn();
+    settled(&db, &sandbox, 60).await;
+    let row = db
+        .query("select r.limited > 0, r.per_second < r.ceiling, (select sum(attempts) from public.email_outbox) from public.email_rates r", &[])
+        .await
+        .remove(0);
+    assert!(row.get::<_, bool>(0), "it was told");
+    assert!(row.get::<_, bool>(1), "it goes slower");
+    assert_eq!(row.get::<_, i64>(2), 0, "no attempt is spent");
+}
