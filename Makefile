@@ -6,7 +6,7 @@ CARGO ?= cargo
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint letters lint-letters lint-packaging deny size bench schema reference
+.PHONY: help demo test lint letters lint-letters lint-packaging deny size bench schema reference screenshots
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
@@ -63,3 +63,8 @@ schema: ## write tests/schema.sql anew, after a change of the schema that is mea
 reference: ## write docs/reference.md anew from the database's comments
 	@sh tests/ensure-packages.sh build server
 	UPDATE_GOLDEN=1 $(CARGO) test --locked --quiet --test it reference::beside_the_schema_dump
+
+screenshots: ## make the README's pictures in docs/images from the running demo (installs Chromium and pngquant)
+	@sh tests/ensure-packages.sh build server screenshots
+	@$(CARGO) build --locked
+	@sh tests/screenshots.sh target/debug/seqpulse-mailer

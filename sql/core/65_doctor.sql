@@ -50,6 +50,11 @@ begin
         case when health.failed > 0 then 'warn' else 'ok' end,
         case when health.failed > 0 then format('%s; see: select id, email_type, reason, last_error from public.email_outbox where status = ''failed''', health.failed) else 'none' end;
 
+    return query select 'unknown outcomes',
+        case when count(*) > 0 then 'warn' else 'ok' end,
+        case when count(*) > 0 then format('%s letters may or may not have gone out; see: select * from public.email_unknown_outcomes', count(*)) else 'none' end
+    from public.email_unknown_outcomes u;
+
     return query select 'trigger errors',
         case when health.open_trigger_errors > 0 then 'fail' else 'ok' end,
         case when health.open_trigger_errors > 0 then format('%s facts could not be enqueued; see email_trigger_errors, then: select public.email_replay_errors()', health.open_trigger_errors) else 'none' end;

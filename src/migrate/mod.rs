@@ -4,16 +4,19 @@
 //! triggers and are applied only when their text changed. What somebody changed by hand in the database is left as it is
 //! and reported: at 3 a.m. a disabled trigger has a reason.
 
+mod adopt;
 mod files;
 mod jobs;
 
 use std::fmt;
 use std::time::Duration;
 
+use refinery::Migration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error};
 
+pub use adopt::Adoption;
 pub use files::SqlFile;
 pub use jobs::MovedJobs;
 
@@ -40,9 +43,9 @@ const SCHEDULE_SYNC: &str = include_str!("sql/schedule_sync.sql");
 const BEGIN_FILE: &str = include_str!("sql/begin_file.sql");
 const COMMIT: &str = "commit";
 const ROLLBACK: &str = "rollback";
-/// How often a file that met a lock is tried again; each try waits two seconds at most, so the application's writers are
-/// never held up longer than that.
-const LOCK_TRIES: u32 = 10;
+/// How often a file that met a lock is tried again; each try waits half a second at most (`begin_file.sql`), so the
+/// application's writers are never held up longer than that.
+const LOCK_TRIES: u32 = 40;
 
 /// Why `migrate` stopped. What was applied before stays, and running it again goes on from there.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +61,9 @@ pub enum MigrateError {
         "this database lacks SEQPULSE's tables: {0} (is DATABASE_URL the application's own database?)"
     )]
     NotSeqpulse(String),
+    /// The application's own journal is not one that ours can go on from.
+    #[error("the journal email_deliveries cannot be adopted: {0}")]
+    Journal(String),
     /// A migration failed; it was rolled back.
     #[error("{0}")]
     Migration(String),
@@ -85,6 +91,8 @@ pub enum Finding {
     Drifted(&'static str),
     /// A file that is not applied because this table of the application's does not exist (any more).
     Waits(&'static str, &'static str),
+    /// The application's journal is being taken over.
+    Adoption(Adoption),
     /// The application's own pending jobs were moved.
     Jobs(MovedJobs),
     /// How many of the application's own jobs are to be looked at.
@@ -115,6 +123,7 @@ impl fmt::Display for Finding {
                 f,
                 "waits    {path}: there is no table {table}; migrate applies it once there is one"
             ),
+            Self::Adoption(step) => write!(f, "{step}"),
             Self::Jobs(moved) => write!(f, "{moved}"),
             Self::JobsPending(jobs) => write!(
                 f,
@@ -144,8 +153,8 @@ pub async fn check(config: &MigrateConfig) -> Result<Vec<Finding>, MigrateError>
     let client = open(config).await?;
     let mut findings: Vec<Finding> = pending_migrations(&client)
         .await?
-        .into_iter()
-        .map(Finding::Migration)
+        .iter()
+        .map(|migration| Finding::Migration(migration.to_string()))
         .collect();
     for file in pending_files(&client).await? {
         findings.push(Finding::File(file.path));
@@ -175,18 +184,28 @@ pub async fn migrate(
         .into());
     }
     let mut did = false;
-    if !pending_migrations(&client).await?.is_empty() {
-        let mut runner = embedded::migrations::runner();
-        runner.set_migration_table_name(HISTORY_TABLE);
-        let applied = runner
-            .run_async(&mut client)
-            .await
-            .map_err(|error| MigrateError::Migration(explain(&error)))?;
-        for migration in applied.applied_migrations() {
-            did = true;
+    let ours = version::applied(&client)
+        .await?
+        .iter()
+        .any(|(version, _)| *version >= adopt::MIGRATION);
+    let pending = pending_migrations(&client).await?;
+    let journal = !pending.is_empty()
+        && adopt::prepare(&client, &pending, ours, |step| {
+            report(&Finding::Adoption(step));
+        })
+        .await?;
+    for migration in &pending {
+        did = true;
+        if journal && adopt::touches(migration) {
+            run(&mut client, migration.version() - 1, &mut report).await?;
+            adopt::apply(&client, migration).await?;
             report(&Finding::Migration(migration.to_string()));
         }
     }
+    if !pending.is_empty() {
+        run(&mut client, newest_version(), &mut report).await?;
+    }
+    adopt::remove_placeholders(&client).await?;
     for file in pending_files(&client).await? {
         apply(&client, file).await?;
         did = true;
@@ -206,6 +225,9 @@ pub async fn migrate(
             report(&Finding::Jobs(moved));
         }
     }
+    if journal && !ours {
+        report(&Finding::Adoption(adopt::holds(&client).await?));
+    }
     // Also when nothing was applied: pg_cron may have been installed or removed meanwhile.
     let schedules = client
         .query_typed_one(SCHEDULE_SYNC, &[])
@@ -218,6 +240,25 @@ pub async fn migrate(
         report(&finding);
     }
     Ok(did)
+}
+
+/// Applies what is pending, up to a version.
+async fn run(
+    client: &mut Client,
+    up_to: i32,
+    report: &mut impl FnMut(&Finding),
+) -> Result<(), MigrateError> {
+    let mut runner = embedded::migrations::runner();
+    runner.set_migration_table_name(HISTORY_TABLE);
+    runner = runner.set_target(refinery::Target::Version(up_to));
+    let applied = runner
+        .run_async(client)
+        .await
+        .map_err(|error| MigrateError::Migration(explain(&error)))?;
+    for migration in applied.applied_migrations() {
+        report(&Finding::Migration(migration.to_string()));
+    }
+    Ok(())
 }
 
 async fn open(config: &MigrateConfig) -> Result<Client, MigrateError> {
@@ -247,9 +288,10 @@ async fn lock(client: &Client) -> Result<(), MigrateError> {
     }
 }
 
-async fn pending_migrations(client: &Client) -> Result<Vec<String>, MigrateError> {
+/// In the order they are applied.
+async fn pending_migrations(client: &Client) -> Result<Vec<Migration>, MigrateError> {
     let applied = version::applied(client).await?;
-    let mut pending: Vec<_> = embedded::migrations::runner()
+    let mut pending: Vec<Migration> = embedded::migrations::runner()
         .get_migrations()
         .iter()
         .filter(|migration| {
@@ -257,10 +299,10 @@ async fn pending_migrations(client: &Client) -> Result<Vec<String>, MigrateError
                 .iter()
                 .any(|(version, _)| *version == migration.version())
         })
-        .map(|migration| (migration.version(), migration.to_string()))
+        .cloned()
         .collect();
-    pending.sort();
-    Ok(pending.into_iter().map(|(_, name)| name).collect())
+    pending.sort_by_key(Migration::version);
+    Ok(pending)
 }
 
 /// Which of the tables that files require this database does not have.

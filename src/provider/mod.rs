@@ -13,7 +13,7 @@
 pub mod console;
 mod http;
 pub mod postmark;
-mod redact;
+pub(crate) mod redact;
 pub mod resend;
 
 use std::future::Future;
