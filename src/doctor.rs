@@ -42,7 +42,7 @@ struct Report {
 impl Report {
     fn line(&mut self, status: Status, check: &str, detail: &str) {
         self.failed |= status == Status::Fail;
-        println!("{status:<5} {check:<15} {detail}");
+        say!("{status:<5} {check:<15} {detail}");
     }
 }
 
