@@ -9,7 +9,7 @@
 #   server   a PostgreSQL server, and pg_cron (without pg_cron the sidecar does its work)
 #   letters  npm, Chromium, SpamAssassin, a French dictionary
 #   screenshots  Chromium and pngquant
-#   tests    pgTAP, pg_prove, plpgsql_check, psql and pg_dump
+#   tests    pgTAP, pg_prove, plpgsql_check, psql and pg_dump; a mail server, unless another one would have to go
 #
 # Exits 1 when something that cannot be done without is missing and could not be installed.
 set -eu
@@ -137,6 +137,15 @@ for group in "$@"; do
             has pg_prove || say "missing: pg_prove, pgTAP and plpgsql_check for the server in ${bin:-(none)}"
             ;;
         esac
+        # Debian allows one mail server only, so installing Exim would remove the one that is there.
+        if [ ! -x /usr/sbin/exim4 ]; then
+            if [ -x /usr/sbin/sendmail ]; then
+                say "missing: exim4-daemon-light, and not installed because this machine has another mail server; its tests are skipped"
+            else
+                say "where services are started, Debian's package also starts a mail server of its own on loopback; nothing here uses it"
+                install "a mail server, for the tests of EMAIL_PROVIDER=smtp" exim4-daemon-light || failed=yes
+            fi
+        fi
         ;;
     letters)
         find_missing npm chromium spamassassin hunspell hunspell-fr python3

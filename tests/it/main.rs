@@ -29,6 +29,7 @@ mod sandbox;
 mod schedules;
 mod schema_dump;
 mod settings;
+mod smtp;
 mod start;
 mod support;
 mod takeover;
