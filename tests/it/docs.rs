@@ -100,6 +100,49 @@ async fn the_sql_of_the_documents_runs() {
     assert!(ran > 30, "only {ran} blocks were found");
 }
 
+/// The names the alert query of the monitoring page answers.
+async fn alerts(db: &TestDb, query: &str) -> Vec<String> {
+    db.query(query.trim_end().trim_end_matches(';'), &[])
+        .await
+        .iter()
+        .map(|row| row.get(0))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_alerts_of_the_monitoring_page_are_silent_when_all_is_well_and_speak_when_it_is_not() {
+    let db = TestDb::new().await;
+    let query = blocks(&file("docs/monitoring.md"))
+        .into_iter()
+        .find(|block| block.sql.contains("'nobody sends'"))
+        .expect("the alerts")
+        .sql;
+    assert_eq!(alerts(&db, &query).await, ["nobody sends"]);
+    db.exec("insert into public.email_workers (id, hostname, pid, version, provider, state) values ('w', 'h', 1, '0', 'console', 'running')")
+        .await;
+    assert_eq!(alerts(&db, &query).await, Vec::<String>::new());
+    for (wrong, alert) in [
+        ("select public.email_pause(null, 'why')", "paused"),
+        (
+            "update public.email_settings set armed_for = null",
+            "not armed",
+        ),
+        (
+            "insert into public.email_trigger_errors (source, error) values ('users', '42703: x')",
+            "facts missed",
+        ),
+        ("select public.email_pause('E-RET-01')", "types paused"),
+        (
+            "insert into public.email_outbox (email_type, user_id, dedupe_key, run_at) values ('E-TRX-01', gen_random_uuid(), 'late', public.email_now() - interval '2 minutes')",
+            "lagging",
+        ),
+    ] {
+        db.exec(wrong).await;
+        let said = alerts(&db, &query).await;
+        assert!(said.iter().any(|name| name == alert), "{wrong}: {said:?}");
+    }
+}
+
 /// Targets of the Makefile.
 fn targets() -> Vec<String> {
     file("Makefile")

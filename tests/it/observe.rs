@@ -95,6 +95,18 @@ async fn metrics_show_what_the_sidecar_did_and_what_the_database_counts() {
         let name = format!("seqpulse_mailer_{name}");
         assert!(text.contains(&name), "no {name} in\n{text}");
     }
+    // What the alerts ask for exists under that name.
+    let page = include_str!("../../docs/monitoring.md");
+    let rules = page.split("```yaml").nth(1).expect("the rules");
+    let rules = rules.split("```").next().expect("their end");
+    let asked: Vec<&str> = rules
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .filter(|word| word.starts_with("seqpulse_mailer_"))
+        .collect();
+    assert!(asked.len() > 8, "{asked:?}");
+    for name in asked {
+        assert!(text.contains(name), "no {name} in\n{text}");
+    }
     assert_eq!(text.lines().last(), Some("# EOF"));
     assert!(!text.contains("nassir"), "{text}");
     let ready = get(&address, "/readyz").await;
