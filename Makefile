@@ -6,11 +6,11 @@ CARGO ?= cargo
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint letters lint-letters lint-packaging deny size bench schema reference screenshots
+.PHONY: help demo test lint letters lint-letters lint-packaging deny size bench bench-full schema reference screenshots
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
-		printf '  make %-13s %s\n' "$$name" "$$what"; done
+		printf '  make %-15s %s\n' "$$name" "$$what"; done
 
 demo: ## a private Postgres, the sandbox, the sidecar and sample users, to look at (ARGS=--exit: stop when done)
 	@sh tests/ensure-packages.sh build server
@@ -51,10 +51,14 @@ size: ## build the release binary and check that it stays within 12 MB
 	@bytes=$$(stat -c %s target/release/seqpulse-mailer); echo "target/release/seqpulse-mailer: $$bytes bytes"; \
 		[ "$$bytes" -le 12000000 ] || { echo "more than 12 MB"; exit 1; }
 
-bench: ## measurements: from INSERT to the provider, rendering (the rest comes with the performance work)
+bench: ## measurements against a yardstick: draining, latency, producers, idling, rendering (about ten minutes)
 	@sh tests/ensure-packages.sh build server
-	$(CARGO) bench --locked --bench latency
+	$(CARGO) bench --locked --bench scale
 	$(CARGO) bench --locked --bench render
+
+bench-full: ## the same with the long parts: five million journal rows, ten minutes at a thousand letters a second
+	@sh tests/ensure-packages.sh build server
+	$(CARGO) bench --locked --bench scale -- --full
 
 schema: ## write tests/schema.sql anew, after a change of the schema that is meant
 	@sh tests/ensure-packages.sh build server tests

@@ -35,4 +35,5 @@ mod support;
 mod takeover;
 mod tls;
 mod uninstall;
+mod wake;
 mod webhooks;
