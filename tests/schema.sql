@@ -1080,11 +1080,11 @@ CREATE FUNCTION public.email_take_jobs() RETURNS TABLE(jobs bigint, letters bigi
 
 COMMENT ON FUNCTION public.email_take_jobs() IS 'Takes the emails out of every pending job of the application''s scheduler, as migrate does once: how many jobs were taken, how many letters they gave, how many of the jobs gave none (known already, or disabled), how many were left and noted in email_trigger_errors.';
 
-CREATE FUNCTION public.email_take_over(worker text, provider text, lease interval) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, held boolean, sent_before boolean, resolvable boolean, last_look boolean, age_seconds double precision)
+CREATE FUNCTION public.email_take_over(worker text, provider text, lease interval, busy uuid[] DEFAULT NULL::uuid[]) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, held boolean, sent_before boolean, resolvable boolean, last_look boolean, age_seconds double precision)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_take_over(worker text, provider text, lease interval) IS 'Claims one batch whose sidecar is gone or whose outcome is unknown and due to be asked for again. sent_before: it may have been accepted, so the provider decides whether it may be repeated; held: false for a member whose outcome is known already and that is only needed to repeat the request; last_look: a search that finds nothing now means not accepted; resolvable: false when the provider can no longer tell.';
+COMMENT ON FUNCTION public.email_take_over(worker text, provider text, lease interval, busy uuid[]) IS 'Claims one batch whose sidecar is gone, that this sidecar holds without knowing of it (busy: those it knows; the answer to its claim was lost), or whose outcome is unknown and due to be asked for again. sent_before: it may have been accepted, so the provider decides whether it may be repeated; held: false for a member whose outcome is known already and that is only needed to repeat the request; last_look: a search that finds nothing now means not accepted; resolvable: false when the provider can no longer tell.';
 
 CREATE FUNCTION public.email_take_probe(worker text) RETURNS boolean
     LANGUAGE plpgsql
@@ -1182,6 +1182,12 @@ CREATE FUNCTION public.email_unsubscribe(token uuid, category text DEFAULT NULL:
     SET lock_timeout TO '2s';
 
 COMMENT ON FUNCTION public.email_unsubscribe(token uuid, category text) IS 'Opts the holder of a token out of product or marketing, or of both (null). What is queued is decided at its claim, retries included. Answers whether the token is known; doing it twice changes nothing.';
+
+CREATE FUNCTION public.email_urgent_due() RETURNS boolean
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_urgent_due() IS 'Whether a letter of rank 80 or more is due: a sidecar keeps its last free request for those. One short index scan per rank, however many lie ahead.';
 
 CREATE FUNCTION public.email_user_of_address(address text) RETURNS uuid
     LANGUAGE plpgsql STABLE
@@ -3166,8 +3172,8 @@ REVOKE ALL ON FUNCTION public.email_suppress_untrue(code text, ids bigint[]) FRO
 REVOKE ALL ON FUNCTION public.email_take_jobs() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_take_jobs() TO email_admin;
 
-REVOKE ALL ON FUNCTION public.email_take_over(worker text, provider text, lease interval) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.email_take_over(worker text, provider text, lease interval) TO email_worker;
+REVOKE ALL ON FUNCTION public.email_take_over(worker text, provider text, lease interval, busy uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_take_over(worker text, provider text, lease interval, busy uuid[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_take_probe(worker text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_take_probe(worker text) TO email_worker;
@@ -3207,6 +3213,9 @@ REVOKE ALL ON FUNCTION public.email_types_edited() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) TO email_worker;
 GRANT ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_urgent_due() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_urgent_due() TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_user_of_address(address text) FROM PUBLIC;
 

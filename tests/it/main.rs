@@ -11,6 +11,8 @@ mod dashboards;
 mod delivery;
 mod demo;
 mod docs;
+mod failover;
+mod faults;
 mod fleet;
 mod http;
 mod install;
