@@ -95,7 +95,8 @@ begin
         for thing in
             select c.relname from pg_index i join pg_class c on c.oid = i.indexrelid
             where i.indrelid = 'public.email_deliveries'::regclass and not i.indisprimary
-            and c.relname !~ '^(uq|ix)_email_deliveries_'
+            and c.relname <> all(array['uq_email_deliveries_dedupe_key', 'ix_email_deliveries_user_id', 'ix_email_deliveries_project_id',
+                'ix_email_deliveries_email_type', 'ix_email_deliveries_created_at', 'ix_email_deliveries_sent_at'])
         loop
             execute format('drop index public.%I', thing.relname);
         end loop;

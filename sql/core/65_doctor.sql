@@ -66,6 +66,16 @@ begin
             count(*)::text || ' SQL files installed and unchanged')
     from public.email_sql_files f;
 
+    return query select 'application',
+        case when bool_or(a.attname is null) then 'fail' else 'ok' end,
+        coalesce(
+            string_agg(format('%s.%s is gone (%s)', n.table_name, n.column_name, n.needed_for), '; ' order by n.table_name, n.column_name) filter (where a.attname is null)
+                || ': bring the file in sql/triggers that reads it up to date, then: select public.email_replay_errors()',
+            format('the %s columns we read are there', count(*)))
+    from public.email_application_columns() n
+    left join pg_catalog.pg_attribute a
+        on a.attrelid = to_regclass('public.' || n.table_name) and a.attname = n.column_name and not a.attisdropped;
+
     return query select 'roles',
         case when count(r.rolname) = 4 then 'ok' else 'warn' end,
         coalesce('missing: ' || string_agg(w.name, ', ') filter (where r.rolname is null) || '; a superuser creates them with "create role NAME nologin", then run migrate again', 'all four exist')
