@@ -298,7 +298,7 @@ CREATE FUNCTION public.email_bill_02_facts(since timestamp with time zone, until
 COMMENT ON FUNCTION public.email_bill_02_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-BILL-02: the payments of a time, as its facts.';
 
 CREATE FUNCTION public.email_cancel(id bigint, reason text DEFAULT NULL::text) RETURNS text
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_cancel(id bigint, reason text) IS 'Ends one letter: suppressed for this reason (null: cancelled). One that is being sent is only ended when the provider turns out not to have accepted it. Answers in words what was done.';
@@ -942,7 +942,7 @@ CREATE FUNCTION public.email_replay_errors(since timestamp with time zone DEFAUL
 COMMENT ON FUNCTION public.email_replay_errors(since timestamp with time zone) IS 'Enqueues what triggers missed since then; answers how many facts went through. Those that fail again stay open with their newest error.';
 
 CREATE FUNCTION public.email_requeue(ids bigint[]) RETURNS integer
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_requeue(ids bigint[]) IS 'Puts rows that failed or were suppressed back into the queue, due now; due_at, from which they expire, stays. Answers how many. email_retry and email_retry_failed decide which.';
@@ -1014,13 +1014,13 @@ CREATE FUNCTION public.email_ret_04_current(ids bigint[]) RETURNS TABLE(id bigin
 COMMENT ON FUNCTION public.email_ret_04_current(ids bigint[]) IS 'E-RET-04: true while the user has not come back.';
 
 CREATE FUNCTION public.email_retry(id bigint, even_if_unknown boolean DEFAULT false) RETURNS text
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_retry(id bigint, even_if_unknown boolean) IS 'Tries one letter again now, whether it failed, was suppressed or waits; every gate is asked again. One whose outcome is unknown is only tried again when even_if_unknown says so: it may arrive twice. Answers in words what was done.';
 
 CREATE FUNCTION public.email_retry_failed(email_type text DEFAULT NULL::text, since timestamp with time zone DEFAULT '-infinity'::timestamp with time zone) RETURNS integer
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_retry_failed(email_type text, since timestamp with time zone) IS 'Tries all letters of one code (null: of all) again that failed since then, save those whose outcome is unknown; every gate is asked again. Answers how many.';
@@ -3345,7 +3345,6 @@ GRANT ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone)
 GRANT ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_requeue(ids bigint[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.email_requeue(ids bigint[]) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_resolve(delivery uuid, was_sent boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_resolve(delivery uuid, was_sent boolean) TO email_admin;
@@ -3488,7 +3487,6 @@ GRANT ALL ON FUNCTION public.email_subject_keys(code text) TO email_admin;
 REVOKE ALL ON FUNCTION public.email_subject_variants_check() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_suppress(ids bigint[], reason text) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.email_suppress(ids bigint[], reason text) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_suppress_untrue(code text, ids bigint[]) FROM PUBLIC;
 
@@ -3635,8 +3633,8 @@ GRANT SELECT(members) ON TABLE public.email_batches TO email_reader;
 
 GRANT SELECT(mismatched_at) ON TABLE public.email_batches TO email_reader;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE public.email_deliveries TO email_admin;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.email_deliveries TO email_worker;
+GRANT SELECT ON TABLE public.email_deliveries TO email_admin;
 
 GRANT SELECT(id) ON TABLE public.email_deliveries TO email_reader;
 
