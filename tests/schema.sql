@@ -523,11 +523,10 @@ CREATE FUNCTION public.email_key_id(dedupe_key text, part integer) RETURNS uuid
 
 COMMENT ON FUNCTION public.email_key_id(dedupe_key text, part integer) IS 'The id in this part of a dedupe key (parts are separated by colons, the first is 1); null when no uuid stands there.';
 
-CREATE FUNCTION public.email_kpi_event(of_delivery uuid, of_type text) RETURNS boolean
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp';
+CREATE FUNCTION public.email_kpi_feedback(of_delivery uuid, of_user uuid, key text) RETURNS TABLE(opened boolean, clicked boolean, tracked boolean)
+    LANGUAGE sql STABLE;
 
-COMMENT ON FUNCTION public.email_kpi_event(of_delivery uuid, of_type text) IS 'Whether a person (not a mail client''s prefetcher) did this with a letter: opened, clicked.';
+COMMENT ON FUNCTION public.email_kpi_feedback(of_delivery uuid, of_user uuid, key text) IS 'Whether a person (not a mail client''s prefetcher) opened and clicked a letter, and whether that can be known at all: its recipient consents to tracking, or something is known already. One row.';
 
 CREATE FUNCTION public.email_kpi_invoices(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(invoice_id text, failed_at timestamp with time zone, paid boolean)
     LANGUAGE sql STABLE
@@ -541,17 +540,10 @@ CREATE FUNCTION public.email_kpi_letters(of_codes text[], since timestamp with t
 
 COMMENT ON FUNCTION public.email_kpi_letters(of_codes text[], since timestamp with time zone, until timestamp with time zone) IS 'The letters of these codes that were sent, and those a holdout suppressed instead (held_out), after since and up to until; at is when.';
 
-CREATE FUNCTION public.email_kpi_tracked(of_delivery uuid, of_user uuid, key text) RETURNS boolean
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp';
+CREATE FUNCTION public.email_kpi_upgraded(of_project uuid, of_user uuid, since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(upgraded_at timestamp with time zone)
+    LANGUAGE sql STABLE;
 
-COMMENT ON FUNCTION public.email_kpi_tracked(of_delivery uuid, of_user uuid, key text) IS 'Whether opens and clicks of a letter can be known: its recipient consents to tracking, or one is known already.';
-
-CREATE FUNCTION public.email_kpi_upgrade(of_project uuid, of_user uuid, since timestamp with time zone, until timestamp with time zone) RETURNS timestamp with time zone
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp';
-
-COMMENT ON FUNCTION public.email_kpi_upgrade(of_project uuid, of_user uuid, since timestamp with time zone, until timestamp with time zone) IS 'When a project first went from free to a paid plan between since and until (signals plan_changed); of_project null: any project of the user. null: it did not.';
+COMMENT ON FUNCTION public.email_kpi_upgraded(of_project uuid, of_user uuid, since timestamp with time zone, until timestamp with time zone) IS 'When a project first went from free to a paid plan between since and until (signals plan_changed); of_project null: any project of the user. One row; null: it did not.';
 
 CREATE FUNCTION public.email_kpis_over(over interval DEFAULT '30 days'::interval) RETURNS TABLE(kpi text, value numeric, numerator bigint, denominator bigint, measured bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -2909,15 +2901,13 @@ GRANT ALL ON FUNCTION public.email_isolate(worker text, row_id bigint, lease int
 REVOKE ALL ON FUNCTION public.email_key_id(dedupe_key text, part integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_key_id(dedupe_key text, part integer) TO email_worker;
 
-REVOKE ALL ON FUNCTION public.email_kpi_event(of_delivery uuid, of_type text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.email_kpi_feedback(of_delivery uuid, of_user uuid, key text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_kpi_invoices(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_kpi_letters(of_codes text[], since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.email_kpi_tracked(of_delivery uuid, of_user uuid, key text) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION public.email_kpi_upgrade(of_project uuid, of_user uuid, since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.email_kpi_upgraded(of_project uuid, of_user uuid, since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_kpis_over(over interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_kpis_over(over interval) TO email_reader;
