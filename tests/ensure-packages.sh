@@ -1,14 +1,15 @@
 #!/bin/sh
 # Installs what is missing, and only that, with apt where this user may; otherwise says what is missing.
 #
-#   sh tests/ensure-packages.sh [make] [build] [lint] [server] [tests] [letters]
+#   sh tests/ensure-packages.sh [make] [build] [lint] [server] [tests] [versions] [letters]
 #
 #   make     make itself
 #   build    what cargo needs to link, and a check that cargo is there
 #   lint     a check that rustfmt and clippy are there
 #   server   a PostgreSQL server, and pg_cron (without pg_cron the sidecar does its work)
 #   letters  npm, Chromium, SpamAssassin, a French dictionary
-#   tests    pgTAP, pg_prove, plpgsql_check, psql and pg_dump
+#   tests    pgTAP, pg_prove, plpgsql_check, psql and pg_dump, pgbouncer
+#   versions npm, which brings other versions of PostgreSQL (without it they are skipped)
 #
 # Exits 1 when something that cannot be done without is missing and could not be installed.
 set -eu
@@ -136,6 +137,13 @@ for group in "$@"; do
             has pg_prove || say "missing: pg_prove, pgTAP and plpgsql_check for the server in ${bin:-(none)}"
             ;;
         esac
+        if ! has pgbouncer && ! [ -x /usr/sbin/pgbouncer ]; then
+            say "Debian's package also starts a pgbouncer of its own on port 6432; nothing here uses it"
+            install "the pooler that the tests go through" pgbouncer || failed=yes
+        fi
+        ;;
+    versions)
+        has npm || install "npm, for servers of other PostgreSQL versions" npm || say "going on without other versions"
         ;;
     letters)
         find_missing npm chromium spamassassin hunspell hunspell-fr python3

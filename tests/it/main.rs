@@ -14,6 +14,7 @@ mod install;
 mod letters;
 mod outcomes;
 mod pages;
+mod pgbouncer;
 mod pgtap;
 mod plpgsql_check;
 mod post;
