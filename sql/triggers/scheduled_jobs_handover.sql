@@ -139,6 +139,7 @@ revoke all on function public.email_handover_take(jsonb) from public;
 create or replace function public.email_handover_trigger() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '100ms'
 as $$
 declare
     changed jsonb;
