@@ -97,11 +97,17 @@ pub struct PreviewArgs {
 }
 
 /// Arguments of `sandbox`.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct SandboxArgs {
     /// Loopback address and port to listen on; port 0 picks a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8026", value_parser = loopback)]
     pub listen: SocketAddr,
+    /// Where to report what happens to letters, such as <http://127.0.0.1:8025/webhooks/resend>
+    #[arg(long, value_name = "URL", requires = "webhook_secret", value_parser = webhook_url)]
+    pub webhook_url: Option<String>,
+    /// `EMAIL_WEBHOOK_SECRET` of the receiver: `whsec_…` for Resend's events, `user:password` for Postmark's
+    #[arg(long, value_name = "SECRET", requires = "webhook_url", value_parser = webhook_secret)]
+    pub webhook_secret: Option<String>,
 }
 
 /// Arguments of `demo`.
@@ -121,6 +127,25 @@ fn loopback(value: &str) -> Result<SocketAddr, String> {
         Ok(address)
     } else {
         Err("the sandbox listens on loopback only".into())
+    }
+}
+
+fn webhook_url(value: &str) -> Result<String, String> {
+    if crate::sandbox::is_on_this_machine(value) {
+        Ok(value.to_owned())
+    } else {
+        Err(
+            "not an http address on this machine, such as http://127.0.0.1:8025/webhooks/resend"
+                .into(),
+        )
+    }
+}
+
+fn webhook_secret(value: &str) -> Result<String, String> {
+    if value.starts_with("whsec_") || value.contains(':') {
+        Ok(value.to_owned())
+    } else {
+        Err("neither whsec_… (Resend) nor user:password (Postmark)".into())
     }
 }
 
@@ -169,6 +194,9 @@ mod tests {
             "x run --fast",
             "x sandbox --listen 0.0.0.0:80",
             "x sandbox --listen 8026",
+            "x sandbox --webhook-url http://127.0.0.1:1/webhooks/resend",
+            "x sandbox --webhook-url http://example.com/ --webhook-secret u:p",
+            "x sandbox --webhook-url http://127.0.0.1:1/ --webhook-secret hunter2",
             "x",
         ] {
             let error = parse(line).expect_err(line);

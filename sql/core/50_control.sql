@@ -8,7 +8,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    suppressed integer;
+    suppressed bigint[];
 begin
     with ended as (
         update public.email_outbox o set
@@ -27,8 +27,9 @@ begin
         on conflict (dedupe_key) do update set status = excluded.status, payload_json = excluded.payload_json
         where d.outbox_id = excluded.outbox_id and d.status in ('queued', 'failed')
     )
-    select count(*) into suppressed from ended;
-    return suppressed;
+    select array_agg(e.id) into suppressed from ended e;
+    perform public.email_slots_settle(null, suppressed);
+    return coalesce(cardinality(suppressed), 0);
 end
 $$;
 comment on function public.email_suppress(bigint[], text) is
@@ -97,6 +98,11 @@ begin
         where o.email_type = new.code and o.status = 'queued' and o.run_at = 'infinity';
         perform pg_notify('email_outbox', '');
     end if;
+    if old.capped and not new.capped then
+        update public.email_outbox o set run_at = o.due_at, reason = null
+        where o.email_type = new.code and o.status = 'queued' and o.slot is not null and o.reason like 'cap: %';
+        perform pg_notify('email_outbox', '');
+    end if;
     if old.priority <> new.priority then
         update public.email_outbox o set rank = new.priority
         where o.email_type = new.code and o.status = 'queued' and o.priority is null;
@@ -111,16 +117,42 @@ revoke all on function public.email_types_applied() from public;
 create or replace trigger email_types_applied after update on public.email_types
 for each row when (old.* is distinct from new.*) execute function public.email_types_applied();
 
+create or replace function public.email_settings_edited() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if new.marketing_cooldown > old.marketing_cooldown then
+        new.cooldown_raised_at := public.email_now();
+    end if;
+    if new.paused_at is null then
+        new.paused_reason := null;
+    end if;
+    return new;
+end
+$$;
+comment on function public.email_settings_edited() is 'Before every update of email_settings: notes when the cooldown was raised; what is not paused has no reason to be.';
+revoke all on function public.email_settings_edited() from public;
+
+create or replace trigger email_settings_edited before update on public.email_settings
+for each row execute function public.email_settings_edited();
+
 create or replace function public.email_settings_applied() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    if old.marketing_cooldown <> new.marketing_cooldown or old.lookahead <> new.lookahead then
+        -- Whoever waits is asked again under the new rule.
+        update public.email_outbox o set run_at = o.due_at, reason = null
+        where o.status = 'queued' and o.slot is not null and o.reason like 'cap: %';
+    end if;
     perform pg_notify('email_outbox', '');
     return null;
 end
 $$;
-comment on function public.email_settings_applied() is 'After an update of email_settings: wakes the sidecars, so that resuming and arming act at once.';
+comment on function public.email_settings_applied() is
+'After an update of email_settings: lets those who wait for a slot ask again when the cap''s rules changed, and wakes the sidecars, so that resuming and arming act at once.';
 revoke all on function public.email_settings_applied() from public;
 
 create or replace trigger email_settings_applied after update on public.email_settings

@@ -48,3 +48,33 @@ comment on column public.email_health.open_trigger_errors is 'Facts a trigger co
 
 select public.email_grant('select on public.email_outbox_summary, public.email_health', r.role_name)
 from unnest(array['email_worker', 'email_reader', 'email_admin']) r (role_name);
+
+drop view if exists public.email_cap_violations;
+create view public.email_cap_violations as
+select l.user_id, l.earlier_type, l.earlier_delivery_id, l.earlier_sent_at, l.email_type as later_type, l.id as later_delivery_id, l.sent_at as later_sent_at,
+    l.sent_at - l.earlier_sent_at as gap
+from (
+    select d.id, d.user_id, d.email_type, d.sent_at,
+        lag(d.email_type) over w as earlier_type, lag(d.id) over w as earlier_delivery_id, lag(d.sent_at) over w as earlier_sent_at
+    from public.email_deliveries d
+    join public.email_types t on t.code = d.email_type
+    where d.sent_at is not null
+    -- What took a slot; of the application's own sender, what would have to.
+    and (d.slot is not null or d.outbox_id is null and t.capped)
+    window w as (partition by coalesce(d.slot, d.user_id::text) order by d.sent_at, d.id)
+) l
+cross join public.email_settings s
+where l.sent_at - l.earlier_sent_at < s.marketing_cooldown
+and l.earlier_sent_at > coalesce(s.cooldown_raised_at, '-infinity');
+comment on view public.email_cap_violations is
+'The proof of the cap, over the whole journal: two capped letters of one recipient closer to each other than email_settings.marketing_cooldown. Always empty, save for what an adopted journal brings along.';
+comment on column public.email_cap_violations.user_id is 'The user of the later letter.';
+comment on column public.email_cap_violations.earlier_type is 'The code of the earlier letter.';
+comment on column public.email_cap_violations.earlier_delivery_id is 'Its email_deliveries.id.';
+comment on column public.email_cap_violations.earlier_sent_at is 'When it was sent.';
+comment on column public.email_cap_violations.later_type is 'The code of the later letter.';
+comment on column public.email_cap_violations.later_delivery_id is 'Its email_deliveries.id.';
+comment on column public.email_cap_violations.later_sent_at is 'When it was sent.';
+comment on column public.email_cap_violations.gap is 'The time between them.';
+
+select public.email_grant('select on public.email_cap_violations', r.role_name) from unnest(array['email_reader', 'email_admin']) r (role_name);

@@ -5,6 +5,7 @@
 
 mod check;
 mod reader;
+mod smtp_url;
 mod variables;
 
 use std::net::SocketAddr;
@@ -22,18 +23,19 @@ pub use variables::{VARIABLES, Variable, migrate_help, run_help};
 
 /// `EMAIL_PROVIDER`.
 fn parse_provider(value: &str) -> Result<ProviderKind, String> {
-    match value {
-        "smtp" => Err("is \"smtp\", which this version does not speak yet: choose resend, postmark or console".into()),
-        _ => value.parse().map_err(|_| format!("is {value:?}, but must be resend, postmark or console")),
-    }
+    value
+        .parse()
+        .map_err(|_| format!("is {value:?}, but must be resend, postmark, smtp or console"))
 }
 
 /// What a provider needs to know.
 #[derive(Debug, Clone)]
 pub struct ProviderConfig {
-    /// Never printed: the type's `Debug` hides it. Empty for the console.
+    /// Never printed: the type's `Debug` hides it. Empty for the console. For a mail server `user:password` as they stood in
+    /// its URL, or empty.
     pub api_key: SecretString,
-    /// Without a trailing slash, such as `https://api.resend.com`. Empty for the console.
+    /// Without a trailing slash, such as `https://api.resend.com`. Empty for the console. A mail server's URL is kept without
+    /// its login.
     pub base_url: String,
     /// An RFC 5322 mailbox, such as `SeqPulse <hello@mail.example.com>`.
     pub from: String,
@@ -293,19 +295,26 @@ fn databases(reader: &mut Reader<'_>) -> Option<(DbConfig, DbConfig)> {
 
 fn provider(reader: &mut Reader<'_>, kind: ProviderKind) -> Option<ProviderConfig> {
     let why = format!("EMAIL_PROVIDER={} needs it", kind.name());
-    let (from, api_key) = if kind.really_sends() {
-        let from = reader.required("EMAIL_FROM", &why, check::mailbox);
-        let key = reader.secret("EMAIL_API_KEY", &why);
-        (from, key)
+    let from = if kind.really_sends() {
+        reader.required("EMAIL_FROM", &why, check::mailbox)
     } else {
         let from = reader.parsed("EMAIL_FROM", check::mailbox);
-        (
-            from.or_else(|| Some("SEQPULSE <console@localhost>".into())),
-            Some(SecretString::default()),
-        )
+        from.or_else(|| Some("SEQPULSE <console@localhost>".into()))
     };
     let reply_to = reader.parsed("EMAIL_REPLY_TO", check::mailbox);
-    let base_url = reader.parsed("EMAIL_PROVIDER_URL", check::protected_url);
+    let (base_url, api_key) = if kind == ProviderKind::Smtp {
+        reader
+            .required("EMAIL_PROVIDER_URL", &why, smtp_url::check)
+            .unzip()
+    } else {
+        let key = if kind.has_api_key() {
+            reader.secret("EMAIL_API_KEY", &why)
+        } else {
+            Some(SecretString::default())
+        };
+        let url = reader.parsed("EMAIL_PROVIDER_URL", check::protected_url);
+        (url, key)
+    };
     let transactional = reader.parsed("EMAIL_MESSAGE_STREAM_TRANSACTIONAL", check::stream);
     let marketing = reader.parsed("EMAIL_MESSAGE_STREAM_MARKETING", check::stream);
     Some(ProviderConfig {
@@ -373,8 +382,8 @@ fn webhook_secret(reader: &mut Reader<'_>, kind: ProviderKind) -> Option<Webhook
                 password: password.into(),
             }))
         }
-        // The console has no webhooks, so any leftover value is harmless.
-        ProviderKind::Console => Ok(None),
+        // They have no webhooks, so any leftover value is harmless.
+        ProviderKind::Smtp | ProviderKind::Console => Ok(None),
     })?
 }
 

@@ -199,9 +199,20 @@ fn bad_values_name_their_variable() {
 }
 
 #[test]
-fn smtp_is_refused_with_its_own_words() {
-    let lines = faults(resend(&[("EMAIL_PROVIDER", "smtp")]));
-    assert!(lines[0].contains("does not speak yet"), "{}", lines[0]);
+fn a_mail_server_needs_a_url_and_no_key() {
+    let smtp = [("EMAIL_PROVIDER", "smtp"), ("EMAIL_API_KEY", "")];
+    let with = |url| resend(&[smtp[0], smtp[1], ("EMAIL_PROVIDER_URL", url)]);
+    let config = with("smtps://lea:hunter2@mail.example.com").expect("valid");
+    assert_eq!(config.provider.base_url, "smtps://mail.example.com");
+    assert_eq!((config.batch_size, config.rate_per_second), (1, None));
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let lines = faults(resend(&smtp));
+    assert!(
+        lines[0].starts_with("EMAIL_PROVIDER_URL is missing"),
+        "{lines:?}"
+    );
+    let lines = faults(with("smtp://lea:hunter2@mail.example.com"));
+    assert!(lines[0].contains("in the clear"), "{lines:?}");
 }
 
 #[test]

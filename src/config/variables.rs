@@ -66,7 +66,7 @@ pub const VARIABLES: &[Variable] = &[
         "EMAIL_PROVIDER",
         "console",
         "resend",
-        "resend, postmark or console (prints, sends nothing).",
+        "resend, postmark, smtp (any mail server) or console (prints, sends nothing).",
     ),
     variable(
         "EMAIL_FROM",
@@ -84,13 +84,15 @@ pub const VARIABLES: &[Variable] = &[
         "EMAIL_API_KEY",
         "required for resend and postmark",
         "re_xxxxxxxx",
-        "The provider's API key (Resend) or server token (Postmark). Never logged, never in an error.",
+        "The provider's API key (Resend) or server token (Postmark); smtp has its login in EMAIL_PROVIDER_URL. Never logged, never in an error.",
     ),
     variable(
         "EMAIL_PROVIDER_URL",
-        "the provider's public address",
+        "the provider's public address; required for smtp",
         "https://api.resend.com",
-        "Base URL of the provider's API. Plain http only for loopback, because the key travels with every request.",
+        "Base URL of the provider's API. Plain http only for loopback, because the key travels with every request. For smtp: \
+         smtps://user:password@host (implicit TLS, port 465) or smtp://user:password@host?tls=required (STARTTLS, port 587); \
+         without a login also ?tls=opportunistic or nothing (port 25).",
     ),
     variable(
         "EMAIL_MESSAGE_STREAM_TRANSACTIONAL",
@@ -106,13 +108,13 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(
         "EMAIL_RATE_PER_SECOND",
-        "resend 10, postmark 10, console 0",
+        "resend 10, postmark 10, smtp 0, console 0",
         "10",
-        "API requests a second for the whole fleet of sidecars; lowered by what 429s and rate headers say; 0 = unlimited.",
+        "API requests (smtp: letters) a second for the whole fleet of sidecars; lowered by what 429s and rate headers say; 0 = unlimited.",
     ),
     variable(
         "EMAIL_BATCH_SIZE",
-        "the provider's maximum: resend 100, postmark 500, console 100",
+        "the provider's maximum: resend 100, postmark 500, smtp 1, console 100",
         "50",
         "Most messages in one API request.",
     ),
@@ -120,7 +122,7 @@ pub const VARIABLES: &[Variable] = &[
         "EMAIL_CONCURRENCY",
         "4",
         "4",
-        "API requests in flight, 1 to 64.",
+        "API requests (smtp: connections) in flight, 1 to 64.",
     ),
     variable(
         "EMAIL_LEASE_SECONDS",
@@ -132,7 +134,8 @@ pub const VARIABLES: &[Variable] = &[
         "EMAIL_TIMEOUT_SECONDS",
         "10",
         "10",
-        "One provider request, whole, 1 to 300; database statements have a limit of their own derived from it.",
+        "One provider request, whole, 1 to 300; database statements have a limit of their own derived from it. smtp: each step of \
+         the dialogue, and ten times as long for the answer to the final dot.",
     ),
     variable(
         "EMAIL_RECONCILE_SECONDS",

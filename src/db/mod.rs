@@ -5,6 +5,7 @@
 
 pub mod connect;
 mod connect_error;
+pub mod events;
 pub mod feedback;
 pub mod intent;
 pub mod listen;

@@ -1,12 +1,17 @@
 //! What the demo prints: plain lines, coloured only where a person looks at a terminal.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, stdout};
 use std::time::Duration;
 
-/// Longest cell of the table, which then fits 80 columns; the subject is the only one that gets there.
-const LONGEST_CELL: usize = 38;
+use super::table::{Figure, Row, clip, label, milliseconds, pad};
+
+/// Widths of the columns, which together fit 80: code and step, recipient, subject.
+const LABEL: usize = 17;
+const WHO: usize = 13;
+const SUBJECT: usize = 33;
 
 /// How a piece of text is meant.
 #[derive(Debug, Clone, Copy)]
@@ -25,28 +30,6 @@ impl Style {
             Self::Good => "32",
             Self::Bad => "1;31",
         }
-    }
-}
-
-/// One line of the result table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Row {
-    /// Whom the letter is for.
-    pub(super) who: String,
-    /// Catalogue code.
-    pub(super) code: String,
-    /// As it arrived; empty when it did not.
-    pub(super) subject: String,
-    /// What the journal says, with its reason unless `sent`.
-    pub(super) status: String,
-    /// From just before the INSERT to the provider's stand-in; None: did not arrive.
-    pub(super) latency: Option<Duration>,
-}
-
-impl Row {
-    /// Arrived, and the journal knows it.
-    pub(super) fn is_good(&self) -> bool {
-        self.latency.is_some() && self.status == "sent"
     }
 }
 
@@ -87,130 +70,150 @@ impl Show {
         println!("{}", self.paint(Style::Dim, text));
     }
 
-    /// A letter that has arrived.
-    pub(super) fn arrival(self, who: &str, code: &str, subject: &str, latency: Option<Duration>) {
-        let latency = latency.map_or_else(String::new, milliseconds);
-        let mark = self.paint(Style::Good, "✉");
-        let latency = self.paint(Style::Dim, &format!("{latency:>7}"));
-        println!("  {} {mark} {latency}  {code}  {subject}", pad(who, 14));
+    /// The clock was moved.
+    pub(super) fn moment(self, label: &str) {
+        println!("\n  {}", self.paint(Style::Bold, label));
     }
 
-    /// The result, a line per letter that was expected.
+    /// Something happened.
+    pub(super) fn fact(self, what: &str) {
+        println!("    {} {what}", self.paint(Style::Dim, "·"));
+    }
+
+    /// A letter that has arrived.
+    pub(super) fn arrival(
+        self,
+        code: &str,
+        step: &str,
+        who: &str,
+        subject: &str,
+        latency: Option<Duration>,
+    ) {
+        let mark = self.paint(Style::Good, "✉");
+        let latency = latency.map_or_else(String::new, milliseconds);
+        println!(
+            "    {mark} {} {} {} {}",
+            pad(&label(code, step), LABEL),
+            pad(who, WHO),
+            pad(&clip(subject, SUBJECT), SUBJECT),
+            self.paint(Style::Dim, &latency)
+        );
+    }
+
+    /// A letter that must not go out, and did not.
+    pub(super) fn held_back(self, code: &str, step: &str, who: &str, status: &str) {
+        let mark = self.paint(Style::Good, "∅");
+        println!(
+            "    {mark} {} {} {}",
+            pad(&label(code, step), LABEL),
+            pad(who, WHO),
+            self.paint(Style::Dim, status)
+        );
+    }
+
+    /// A letter that should have arrived by now.
+    pub(super) fn lost(self, code: &str, step: &str, who: &str, status: &str) {
+        let text = format!(
+            "    ✗ {} {} {status}",
+            pad(&label(code, step), LABEL),
+            pad(who, WHO)
+        );
+        println!("{}", self.paint(Style::Bad, &text));
+    }
+
+    /// The result, a line per letter that was expected, in the catalogue's order.
     pub(super) fn table(self, rows: &[Row]) {
-        let header = ["who", "code", "subject", "status", "latency"].map(str::to_owned);
-        let cells: Vec<[String; 5]> = rows
-            .iter()
-            .map(|row| {
-                let latency = row.latency.map_or_else(|| "never".to_owned(), milliseconds);
-                [&row.who, &row.code, &row.subject, &row.status, &latency].map(|cell| clip(cell))
-            })
-            .collect();
-        let width = |column: usize| {
-            cells
-                .iter()
-                .chain([&header])
-                .map(|line| line[column].chars().count())
-                .max()
-                .unwrap_or_default()
-        };
-        let widths: [usize; 5] = std::array::from_fn(width);
-        let line = |cells: &[String; 5]| {
-            let mut text = String::from("  ");
-            for (cell, width) in cells.iter().zip(&widths[..4]) {
-                // Writing to a string cannot fail.
-                let _infallible = write!(text, "{}  ", pad(cell, *width));
-            }
-            text + &format!(
-                "{}{}",
-                " ".repeat(widths[4].saturating_sub(cells[4].chars().count())),
-                cells[4]
+        let mut rows: Vec<&Row> = rows.iter().collect();
+        rows.sort_by_key(|row| crate::mail::CODES.iter().position(|code| *code == row.code));
+        self.heading("What came of it");
+        let line = |code: &str, who: &str, told: &str, when: &str| {
+            format!(
+                "  {} {} {} {when}",
+                pad(code, LABEL),
+                pad(who, WHO),
+                pad(&clip(told, SUBJECT), SUBJECT)
             )
         };
-        println!("\n{}", self.paint(Style::Bold, &line(&header)));
-        println!("  {}", "─".repeat(widths.iter().sum::<usize>() + 8));
-        for (row, cells) in rows.iter().zip(&cells) {
-            let text = line(cells);
+        println!(
+            "{}",
+            self.paint(Style::Dim, &line("email", "to", "subject", "when"))
+        );
+        println!("  {}", "─".repeat(LABEL + WHO + SUBJECT + 15));
+        for row in rows {
+            let text = line(&label(row.code, row.step), row.who, row.told(), &row.when);
             println!(
                 "{}",
-                if row.is_good() {
-                    text
-                } else {
-                    self.paint(Style::Bad, &text)
+                match (row.good, row.arrived()) {
+                    (true, true) => text,
+                    (true, false) => self.paint(Style::Dim, &text),
+                    (false, _) => self.paint(Style::Bad, &text),
                 }
             );
         }
     }
 
-    /// The last line of the table: how many arrived, and how fast.
-    pub(super) fn verdict(self, rows: &[Row]) {
-        let mut latencies: Vec<Duration> = rows
+    /// The last lines of the table: how many arrived, and how fast.
+    pub(super) fn verdict(self, rows: &[Row], others: usize, took: Duration) {
+        let due = rows.iter().filter(|row| row.due).count();
+        let arrived: Vec<&Row> = rows
             .iter()
-            .filter(|row| row.is_good())
-            .filter_map(|row| row.latency)
+            .filter(|row| row.good && row.arrived())
             .collect();
-        latencies.sort();
-        let mut text = format!("{} of {} letters arrived", latencies.len(), rows.len());
-        if let (Some(median), Some(slowest)) =
-            (latencies.get(latencies.len() / 2), latencies.last())
-        {
-            // Writing to a string cannot fail.
-            let _infallible = write!(
-                text,
-                "; from INSERT to inbox: median {}, slowest {}",
-                milliseconds(*median),
-                milliseconds(*slowest)
-            );
+        let held_back = rows.iter().filter(|row| row.good && !row.arrived()).count();
+        let codes: BTreeSet<&str> = arrived.iter().map(|row| row.code).collect();
+        let mut text = format!(
+            "{} of {} kinds of email, {} of {due} letters arrived",
+            codes.len(),
+            crate::mail::CODES.len(),
+            arrived.len(),
+        );
+        // Writing to a string cannot fail.
+        if held_back > 0 {
+            let _infallible = write!(text, "; {held_back} held back, as they must");
         }
-        let style = if latencies.len() == rows.len() {
+        let style = if rows.iter().all(|row| row.good) {
             Style::Good
         } else {
             Style::Bad
         };
         println!("\n{}", self.paint(style, &text));
-    }
-}
-
-/// Fills up with spaces to a width in characters.
-fn pad(text: &str, width: usize) -> String {
-    format!(
-        "{text}{}",
-        " ".repeat(width.saturating_sub(text.chars().count()))
-    )
-}
-
-/// Cuts a cell that is too long.
-fn clip(text: &str) -> String {
-    if text.chars().count() <= LONGEST_CELL {
-        return text.to_owned();
-    }
-    text.chars().take(LONGEST_CELL - 1).chain(['…']).collect()
-}
-
-fn milliseconds(duration: Duration) -> String {
-    format!("{} ms", duration.as_millis())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_row_is_good_only_when_letter_and_journal_agree() {
-        let row = |status: &str, latency: Option<u64>| Row {
-            who: String::new(),
-            code: String::new(),
-            subject: String::new(),
-            status: status.to_owned(),
-            latency: latency.map(Duration::from_millis),
-        };
-        assert!(row("sent", Some(3)).is_good());
-        assert!(!row("sent", None).is_good());
-        assert!(!row("queued", Some(3)).is_good());
+        let mut latencies: Vec<Duration> = arrived.iter().filter_map(|row| row.latency).collect();
+        latencies.sort();
+        let mut text = format!("thirteen days in {} s", took.as_secs());
+        if let Some(median) = latencies.get(latencies.len() / 2) {
+            let _infallible = write!(
+                text,
+                "; from INSERT to inbox {} (median)",
+                milliseconds(*median)
+            );
+        }
+        if others > 0 {
+            let _infallible = write!(text, "; {others} more letters went to the others");
+        }
+        self.aside(&text);
     }
 
-    #[test]
-    fn cells_are_measured_in_characters() {
-        assert_eq!(pad("Éloïse", 8), "Éloïse  ");
-        assert_eq!(clip(&"é".repeat(60)).chars().count(), LONGEST_CELL);
+    /// `email_kpis`.
+    pub(super) fn figures(self, figures: &[Figure]) {
+        self.heading("select * from email_kpis");
+        for figure in figures {
+            let value = figure
+                .value
+                .as_ref()
+                .map_or_else(|| "not measured".to_owned(), |value| format!("{value} %"));
+            let of = if figure.denominator > 0 {
+                format!(
+                    "{} of {}, {} measured",
+                    figure.numerator, figure.denominator, figure.measured
+                )
+            } else {
+                "nobody's window is over yet".to_owned()
+            };
+            println!(
+                "  {} {value:>12}   {}",
+                pad(&figure.name, 28),
+                self.paint(Style::Dim, &of)
+            );
+        }
     }
 }

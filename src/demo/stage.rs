@@ -1,39 +1,41 @@
 //! Sets the demo up: Postgres, the application's tables, `migrate`, the sandbox and the sidecar, all as in production but
 //! for the sandbox, which runs inside this process.
 
-use std::env;
-use std::fs::{self, File};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::sleep;
 use tokio_postgres::{Client, NoTls};
 
+use super::browser::Browser;
+use super::clock::{Clock, Moment};
 use super::cluster::{Cluster, ClusterError};
-use super::leash::Leash;
+use super::scenario::Actor;
 use super::show::Show;
+use super::sidecar::{Sidecar, migrate};
 use crate::sandbox::ledger::Entry;
 use crate::sandbox::{Sandbox, SandboxOptions};
 
 const SEQPULSE_SCHEMA: &str = include_str!("../../tests/seqpulse_schema.sql");
 const APPLICATION: &str = include_str!("sql/application.sql");
+const APPLICATION_CLOCK: &str = include_str!("sql/application_clock.sql");
+const HISTORY: &str = include_str!("sql/history.sql");
+const CLOCKWORK: &str = include_str!("sql/clockwork.sql");
 const SIDECAR: &str = include_str!("sql/sidecar.sql");
-const WORKERS: &str = include_str!("sql/workers.sql");
+const SESSIONS: &str = include_str!("sql/sessions.sql");
 
 /// The database of the demo, and of `pg_cron` in its cluster.
-const DATABASE: &str = "seqpulse";
+pub(super) const DATABASE: &str = "seqpulse";
 /// Roles of `sql/application.sql` and `sql/sidecar.sql`.
 const APPLICATION_ROLE: &str = "seqpulse_app";
-const SIDECAR_ROLE: &str = "seqpulse_mailer";
+pub(super) const SIDECAR_ROLE: &str = "seqpulse_mailer";
 
 /// How long a part may take to come up or to go down on a machine that is busy with other things.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why the demo could not be shown.
 #[derive(Debug, thiserror::Error)]
@@ -65,13 +67,19 @@ pub enum DemoError {
     /// The sidecar never registered itself.
     #[error("the sidecar did not get to work in time; its log ends with:\n{0}")]
     Idle(String),
+    /// A page of the sidecar did not answer as it should.
+    #[error("a page of the sidecar")]
+    Page(#[from] reqwest::Error),
+    /// A letter that the story needs a link of does not have it, or did not arrive.
+    #[error("no letter with a link to {0}")]
+    NoLink(&'static str),
     /// A bug.
     #[error("a task of the demo panicked")]
     Panic(#[from] JoinError),
 }
 
 /// Attaches what was attempted to an I/O error.
-fn doing(doing: &'static str) -> impl FnOnce(io::Error) -> DemoError {
+pub(super) fn doing(doing: &'static str) -> impl FnOnce(io::Error) -> DemoError {
     move |source| DemoError::Io { doing, source }
 }
 
@@ -80,6 +88,9 @@ fn doing(doing: &'static str) -> impl FnOnce(io::Error) -> DemoError {
 pub(super) struct Stage {
     sidecar: Sidecar,
     application: Client,
+    operator: Client,
+    clock: Clock,
+    browser: Browser,
     sandbox: Sandbox,
     cluster: Cluster,
 }
@@ -102,13 +113,21 @@ impl Stage {
             ),
         );
 
-        let superuser = connect(&cluster.url(DATABASE)).await?;
-        superuser.batch_execute(APPLICATION).await?;
+        let operator = connect(&cluster.url(DATABASE)).await?;
+        operator.batch_execute(APPLICATION).await?;
+        let clock = Clock::new(&operator).await?;
         let application = connect(&cluster.url_as(APPLICATION_ROLE, DATABASE)).await?;
+        let today = clock.set(0, "09:50", &operator, &application).await?;
         application.batch_execute(SEQPULSE_SCHEMA).await?;
+        application.batch_execute(APPLICATION_CLOCK).await?;
+        application.batch_execute(HISTORY).await?;
         show.item(
             "application",
-            &format!("SEQPULSE's tables, owned by {APPLICATION_ROLE}"),
+            &format!("SEQPULSE's tables, owned by {APPLICATION_ROLE}, with seven people and their history"),
+        );
+        show.item(
+            "clock",
+            &format!("set to {}, from where the story moves it", today.label),
         );
 
         let installed = migrate(&cluster.url(DATABASE)).await?;
@@ -122,15 +141,18 @@ impl Stage {
             &format!("stands in for Resend; inbox at {}", sandbox.url()),
         );
 
-        superuser.batch_execute(SIDECAR).await?;
+        operator.batch_execute(SIDECAR).await?;
         let sidecar = Sidecar::start(&cluster, &sandbox.url())?;
         let mut stage = Self {
             sidecar,
             application,
+            operator,
+            clock,
+            browser: Browser::new()?,
             sandbox,
             cluster,
         };
-        stage.wait_for_sidecar(&superuser).await?;
+        stage.wait_for_sidecar(today.since).await?;
         show.item(
             "sidecar",
             &format!(
@@ -141,14 +163,43 @@ impl Stage {
         Ok(stage)
     }
 
-    /// The application's session.
-    pub(super) fn application(&self) -> &Client {
-        &self.application
+    /// The session of whoever does something.
+    pub(super) fn session(&self, actor: Actor) -> &Client {
+        match actor {
+            Actor::Application => &self.application,
+            Actor::Operator => &self.operator,
+        }
     }
 
-    /// A session that may read the journal.
-    pub(super) async fn observer(&self) -> Result<Client, DemoError> {
-        connect(&self.database_url()).await
+    /// Moves the clock of everybody: new sessions, the two that are open, and the sidecar, which takes it up within a poll.
+    pub(super) async fn set_clock(&mut self, day: i32, time: &str) -> Result<Moment, DemoError> {
+        let moment = self
+            .clock
+            .set(day, time, &self.operator, &self.application)
+            .await?;
+        self.wait_for_sidecar(moment.since).await?;
+        Ok(moment)
+    }
+
+    /// For the links of letters.
+    pub(super) fn browser(&self) -> &Browser {
+        &self.browser
+    }
+
+    /// The latest letter of a kind to an address, as the provider's stand-in was given it.
+    pub(super) fn letter(&self, code: &str, to: &str) -> Option<Value> {
+        let entries = self.sandbox.entries();
+        let entry = entries
+            .iter()
+            .rev()
+            .find(|entry| entry.email_type.as_deref() == Some(code) && entry.to.contains(to))?;
+        self.sandbox.source(entry.id)
+    }
+
+    /// Runs what `pg_cron` would have run by now.
+    pub(super) async fn run_schedules(&self) -> Result<(), DemoError> {
+        self.operator.query(CLOCKWORK, &[]).await?;
+        Ok(())
     }
 
     /// Where a person may look on with psql.
@@ -201,9 +252,15 @@ impl Stage {
         Ok(())
     }
 
-    async fn wait_for_sidecar(&mut self, observer: &Client) -> Result<(), DemoError> {
+    /// Until the sidecar works with sessions that began after that moment of the real clock.
+    async fn wait_for_sidecar(&mut self, after: DateTime<Utc>) -> Result<(), DemoError> {
         let start = Instant::now();
-        while observer.query_one(WORKERS, &[]).await?.get::<_, i64>(0) == 0 {
+        while !self
+            .operator
+            .query_one(SESSIONS, &[&after])
+            .await?
+            .try_get::<_, bool>(0)?
+        {
             self.check_sidecar()?;
             if start.elapsed() > PATIENCE {
                 return Err(DemoError::Idle(self.sidecar.log()));
@@ -214,142 +271,9 @@ impl Stage {
     }
 }
 
-/// `run` as a child process of its own, as a service manager would start it.
-#[derive(Debug)]
-struct Sidecar {
-    child: Child,
-    /// Of its HTTP server.
-    listen: SocketAddr,
-    log: PathBuf,
-    /// The child ends with this process, however that ends.
-    _leash: Leash,
-}
-
-impl Sidecar {
-    fn start(cluster: &Cluster, sandbox_url: &str) -> Result<Self, DemoError> {
-        let leash = Leash::new().map_err(doing("starting /bin/sh"))?;
-        let log = cluster.dir().join("sidecar.log");
-        let output = File::create(&log).map_err(doing("making the sidecar's log"))?;
-        let errors = output
-            .try_clone()
-            .map_err(doing("making the sidecar's log"))?;
-        let listen = free_address().map_err(doing("looking for a free port"))?;
-        let mut command = this_program()?;
-        command
-            .arg("run")
-            .env("DATABASE_URL", cluster.url_as(SIDECAR_ROLE, DATABASE))
-            .env("EMAIL_PROVIDER", "resend")
-            .env("EMAIL_PROVIDER_URL", sandbox_url)
-            .env("EMAIL_API_KEY", "re_demo_0000000000000000000000")
-            .env("EMAIL_FROM", "SeqPulse <bonjour@mail.seqpulse.example>")
-            .env("EMAIL_REPLY_TO", "support@seqpulse.example")
-            .env(
-                "EMAIL_POSTAL_ADDRESS",
-                "SeqPulse SAS, 12 rue de la Paix, 75002 Paris",
-            )
-            .env("EMAIL_REVIEW_URL", "https://avis.example/seqpulse")
-            .env("FRONTEND_URL", "https://app.seqpulse.example")
-            .env("PUBLIC_URL", format!("http://{listen}"))
-            .env("HTTP_LISTEN", listen.to_string())
-            .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(errors);
-        let child = leash
-            .attach(&mut command)
-            .spawn()
-            .map_err(doing("starting the sidecar"))?;
-        Ok(Self {
-            child,
-            listen,
-            log,
-            _leash: leash,
-        })
-    }
-
-    /// SIGTERM, and waits; whoever ignores it is killed with the leash.
-    async fn drain(&mut self) -> Result<(), DemoError> {
-        let looking_after = "looking after the sidecar";
-        let pid = i32::try_from(self.child.id())
-            .map_err(io::Error::other)
-            .map_err(doing(looking_after))?;
-        kill(Pid::from_raw(pid), Signal::SIGTERM)
-            .map_err(io::Error::from)
-            .map_err(doing(looking_after))?;
-        let start = Instant::now();
-        while self
-            .child
-            .try_wait()
-            .map_err(doing(looking_after))?
-            .is_none()
-            && start.elapsed() < PATIENCE
-        {
-            sleep(Duration::from_millis(10)).await;
-        }
-        Ok(())
-    }
-
-    /// The end of what it has printed.
-    fn log(&self) -> String {
-        tail(&fs::read(&self.log).unwrap_or_default())
-    }
-}
-
-impl Drop for Sidecar {
-    fn drop(&mut self) {
-        // It may have ended already, and then this fails.
-        let _ended = self.child.kill();
-        let _status = self.child.wait();
-    }
-}
-
-/// This program again, with nothing of this process's environment but what finding programs and time zones needs: a
-/// developer's own `DATABASE_URL` must not get in.
-fn this_program() -> Result<Command, DemoError> {
-    let mut command = Command::new(env::current_exe().map_err(doing("finding this program"))?);
-    let kept = env::vars_os()
-        .filter(|(name, _)| name == "PATH" || name == "RUST_LOG" || name == "RUST_BACKTRACE");
-    command.env_clear().envs(kept);
-    Ok(command)
-}
-
-/// Runs `migrate` and says how much it applied.
-async fn migrate(url: &str) -> Result<String, DemoError> {
-    let mut command = this_program()?;
-    command.arg("migrate").env("DATABASE_URL", url);
-    let output = spawn_blocking(move || command.output())
-        .await?
-        .map_err(doing("running migrate"))?;
-    let printed = [output.stdout, output.stderr].concat();
-    if !output.status.success() {
-        return Err(DemoError::Child {
-            command: "migrate",
-            status: output.status,
-            output: tail(&printed),
-        });
-    }
-    let printed = String::from_utf8_lossy(&printed);
-    let applied = printed
-        .lines()
-        .filter(|line| line.starts_with("applied"))
-        .count();
-    Ok(format!("{applied} migrations and SQL files applied"))
-}
-
 async fn connect(url: &str) -> Result<Client, DemoError> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     // Ends with the client; what goes wrong on it is reported by the statement it breaks.
     tokio::spawn(connection);
     Ok(client)
-}
-
-/// Free now; links in the letters point at it, so it must be known before the sidecar starts.
-fn free_address() -> io::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
-}
-
-/// The last lines of a log.
-fn tail(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(20)..].join("\n")
 }

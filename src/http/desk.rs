@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::config::Config;
+use super::postmark_report::Streams;
+use crate::config::{Config, WebhookSecret};
 use crate::db::pool::{DbError, Pool};
 use crate::worker::vitals::Vitals;
 
@@ -20,6 +21,9 @@ pub struct Desk {
     clock: AtomicU64,
     /// Shown at the foot of every page.
     pub(super) support: Option<String>,
+    /// `EMAIL_WEBHOOK_SECRET`.
+    pub(super) webhook: Option<WebhookSecret>,
+    pub(super) streams: Streams,
 }
 
 impl fmt::Debug for Desk {
@@ -38,6 +42,11 @@ impl Desk {
             pool: Pool::new(&config.database, CONNECTIONS, STATEMENT_LIMIT)?,
             clock: AtomicU64::new(0),
             support: config.site.support_address.clone(),
+            webhook: config.webhook_secret.clone(),
+            streams: Streams {
+                transactional: config.provider.stream_transactional.clone(),
+                marketing: config.provider.stream_marketing.clone(),
+            },
         })
     }
 

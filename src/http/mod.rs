@@ -9,15 +9,20 @@ mod desk;
 mod health;
 mod nps;
 mod pages;
+mod postmark_report;
 mod preferences;
+mod report;
 mod request;
+mod resend_report;
 mod server;
+mod signature;
 mod unsubscribe;
+mod webhooks;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::db::pool::Pool;
 use crate::worker::vitals::Vitals;
@@ -54,5 +59,7 @@ pub fn router(state: HttpState) -> Router {
             get(preferences::show).post(preferences::save),
         )
         .route("/nps/{token}", get(nps::ask).post(nps::answer))
+        .route("/webhooks/resend", post(webhooks::resend))
+        .route("/webhooks/postmark", post(webhooks::postmark))
         .with_state(state)
 }

@@ -6,6 +6,7 @@
 //! | module | job |
 //! |---|---|
 //! | [`resend`], [`postmark`] | the bytes of a request, and what each answer means |
+//! | [`smtp`] | letters to a mail server, one at a time |
 //! | [`console`] | prints letters, sends nothing |
 //! | `http` | one transmission: time-outs, redirects, and how far a failed one got |
 //! | `redact` | keeps keys and addresses out of what is recorded |
@@ -13,8 +14,9 @@
 pub mod console;
 mod http;
 pub mod postmark;
-mod redact;
+pub(crate) mod redact;
 pub mod resend;
+pub mod smtp;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -266,6 +268,8 @@ pub enum ProviderKind {
     Resend,
     /// <https://postmarkapp.com>
     Postmark,
+    /// A mail server.
+    Smtp,
     /// Prints, sends nothing.
     Console,
 }
@@ -276,6 +280,7 @@ impl ProviderKind {
         match self {
             Self::Resend => "resend",
             Self::Postmark => "postmark",
+            Self::Smtp => "smtp",
             Self::Console => "console",
         }
     }
@@ -285,7 +290,7 @@ impl ProviderKind {
         match self {
             Self::Resend => Some("https://api.resend.com"),
             Self::Postmark => Some("https://api.postmarkapp.com"),
-            Self::Console => None,
+            Self::Smtp | Self::Console => None,
         }
     }
 
@@ -294,11 +299,18 @@ impl ProviderKind {
         self != Self::Console
     }
 
-    /// Most messages in one request (providers.md §2.3 and §3.3).
+    /// Whether `EMAIL_API_KEY` is needed; a mail server's login stands in its URL.
+    pub fn has_api_key(self) -> bool {
+        matches!(self, Self::Resend | Self::Postmark)
+    }
+
+    /// Most messages in one request (providers.md §2.3 and §3.3). SMTP has no batches, and whatever is in flight when a
+    /// sidecar is lost may go out twice: so one.
     pub fn max_batch(self) -> u16 {
         match self {
             Self::Resend | Self::Console => 100,
             Self::Postmark => 500,
+            Self::Smtp => 1,
         }
     }
 
@@ -306,7 +318,7 @@ impl ProviderKind {
     pub fn default_rate(self) -> u32 {
         match self {
             Self::Resend | Self::Postmark => 10,
-            Self::Console => 0,
+            Self::Smtp | Self::Console => 0,
         }
     }
 }
@@ -318,6 +330,7 @@ impl FromStr for ProviderKind {
         match name {
             "resend" => Ok(Self::Resend),
             "postmark" => Ok(Self::Postmark),
+            "smtp" => Ok(Self::Smtp),
             "console" => Ok(Self::Console),
             _ => Err(UnknownProvider),
         }
@@ -326,7 +339,7 @@ impl FromStr for ProviderKind {
 
 /// `EMAIL_PROVIDER` names no provider of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected resend, postmark or console")]
+#[error("expected resend, postmark, smtp or console")]
 pub struct UnknownProvider;
 
 /// A setting a provider cannot work with; the text names the variable and never repeats the key.
@@ -340,6 +353,9 @@ pub enum SetupError {
     /// The base URL cannot be called.
     #[error("EMAIL_PROVIDER_URL: {0}, for example https://api.resend.com")]
     BaseUrl(&'static str),
+    /// The mail server's URL cannot be used.
+    #[error("EMAIL_PROVIDER_URL: {0}, for example smtps://user:password@mail.example.com")]
+    Smtp(&'static str),
     /// No HTTPS client could be made, for example because the system has no CA certificates.
     #[error("cannot make an HTTPS client (are CA certificates installed?)")]
     Client(#[source] reqwest::Error),
@@ -356,6 +372,7 @@ pub fn from_config(
     Ok(match kind {
         ProviderKind::Resend => Arc::new(resend::Resend::new(config)?),
         ProviderKind::Postmark => Arc::new(postmark::Postmark::new(config)?),
+        ProviderKind::Smtp => Arc::new(smtp::Smtp::new(config)?),
         ProviderKind::Console => Arc::new(console::Console::new(config)),
     })
 }

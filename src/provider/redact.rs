@@ -7,7 +7,7 @@ const MAX_CHARS: usize = 300;
 
 /// One line of `text` with everything that looks like an address replaced by `<address>`, the key by `<key>`, and cut to
 /// a sentence's length.
-pub(super) fn redact(text: &str, key: &SecretString) -> String {
+pub(crate) fn redact(text: &str, key: &SecretString) -> String {
     let key = key.expose_secret();
     let without_key = if key.is_empty() {
         text.to_owned()

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::fault::FaultRule;
 use super::ledger::{Api, Entry};
 use super::state::{Shared, Suppression};
+use super::webhook_control;
 
 type Sandbox = State<Arc<Shared>>;
 
@@ -30,6 +31,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
             get(suppressions).post(suppress).delete(unsuppress),
         )
         .route("/reset", post(reset))
+        .nest("/webhooks", webhook_control::router())
 }
 
 /// Which entries are meant; what is absent matches all.
@@ -208,7 +210,7 @@ fn unusable(error: &serde_json::Error) -> Response {
     refuse(&error.to_string())
 }
 
-fn refuse(error: &str) -> Response {
+pub(super) fn refuse(error: &str) -> Response {
     (
         StatusCode::UNPROCESSABLE_ENTITY,
         Json(json!({ "error": error })),

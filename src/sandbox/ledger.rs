@@ -144,7 +144,7 @@ impl Ledger {
     /// Enters a message: from here on it counts as sent.
     ///
     /// This is the one place where messages enter, so it is also where later events of a message (webhooks) start from.
-    pub(super) fn enter(&mut self, arrival: Arrival, at: DateTime<Utc>) {
+    pub(super) fn enter(&mut self, arrival: Arrival, at: DateTime<Utc>) -> &Entry {
         let seq = self.entries.len();
         let delivery: Option<Arc<str>> = arrival.delivery.map(Into::into);
         let attempt = arrival.attempt.map(|attempt| self.word(&attempt));
@@ -183,6 +183,7 @@ impl Ledger {
         while self.sources.len() > self.keep {
             self.sources.pop_front();
         }
+        &self.entries[seq]
     }
 
     fn word(&mut self, text: &str) -> Arc<str> {

@@ -10,6 +10,7 @@
 //! | `postmark`, `postmark_email`, `postmark_search` | the Postmark side |
 //! | [`ledger`] | what was accepted: the truth that tests of "exactly once" ask |
 //! | [`fault`], [`settings`] | what tests can change |
+//! | `webhook`, `webhook_send`, `webhook_control` | what happens to messages afterwards, told as the providers tell it |
 //! | `control` | the same over HTTP, under `/_sandbox` |
 //! | `inbox`, `letter` | the pages a person reads |
 //! | `wire` | the listener, whose connections can be cut in mid-answer |
@@ -32,6 +33,9 @@ mod resend_send;
 mod server;
 pub mod settings;
 mod state;
+mod webhook;
+mod webhook_control;
+mod webhook_send;
 mod wire;
 
 use std::future::Future;
@@ -43,7 +47,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use uuid::Uuid;
 
 use fault::FaultRule;
@@ -52,6 +56,8 @@ use settings::Settings;
 use state::Shared;
 
 pub use state::{Logged, Suppression};
+pub use webhook::{Happening, Reader};
+pub use webhook_send::Attempt;
 
 /// How long open requests may take to end when the sandbox stops.
 const GRACE: Duration = Duration::from_millis(500);
@@ -84,18 +90,16 @@ pub struct Sandbox {
     shared: Arc<Shared>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<io::Result<()>>,
+    /// Sends webhooks; ends when dropped.
+    _webhooks: JoinSet<()>,
 }
 
 /// Runs a sandbox until `shutdown` completes: the command `seqpulse-mailer sandbox`.
 ///
 /// # Errors
 /// When the address cannot be listened on.
-pub async fn run(listen: SocketAddr, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-    let sandbox = Sandbox::start(SandboxOptions {
-        listen,
-        ..SandboxOptions::default()
-    })
-    .await?;
+pub async fn run(options: SandboxOptions, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    let sandbox = Sandbox::start(options).await?;
     tracing::info!(
         url = sandbox.url(),
         "the sandbox stands in for Resend and Postmark; the inbox is at the same address"
@@ -103,6 +107,11 @@ pub async fn run(listen: SocketAddr, shutdown: impl Future<Output = ()>) -> io::
     shutdown.await;
     sandbox.shutdown().await;
     Ok(())
+}
+
+/// Whether webhooks may be sent to this address: nothing the sandbox does leaves this machine.
+pub fn is_on_this_machine(url: &str) -> bool {
+    webhook_send::loopback_url(url).is_some()
 }
 
 impl Sandbox {
@@ -113,7 +122,10 @@ impl Sandbox {
     pub async fn start(options: SandboxOptions) -> io::Result<Self> {
         let listener = TcpListener::bind(options.listen).await?;
         let addr = listener.local_addr()?;
-        let shared = Arc::new(Shared::new(options.settings, options.keep_bodies));
+        let (outgoing, waiting) = webhook_send::Outgoing::new();
+        let shared = Arc::new(Shared::new(options.settings, options.keep_bodies, outgoing));
+        let mut webhooks = JoinSet::new();
+        webhooks.spawn(webhook_send::run(Arc::clone(&shared), waiting));
         let (stop, stopped) = oneshot::channel::<()>();
         let app = server::router(Arc::clone(&shared))
             .into_make_service_with_connect_info::<wire::Connection>();
@@ -127,6 +139,7 @@ impl Sandbox {
             shared,
             stop: Some(stop),
             task,
+            _webhooks: webhooks,
         })
     }
 
@@ -234,6 +247,22 @@ impl Sandbox {
             stream,
             email: email.to_lowercase(),
         });
+    }
+
+    /// Makes something happen to an accepted message and reports it; answers the event's id, `None` when the message is
+    /// unknown or its provider has no such event.
+    pub fn report(&self, message: Uuid, happening: Happening, reader: &Reader) -> Option<String> {
+        self.shared.report(message, happening, reader)
+    }
+
+    /// Sends an event again, under its id; `false` when it is not kept.
+    pub fn replay(&self, event: &str) -> bool {
+        self.shared.outgoing.replay(event)
+    }
+
+    /// Every attempt to hand over an event, oldest first.
+    pub fn webhooks(&self) -> Vec<Attempt> {
+        self.shared.outgoing.attempts()
     }
 
     /// Forgets messages, keys, requests, suppressions and faults; settings stay.

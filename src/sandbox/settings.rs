@@ -2,6 +2,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::ledger::Api;
+use super::webhook_send::loopback_url;
 
 /// Everything that is unknown or adjustable at the real providers. The default accepts every key, every sender and any
 /// rate, so that a first look just works. Changed as a JSON object of the same names by `PATCH /_sandbox/settings`.
@@ -40,6 +44,32 @@ pub struct Settings {
     pub may_be_delayed: bool,
     /// What the sandbox's clock is ahead of the machine's, in seconds; may be negative.
     pub clock_offset_seconds: i64,
+    /// Where events are reported, on this machine; `null`: nowhere.
+    pub webhook_url: Option<String>,
+    /// `whsec_…`: the events of the Resend side are signed with it. `user:password`: those of the Postmark side are sent with it.
+    pub webhook_secret: Option<String>,
+    /// A second `whsec_…` that signs as well, as while a secret is being replaced.
+    pub webhook_old_secret: Option<String>,
+    /// After acceptance, before the first report: the sender shall have its answer by then.
+    pub webhook_delay_ms: u64,
+    /// How often every report is sent although it was taken.
+    pub webhook_copies: u32,
+    /// Pauses between the attempts; `null`: the provider's own, which last for hours.
+    pub webhook_retry_ms: Option<Vec<u64>>,
+    /// Which of Postmark's published rules for repeating holds.
+    pub postmark_retries: PostmarkRetries,
+    /// Whether Postmark's reports carry a trace id ("when available").
+    pub postmark_trace_ids: bool,
+}
+
+/// See [`Settings::postmark_retries`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PostmarkRetries {
+    /// Any 2xx contents it; only 408, 429, 5xx and silence are repeated, for 51 minutes.
+    September,
+    /// Only 200 contents it; everything but 403 is repeated, for ten hours.
+    August,
 }
 
 /// See [`Settings::idempotency_compare`].
@@ -81,6 +111,14 @@ impl Default for Settings {
             index_delay_ms: 0,
             may_be_delayed: false,
             clock_offset_seconds: 0,
+            webhook_url: None,
+            webhook_secret: None,
+            webhook_old_secret: None,
+            webhook_delay_ms: 100,
+            webhook_copies: 1,
+            webhook_retry_ms: None,
+            postmark_retries: PostmarkRetries::September,
+            postmark_trace_ids: true,
         }
     }
 }
@@ -92,6 +130,19 @@ impl Settings {
         Utc::now()
             .checked_add_signed(offset)
             .unwrap_or_else(Utc::now)
+    }
+
+    /// Where the events of a provider go: the form of the secret tells whose endpoint it is.
+    pub(super) fn webhook_for(&self, api: Api) -> Option<Url> {
+        let secret = self.webhook_secret.as_deref()?;
+        let whose = if secret.starts_with("whsec_") {
+            Api::Resend
+        } else {
+            Api::Postmark
+        };
+        (whose == api)
+            .then(|| loopback_url(self.webhook_url.as_deref()?))
+            .flatten()
     }
 
     /// Whether requests with this key are taken.

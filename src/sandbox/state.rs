@@ -12,8 +12,10 @@ use uuid::Uuid;
 use super::exchange::{Call, Reply};
 use super::fault::{Fault, Faults};
 use super::idempotency::Keys;
-use super::ledger::{Api, Arrival, Ledger};
+use super::ledger::{Api, Arrival, Entry, Ledger};
 use super::settings::Settings;
+use super::webhook::{self, Happening, Reader};
+use super::webhook_send::{Outgoing, Report};
 
 /// Rows of the request log that are kept.
 const LOG_ROWS: usize = 10_000;
@@ -28,6 +30,8 @@ pub(super) struct Shared {
     account: Mutex<Account>,
     /// How many messages the ledger holds.
     count: watch::Sender<usize>,
+    /// Reports on their way to the receiver.
+    pub(super) outgoing: Outgoing,
 }
 
 /// What the providers remember. One lock: a look-up of a key and what follows from it must not be torn apart, and
@@ -153,12 +157,13 @@ impl Log {
 }
 
 impl Shared {
-    pub(super) fn new(settings: Settings, keep_bodies: usize) -> Self {
+    pub(super) fn new(settings: Settings, keep_bodies: usize, outgoing: Outgoing) -> Self {
         Self {
             settings: RwLock::new(Arc::new(settings)),
             faults: Mutex::default(),
             account: Mutex::new(Account::new(keep_bodies)),
             count: watch::Sender::new(0),
+            outgoing,
         }
     }
 
@@ -202,10 +207,40 @@ impl Shared {
 
     /// Enters messages and tells who waits for them.
     pub(super) fn enter(&self, account: &mut Account, arrivals: Vec<Arrival>, at: DateTime<Utc>) {
+        let settings = self.settings();
         for arrival in arrivals {
-            account.ledger.enter(arrival, at);
+            let entry = account.ledger.enter(arrival, at);
+            if settings.webhook_for(entry.api).is_some() {
+                let reports = reports(entry, &webhook::of_itself(entry), &Reader::default());
+                self.outgoing.send(reports);
+            }
         }
         self.count.send_replace(account.ledger.entries().len());
+    }
+
+    /// Makes something happen to an accepted message and reports it; answers the event's id.
+    pub(super) fn report(
+        &self,
+        message: Uuid,
+        happening: Happening,
+        reader: &Reader,
+    ) -> Option<String> {
+        let mut account = self.account();
+        let entry = account.ledger.by_id(message)?.clone();
+        let reports = reports(&entry, &[happening], reader);
+        let id = reports.first()?.id.clone();
+        if matches!(
+            happening,
+            Happening::Bounced | Happening::Complained | Happening::Unsubscribed
+        ) {
+            account.suppressions.insert(Suppression {
+                api: entry.api,
+                stream: entry.stream.as_deref().unwrap_or_default().to_owned(),
+                email: entry.to.to_lowercase(),
+            });
+        }
+        self.outgoing.send(reports);
+        Some(id)
     }
 
     /// Notes a request and its answer.
@@ -240,8 +275,20 @@ impl Shared {
     pub(super) fn reset(&self) {
         self.faults().clear(None);
         self.account().reset();
+        self.outgoing.reset();
         self.count.send_replace(0);
     }
+}
+
+/// What its provider reports about a message; nothing where it has no such report.
+fn reports(entry: &Entry, happenings: &[Happening], reader: &Reader) -> Vec<Report> {
+    let at = Utc::now();
+    let bodies = happenings
+        .iter()
+        .filter_map(|happening| webhook::body(entry, *happening, reader, at));
+    bodies
+        .map(|body| Report::new(entry.api, Some(entry.id), &body))
+        .collect()
 }
 
 impl Account {

@@ -64,6 +64,7 @@ pub struct Vitals {
     claimed: Counter,
     requests: Family<RequestLabels, Histogram, fn() -> Histogram>,
     heartbeats_failed: Counter,
+    webhooks: Family<WebhookLabels, Counter>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -75,6 +76,12 @@ struct LetterLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ClaimLabels {
     result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WebhookLabels {
+    provider: &'static str,
+    outcome: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -103,6 +110,7 @@ impl Vitals {
         let histogram: fn() -> Histogram = || Histogram::new(REQUEST_BUCKETS);
         let requests = Family::new_with_constructor(histogram);
         let heartbeats_failed = Counter::default();
+        let webhooks = Family::default();
         registry.register(
             "build",
             "Version of this binary",
@@ -134,6 +142,11 @@ impl Vitals {
             "Heartbeats that the database did not answer",
             heartbeats_failed.clone(),
         );
+        registry.register(
+            "webhooks",
+            "Reports of a provider: stored, duplicate, …, or why they were not taken",
+            webhooks.clone(),
+        );
         registry.register_collector(Box::new(Arc::clone(&state)));
         Self {
             state,
@@ -143,6 +156,7 @@ impl Vitals {
             claimed,
             requests,
             heartbeats_failed,
+            webhooks,
         }
     }
 
@@ -168,6 +182,14 @@ impl Vitals {
             outcome,
         };
         self.letters.get_or_create(&labels).inc();
+    }
+
+    /// A webhook was answered; `outcome` is a word of `public.email_record_event`, or why it was not taken.
+    pub fn webhook(&self, provider: &'static str, outcome: &str) {
+        let outcome = outcome.to_owned();
+        self.webhooks
+            .get_or_create(&WebhookLabels { provider, outcome })
+            .inc();
     }
 
     /// A heartbeat was answered; `listening` says whether notifications arrive.

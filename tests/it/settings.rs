@@ -51,7 +51,7 @@ fn one_fault_is_one_line_with_name_and_example() {
         ),
         (
             ["run"],
-            vec![DATABASE, ("EMAIL_PROVIDER", "smtp")],
+            vec![DATABASE, ("EMAIL_PROVIDER", "pigeon")],
             "EMAIL_PROVIDER",
         ),
         (

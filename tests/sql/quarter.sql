@@ -25,7 +25,6 @@ select is_empty($$ select s.key, s.at, s.untrue from sim.sent s where s.untrue i
 select is_empty($$ select key, run_at, at from sim.sent where run_at > at $$, 'nothing was sent before its time');
 select is_empty($$ select key from sim.sent s join sim.bounds b on s.run_at < b.starts $$, 'nothing was written about the past');
 
-select todo('the claim does not take slots yet', 1) from (select where not exists (select from email_marketing_slots)) no_cap;
 select is_empty(
     $$ select e.recipient, e.key, e.at, l.key, l.at from sim.sent e join sim.sent l on l.recipient = e.recipient and l.capped and e.capped
        and (l.at, l.id) > (e.at, e.id) and l.at < e.at + interval '24 hours' $$,

@@ -28,10 +28,17 @@ pub(crate) struct Answer {
 impl Web {
     /// Serves `db` as a login that has nothing but the sidecar's role; further settings by name.
     pub(crate) async fn start(db: &TestDb, settings: &[(&str, &str)]) -> Self {
-        let role = format!("web_of_{}", db.name());
-        db.exec(&format!("create role {role} login in role email_worker"))
-            .await;
-        Self::at(&db.url_as(&role), settings).await
+        db.exec(&format!(
+            "create role {} login in role email_worker",
+            role_of(db)
+        ))
+        .await;
+        Self::start_again(db, settings).await
+    }
+
+    /// Another server with the same login.
+    pub(crate) async fn start_again(db: &TestDb, settings: &[(&str, &str)]) -> Self {
+        Self::at(&db.url_as(&role_of(db)), settings).await
     }
 
     /// The same for any database address.
@@ -81,6 +88,10 @@ impl Web {
         let kind = "application/x-www-form-urlencoded";
         send(request.header("content-type", kind).body(form.to_owned())).await
     }
+}
+
+fn role_of(db: &TestDb) -> String {
+    format!("web_of_{}", db.name())
 }
 
 pub(crate) async fn send(request: RequestBuilder) -> Answer {

@@ -1,0 +1,246 @@
+-- The cap: at most one capped email per recipient in email_settings.marketing_cooldown (contract, rule 3).
+--
+-- A slot is a row of email_marketing_slots.  The claim takes it by one conditional upsert and commits it before anything is
+-- sent; of any number of sidecars that want the same slot one gets it, because the row's key is unique.  It belongs to an
+-- outbox row: that row passes when it comes again (a retry, a takeover), so a sidecar that dies after taking it loses nothing.
+--
+--     taken        by the claim, for the recipient's heaviest due row
+--     kept         while the outcome is unknown, and when it stays so; on a transient failure, for the row's next try
+--     moved        to sent_at when the letter was accepted
+--     given back   when the provider refused the letter for good, or the row ended otherwise before it was sent
+--
+-- Whoever does not get it waits: run_at is the end of the cooldown, the reason says so and begins with "cap: ".
+
+-- Who the recipient is ----------------------------------------------------------------------------------------------------
+create or replace function public.email_instant(moment timestamptz) returns text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+select to_char(moment at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"')
+$$;
+comment on function public.email_instant(timestamptz) is 'How reasons and explanations write a moment: to the second, in UTC, whatever the session''s time zone.';
+revoke all on function public.email_instant(timestamptz) from public;
+
+-- Giving back -------------------------------------------------------------------------------------------------------------
+-- Only the holder's own: a slot that another row has taken meanwhile stays.  Whoever waited for it is looked at again.
+-- SECURITY DEFINER: a sidecar may give slots back, and needs no right to delete for it.
+create or replace function public.email_slots_free(ids bigint[], slots text[]) returns integer
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    freed text[];
+begin
+    with given_back as (
+        delete from public.email_marketing_slots s
+        where (s.recipient, s.outbox_id) in (
+            -- In one order, as everybody locks them.
+            select h.recipient, h.outbox_id
+            from unnest(slots, ids) as g (recipient, outbox_id)
+            join public.email_marketing_slots h on h.recipient = g.recipient and h.outbox_id = g.outbox_id
+            order by h.recipient
+            for update of h
+        )
+        returning s.recipient
+    )
+    select array_agg(g.recipient) into freed from given_back g;
+    if freed is null then
+        return 0;
+    end if;
+    update public.email_outbox o set run_at = greatest(o.due_at, public.email_now()), reason = null
+    where o.id in (
+        select w.id from public.email_outbox w
+        where w.slot = any(freed) and w.status = 'queued' and w.reason like 'cap: %'
+        for update skip locked
+    );
+    return cardinality(freed);
+end
+$$;
+comment on function public.email_slots_free(bigint[], text[]) is
+'Gives back these slots as far as these rows still hold them, and lets the rows that wait for them try again now; answers how many were given back.';
+revoke all on function public.email_slots_free(bigint[], text[]) from public;
+
+create or replace function public.email_slots_settle(sent bigint[], refused bigint[]) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    ids bigint[];
+    slots text[];
+begin
+    if cardinality(sent) > 0 then
+        update public.email_marketing_slots s set last_at = public.email_now()
+        from (
+            select h.recipient
+            from public.email_outbox o
+            join public.email_marketing_slots h on h.recipient = o.slot and h.outbox_id = o.id
+            where o.id = any(sent)
+            order by h.recipient
+            for update of h
+        ) held
+        where s.recipient = held.recipient;
+    end if;
+    if cardinality(refused) > 0 then
+        select array_agg(o.id), array_agg(o.slot) into ids, slots
+        from public.email_outbox o
+        where o.id = any(refused) and o.slot is not null;
+        if ids is not null then
+            perform public.email_slots_free(ids, slots);
+        end if;
+    end if;
+end
+$$;
+comment on function public.email_slots_settle(bigint[], bigint[]) is
+'After an outcome: the slots of rows that were sent move to now, those of rows that were refused for good are given back. Rows without a slot cost nothing. An unknown outcome is neither: its slot stays.';
+revoke all on function public.email_slots_settle(bigint[], bigint[]) from public;
+
+-- Taking --------------------------------------------------------------------------------------------------------------------
+-- Three statements when every slot is free and nothing heavier is on its way; each sees what was committed before it.  No two
+-- claims can wait for each other: slots are asked for in one order, by one statement, and once per transaction (asked).
+create or replace function public.email_slots_take(
+    ids bigint[], slots text[], out asked boolean, out waiting bigint[], out run_ats timestamptz[], out reasons text[]
+)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    instant timestamptz := public.email_now();
+    -- What is being decided at this moment by somebody else is looked at again this much later.
+    soon timestamptz := instant + interval '5 seconds';
+    settings record;
+    firsts bigint[];
+    first_slots text[];
+    outweighed text[];
+    rival_run_ats timestamptz[];
+    rival_reasons text[];
+    taken bigint[];
+begin
+    asked := false;
+    select s.marketing_cooldown as cooldown, s.lookahead into settings from public.email_settings s;
+    if settings.cooldown <= interval '0' then
+        return;
+    end if;
+
+    -- For each recipient the row that holds the slot already, or else, where it is free, the heaviest of this batch.
+    select array_agg(b.id), array_agg(b.slot) into firsts, first_slots
+    from (
+        select distinct on (c.slot) c.id, c.slot, s.outbox_id = c.id as own, coalesce(s.last_at <= instant - settings.cooldown, true) as free
+        from unnest(ids, slots) with ordinality as c (id, slot, place)
+        left join public.email_marketing_slots s on s.recipient = c.slot
+        order by c.slot, s.outbox_id = c.id desc nulls last, c.place
+    ) b
+    where b.own or b.free;
+
+    if firsts is not null then
+        -- A heavier row that is due, or will be soon, goes first.  It may be locked by another sidecar at this moment.
+        with heavier as materialized (
+            select c.id as candidate, f.slot, h.id, h.rank, h.run_at, h.email_type
+            from unnest(firsts, first_slots) as f (id, slot)
+            join public.email_outbox c on c.id = f.id
+            left join public.email_marketing_slots s on s.recipient = f.slot and s.outbox_id = f.id
+            cross join lateral (
+                select o.id, o.rank, o.run_at, o.email_type from public.email_outbox o
+                where o.user_id = c.user_id and o.status = 'queued' and o.retry_at is null and o.rank > c.rank
+                union
+                -- Copies for somebody carry another's user_id.
+                select o.id, o.rank, o.run_at, o.email_type from public.email_outbox o
+                where o.to_email is not null and lower(o.to_email) = coalesce(lower(c.to_email), (select lower(u.email) from public.users u where u.id = c.user_id))
+                and o.status = 'queued' and o.retry_at is null and o.rank > c.rank
+            ) h
+            join public.email_types t on t.code = h.email_type and t.capped and t.enabled and t.paused_at is null
+            where s.recipient is null and h.run_at <= instant + settings.lookahead and h.id <> all(ids)
+        )
+        select array_agg(x.slot), array_agg(greatest(x.run_at, soon)),
+            array_agg(format('cap: %s (outbox %s) is heavier and due at %s', x.email_type, x.id, public.email_instant(x.run_at)))
+        into outweighed, rival_run_ats, rival_reasons
+        from (
+            select distinct on (h.slot) h.slot, h.run_at, h.email_type, h.id
+            from heavier h
+            join public.email_gates((select array_agg(o.id) from heavier o)) g on g.id = h.id
+            where g.verdict = 'send' and g.slot = h.slot
+            order by h.slot, h.run_at, h.rank desc, h.id
+        ) x;
+
+        with won as (
+            insert into public.email_marketing_slots as s (recipient, last_at, outbox_id)
+            select f.slot, instant, f.id
+            from unnest(firsts, first_slots) as f (id, slot)
+            where f.slot <> all(coalesce(outweighed, '{}'))
+            order by f.slot
+            on conflict (recipient) do update set last_at = excluded.last_at, outbox_id = excluded.outbox_id
+            where s.outbox_id = excluded.outbox_id or s.last_at <= excluded.last_at - settings.cooldown
+            returning s.outbox_id
+        )
+        select array_agg(w.outbox_id) into taken from won w;
+        asked := cardinality(firsts) > coalesce(cardinality(outweighed), 0);
+    end if;
+
+    if cardinality(taken) = cardinality(ids) then
+        return;
+    end if;
+    -- Held against being given back until this is committed: whoever gives it back must see who waits for it.
+    with losers as materialized (
+        select c.id, c.slot from unnest(ids, slots) as c (id, slot) where c.id <> all(coalesce(taken, '{}'))
+    ),
+    held as materialized (
+        select s.recipient, s.last_at, s.outbox_id from public.email_marketing_slots s
+        where s.recipient in (select l.slot from losers l)
+        order by s.recipient
+        for key share
+    )
+    select array_agg(l.id),
+        array_agg(coalesce(r.run_at, h.last_at + settings.cooldown, soon)),
+        array_agg(coalesce(
+            r.reason,
+            format('cap: one capped email in %s, the slot is free at %s (outbox %s has it%s)', settings.cooldown,
+                public.email_instant(h.last_at + settings.cooldown), h.outbox_id, ', ' || o.email_type),
+            'cap: the slot was given back a moment ago'
+        ))
+    into waiting, run_ats, reasons
+    from losers l
+    left join unnest(outweighed, rival_run_ats, rival_reasons) as r (slot, run_at, reason) on r.slot = l.slot
+    left join held h on h.recipient = l.slot
+    left join public.email_outbox o on o.id = h.outbox_id;
+end
+$$;
+comment on function public.email_slots_take(bigint[], text[]) is
+'Takes the slots of these capped rows that may go out now (heaviest first; slots: whose each is), and answers which must wait, until when, and why; asked: slots were fought for, so this transaction must not come again.';
+revoke all on function public.email_slots_take(bigint[], text[]) from public;
+
+-- Adopting a journal -----------------------------------------------------------------------------------------------------------
+create or replace function public.email_slots_seed() returns integer
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    seeded integer;
+begin
+    insert into public.email_marketing_slots as s (recipient, last_at, outbox_id)
+    select coalesce(d.slot, d.user_id::text), max(d.sent_at), (array_agg(coalesce(d.outbox_id, 0) order by d.sent_at desc))[1]
+    from public.email_deliveries d
+    join public.email_types t on t.code = d.email_type and t.capped
+    cross join public.email_settings c
+    where d.status = 'sent' and d.sent_at > public.email_now() - c.marketing_cooldown
+    -- Through the index every journal has; no letter waits a month between its claim and its sending.
+    and d.created_at > public.email_now() - c.marketing_cooldown - interval '31 days'
+    group by coalesce(d.slot, d.user_id::text)
+    order by 1
+    on conflict (recipient) do update set last_at = excluded.last_at, outbox_id = excluded.outbox_id
+    where s.last_at < excluded.last_at;
+    get diagnostics seeded = row_count;
+    return seeded;
+end
+$$;
+comment on function public.email_slots_seed() is
+'Takes the slots of the journal''s last cooldown, as migrate does when it adopts the journal of the application''s own sender; repeat it when that sender has been at work since. Answers how many slots it took or moved.';
+revoke all on function public.email_slots_seed() from public;
+
+select public.email_slots_seed();
+
+select public.email_grant(g.privileges, g.role_name)
+from (values
+    ('email_worker', 'select, insert, update on public.email_marketing_slots'),
+    ('email_worker', 'execute on function public.email_instant(timestamptz), public.email_slots_free(bigint[], text[]), public.email_slots_settle(bigint[], bigint[]), public.email_slots_take(bigint[], text[])'),
+    ('email_admin', 'insert, update, delete on public.email_marketing_slots'),
+    ('email_admin', 'execute on function public.email_instant(timestamptz), public.email_slots_free(bigint[], text[]), public.email_slots_settle(bigint[], bigint[]), public.email_slots_seed()')
+) g (role_name, privileges);

@@ -1,2 +1,0 @@
--- How many sidecars have registered themselves.
-select count(*) from public.email_workers

@@ -1,0 +1,167 @@
+//! The policy under competition: several real sidecars, one slot per recipient.
+
+use std::collections::HashMap;
+
+use seqpulse_mailer::sandbox::fault::{Fault, FaultRule};
+use seqpulse_mailer::sandbox::{Sandbox, SandboxOptions};
+
+use crate::support::{Sidecar, SidecarBuilder, TestDb};
+
+const USERS: usize = 500;
+
+/// What every user has waiting, heaviest first.
+const BY_WEIGHT: [&str; 5] = ["E-ACT-01", "E-CONV-04", "E-RET-03", "E-ADV-02", "E-ADV-01"];
+
+/// Five due capped letters each, in one statement. They stay true: no projects, nothing done for three weeks.
+const FIVE_EACH: &str = "
+insert into public.email_outbox (email_type, user_id, dedupe_key, payload)
+select c.code, u.id, replace(c.key, '{user}', u.id::text), '{\"feature\": \"sdh\"}'
+from public.users u
+cross join (values
+    ('E-ADV-01', 'nps_survey:{user}:30d'), ('E-ADV-02', 'review_request:{user}'), ('E-ACT-01', 'no_project_after_signup:{user}'),
+    ('E-CONV-04', 'pro_feature:{user}:sdh:2026-01'), ('E-RET-03', 'inactive_14d:{user}:' || to_char((now() - interval '21 days') at time zone 'UTC', 'YYYY-MM-DD'))
+) c (code, key)
+order by md5(u.id::text || c.code)";
+
+async fn people(db: &TestDb, number: usize) {
+    db.exec(&format!(
+        "insert into public.users (name, email, hashed_password, created_at)
+         select 'Nadia', 'nadia' || n || '@seqpulse.test', 'x', now() - interval '21 days' from generate_series(1, {number}) n"
+    ))
+    .await;
+    db.exec("update public.email_types set active_since = '-infinity', expires_after = '30 days'")
+        .await;
+}
+
+async fn sandbox() -> Sandbox {
+    Sandbox::start(SandboxOptions::default())
+        .await
+        .expect("a free port")
+}
+
+fn hurried(db: &TestDb, sandbox: &Sandbox) -> SidecarBuilder {
+    Sidecar::builder(db, "resend", &sandbox.url()).env("EMAIL_POLL_SECONDS", "1")
+}
+
+/// Nothing is due or on its way any more.
+async fn at_rest(db: &TestDb) {
+    db.wait_until(
+        "select not exists (
+            select from public.email_outbox o
+            where o.status = 'sending' or o.status = 'queued' and o.run_at <= public.email_now() + interval '10 seconds')",
+    )
+    .await;
+}
+
+async fn no_violations(db: &TestDb) {
+    let violations: i64 = db
+        .value("select count(*) from public.email_cap_violations", &[])
+        .await;
+    assert_eq!(violations, 0, "the journal shows the cap was kept");
+}
+
+async fn race() {
+    let db = TestDb::only(&BY_WEIGHT).await;
+    let sandbox = sandbox().await;
+    people(&db, USERS).await;
+    db.exec("delete from public.email_outbox").await;
+    db.exec(FIVE_EACH).await;
+    let _sidecars: Vec<Sidecar> = (0..4).map(|_| hurried(&db, &sandbox).spawn()).collect();
+
+    for (day, code) in BY_WEIGHT.iter().enumerate() {
+        if day > 0 {
+            // A minute on top: the slot moved to when the letter was sent.
+            db.set_clock_offset(&format!("{day} days {day} minutes"))
+                .await;
+        }
+        let sent = i64::try_from(USERS * (day + 1)).expect("a few thousand");
+        db.wait_until(&format!(
+            "select count(*) >= {sent} from public.email_deliveries where status = 'sent'"
+        ))
+        .await;
+        at_rest(&db).await;
+        let letters = sandbox.entries();
+        let mut of_user: HashMap<String, Vec<&str>> = HashMap::new();
+        for letter in &letters {
+            of_user
+                .entry(letter.to.to_string())
+                .or_default()
+                .push(letter.email_type.as_deref().unwrap_or("none"));
+        }
+        assert_eq!(of_user.len(), USERS, "everybody was written to");
+        let others: Vec<_> = of_user
+            .iter()
+            .filter(|(_, codes)| codes[..] != BY_WEIGHT[..=day])
+            .collect();
+        assert!(
+            others.is_empty(),
+            "day {day}: one more letter each, {code}, by weight: {others:?}"
+        );
+        no_violations(&db).await;
+    }
+    let slots: i64 = db
+        .value("select count(*) from public.email_marketing_slots", &[])
+        .await;
+    assert_eq!(usize::try_from(slots), Ok(USERS));
+    let deadlocks: i64 = db
+        .value(
+            "select deadlocks from pg_stat_database where datname = current_database()",
+            &[],
+        )
+        .await;
+    assert_eq!(deadlocks, 0, "no two claims waited for each other");
+}
+
+/// `POLICY_RACES` says how often (1).
+#[tokio::test]
+async fn four_sidecars_and_five_due_letters_each_are_one_letter_a_day_by_weight() {
+    let races = std::env::var("POLICY_RACES").map_or(1, |races| {
+        races.parse().expect("POLICY_RACES is a number of races")
+    });
+    for _ in 0..races {
+        race().await;
+    }
+}
+
+#[tokio::test]
+async fn a_crash_between_slot_and_sending_loses_neither_the_slot_nor_the_letter() {
+    let db = TestDb::only(&BY_WEIGHT).await;
+    let sandbox = sandbox().await;
+    people(&db, 1).await;
+    db.exec("delete from public.email_outbox").await;
+    db.exec(FIVE_EACH).await;
+    // Long enough that nothing was accepted when the sidecar dies.
+    sandbox.add_fault(FaultRule::once(Fault::Latency { ms: 600_000 }));
+    let mut first = hurried(&db, &sandbox)
+        .env("EMAIL_LEASE_SECONDS", "2")
+        .spawn();
+    let holder = "select s.outbox_id from public.email_marketing_slots s join public.email_outbox o on o.id = s.outbox_id and o.email_type = 'E-ACT-01'";
+    db.wait_until(&format!(
+        "select exists ({holder}) and exists (select from public.email_outbox where status = 'sending')"
+    ))
+    .await;
+    let held: i64 = db.value(holder, &[]).await;
+    first.kill9().await;
+    assert_eq!(sandbox.count(), 0, "nothing was sent");
+    sandbox.clear_faults();
+
+    // Nobody else gets the slot, before the lease is over or after.
+    let _second = hurried(&db, &sandbox)
+        .env("EMAIL_LEASE_SECONDS", "2")
+        .spawn();
+    db.wait_until("select exists (select from public.email_deliveries where status = 'sent')")
+        .await;
+    at_rest(&db).await;
+    let letters = sandbox.entries();
+    assert_eq!(letters.len(), 1, "the same letter, once");
+    assert_eq!(letters[0].email_type.as_deref(), Some("E-ACT-01"));
+    assert_eq!(db.value::<i64>(holder, &[]).await, held);
+    let waiting: i64 = db
+        .value(
+            "select count(*) from public.email_outbox where status = 'queued' and reason like 'cap: %'",
+            &[],
+        )
+        .await;
+    assert_eq!(waiting, 4, "the others wait for tomorrow");
+    no_violations(&db).await;
+}

@@ -1,0 +1,176 @@
+-- The cap (contract, rule 3) in one session: whose slot it is, who goes first, who waits until when, and what gives it back.
+begin;
+\ir support/fixtures.sql
+select plan(56);
+update public.email_types set active_since = '-infinity', enabled = code in ('E-ACT-01', 'E-CONV-04', 'E-ADV-01', 'E-ADV-02');
+
+-- One capped row of a code that stays true, due at once; for a copy, to an address.
+create function pg_temp.capped(code text, user_id uuid, due interval default '0', to_email text default null) returns bigint
+language sql
+as $$
+select public.email_enqueue(code, user_id, case code
+    when 'E-CONV-04' then format('pro_feature:%s:sdh:2026-01', user_id)
+    when 'E-ADV-01' then format('nps_survey:%s:30d', user_id)
+    when 'E-ADV-02' then format('review_request:%s', user_id)
+    when 'E-ACT-01' then format('no_project_after_signup:%s', user_id)
+    end || coalesce(':' || to_email, ''),
+    '{"feature": "sdh"}', public.email_now() + due, null, to_email)
+$$;
+create function pg_temp.about(row_id bigint) returns text
+language sql
+as $$
+select case
+    when o.status = 'queued' then 'queued +' || (o.run_at - public.email_now())::text
+    else o.status || coalesce(': ' || o.reason, '') end
+from public.email_outbox o where o.id = row_id
+$$;
+create function pg_temp.reason(row_id bigint) returns text
+language sql
+as $$ select o.reason from public.email_outbox o where o.id = row_id $$;
+-- Claims; answers the batch's members in their order.
+create function pg_temp.claim(batch_size integer default 100) returns bigint[]
+language sql
+as $$ select array_agg(c.id) from public.email_claim('fixture', 'console', batch_size, interval '1 minute') c $$;
+create function pg_temp.settle(ids bigint[], outcome text) returns integer
+language sql
+as $$
+select public.email_settle('fixture', (select o.batch_id from public.email_outbox o where o.id = ids[1]), ids, array_fill(outcome, array[cardinality(ids)]),
+    ids::text[], array_fill(case when outcome <> 'sent' then 'no' end, array[cardinality(ids)]), array_fill('subject'::text, array[cardinality(ids)]),
+    array_fill(null::double precision, array[cardinality(ids)]))
+$$;
+create function pg_temp.holder(slot text) returns bigint
+language sql
+as $$ select s.outbox_id from public.email_marketing_slots s where s.recipient = slot $$;
+-- A person nobody has written to yet.
+create function pg_temp.person(name text) returns uuid
+language plpgsql
+as $$
+declare
+    person uuid := fixture.account(name);
+begin
+    delete from public.email_outbox o where o.user_id = person;
+    return person;
+end
+$$;
+
+-- The heaviest goes, the others wait -----------------------------------------------------------------------------------------
+select pg_temp.person('nassir') as nassir \gset
+select pg_temp.capped('E-ADV-01', :'nassir') as survey, pg_temp.capped('E-CONV-04', :'nassir') as feature, pg_temp.capped('E-ADV-02', :'nassir') as review,
+    pg_temp.capped('E-ACT-01', :'nassir') as project \gset
+select is(pg_temp.claim(), array[:project::bigint], 'of four letters that are due the heaviest goes');
+select is(pg_temp.holder(:'nassir'), :project::bigint, 'it holds the slot of its user');
+select is((select s.last_at from public.email_marketing_slots s where s.recipient = :'nassir'), public.email_now(), 'since now');
+select is(array[pg_temp.about(:feature), pg_temp.about(:review), pg_temp.about(:survey)], array['queued +1 day', 'queued +1 day', 'queued +1 day'],
+    'the others wait until slot + cooldown');
+select matches(pg_temp.reason(:feature), '^cap: one capped email in 24:00:00, the slot is free at .*Z \(outbox \d+ has it, E-ACT-01\)$', 'and say so');
+select is((select o.due_at from public.email_outbox o where o.id = :feature), public.email_now(), 'expiry counts from when they were due');
+select is((select count(*) from public.email_deliveries d where d.outbox_id in (:feature, :review, :survey)), 0::bigint, 'what waits is not in the journal');
+select is((select d.slot from public.email_deliveries d where d.outbox_id = :project), :'nassir', 'the journal knows which slot the letter took');
+
+select fixture.move_clock('3 seconds');
+select is(pg_temp.settle(array[:project], 'sent'), 1, 'it was accepted');
+select is((select s.last_at from public.email_marketing_slots s where s.recipient = :'nassir'), (select d.sent_at from public.email_deliveries d where d.outbox_id = :project),
+    'the slot moves to when it was sent');
+
+select fixture.move_clock('1 day 2 seconds');
+select is(pg_temp.claim(), null, 'a second before the day is over nothing goes');
+select is(pg_temp.about(:feature), 'queued +00:00:01', 'the next waits for the rest of it');
+select fixture.move_clock('1 day 3 seconds');
+select is(fixture.send_due(), 1, 'then the next goes');
+select is(array[pg_temp.about(:feature), pg_temp.about(:review), pg_temp.about(:survey)], array['sent', 'queued +1 day', 'queued +1 day'], 'by priority');
+select fixture.move_clock('2 days 3 seconds');
+select is(fixture.send_due(), 1, 'and the next a day later');
+select is(pg_temp.about(:review), 'sent', 'the review');
+select is_empty('select * from public.email_cap_violations', 'the cap was kept');
+
+-- Expired while it waited: the survey is good for 7 days.
+update public.email_marketing_slots s set last_at = public.email_now() + interval '6 days' where s.recipient = :'nassir';
+update public.email_outbox o set run_at = public.email_now() where o.id = :survey;
+select is(pg_temp.claim(), null, 'a slot that is taken again and again');
+select fixture.move_clock('9 days 3 seconds');
+select is(pg_temp.claim(), null, 'keeps a letter waiting');
+select is(pg_temp.about(:survey), 'suppressed: expired', 'until it expires');
+select fixture.move_clock('0');
+
+-- Untrue while it waited.
+select pg_temp.person('nadia') as nadia \gset
+select pg_temp.capped('E-ACT-01', :'nadia') as project, pg_temp.capped('E-CONV-04', :'nadia') as feature \gset
+select is(fixture.send_due(), 1, 'one of two goes');
+select fixture.project(:'nadia', 'Paid', 'pro') \g /dev/null
+select fixture.move_clock('1 day');
+select is(fixture.send_due(), 0, 'the other, whose reason went away while it waited, does not');
+select matches(pg_temp.about(:feature), '^suppressed: .*[Pp]ro', 'it is suppressed as no longer true');
+select fixture.move_clock('0');
+
+-- Whose slot: a user's whatever the address says, a contact's own ------------------------------------------------------------------
+select pg_temp.person('owner') as owner, pg_temp.person('colleague') as colleague \gset
+select pg_temp.capped('E-ADV-02', :'owner') as own, pg_temp.capped('E-ADV-01', :'owner', to_email => 'OWNER@example.com') as same,
+    pg_temp.capped('E-ADV-02', :'owner', to_email => 'Guest@elsewhere.example') as guest, pg_temp.capped('E-ADV-01', :'owner', to_email => 'guest@ELSEWHERE.example') as guest_again,
+    pg_temp.capped('E-ADV-02', :'owner', to_email => 'colleague@example.com') as copied, pg_temp.capped('E-ADV-01', :'colleague') as colleagues \gset
+select is((select array_agg(c order by c) from unnest(pg_temp.claim()) c), array[:own, :guest, :copied]::bigint[], 'owner, guest and colleague get one each');
+select is(array[pg_temp.holder(:'owner'), pg_temp.holder('guest@elsewhere.example'), pg_temp.holder(:'colleague')], array[:own, :guest, :copied]::bigint[],
+    'by user, by lower-case address, and by the account behind an address');
+select is(array[pg_temp.about(:same), pg_temp.about(:guest_again), pg_temp.about(:colleagues)], array['queued +1 day', 'queued +1 day', 'queued +1 day'], 'the second of each waits');
+select is(pg_temp.settle(array[:own, :guest, :copied], 'sent'), 3, 'all three go out');
+
+-- A letter that is on its way to being sent --------------------------------------------------------------------------------------
+select pg_temp.person('retry') as retry \gset
+select pg_temp.capped('E-ADV-01', :'retry') as survey \gset
+select is(pg_temp.claim(), array[:survey::bigint], 'a letter takes the slot');
+select is(pg_temp.settle(array[:survey], 'transient'), 1, 'and is refused for the moment');
+select is(pg_temp.holder(:'retry'), :survey::bigint, 'it keeps the slot');
+select pg_temp.capped('E-ACT-01', :'retry') as project \gset
+update public.email_outbox set retry_at = clock_timestamp() where id = :survey;
+select is(pg_temp.claim(), array[:survey::bigint], 'and passes at its next try, also before a heavier one that came since');
+select is(pg_temp.about(:project), 'queued +1 day', 'which waits');
+select is(pg_temp.settle(array[:survey], 'unknown'), 1, 'nobody knows what became of it');
+select is(pg_temp.holder(:'retry'), :survey::bigint, 'the slot is kept');
+select is(pg_temp.settle(array[:survey], 'lost'), 1, 'nobody will ever know');
+select is(pg_temp.holder(:'retry'), :survey::bigint, 'the slot is kept');
+
+-- Given back -----------------------------------------------------------------------------------------------------------------------
+select pg_temp.person('refused') as refused \gset
+select pg_temp.capped('E-ACT-01', :'refused') as project, pg_temp.capped('E-ADV-01', :'refused') as survey, pg_temp.capped('E-ADV-02', :'refused') as review \gset
+select is(pg_temp.claim(), array[:project::bigint], 'a letter takes the slot');
+select is(pg_temp.settle(array[:project], 'permanent'), 1, 'and is refused for good');
+select is(pg_temp.holder(:'refused'), null, 'it gives the slot back');
+select is(array[pg_temp.about(:review), pg_temp.about(:survey)], array['queued +00:00:00', 'queued +00:00:00'], 'those who waited are due again');
+select is(pg_temp.claim(), array[:review::bigint], 'and the heaviest of them goes');
+select is(pg_temp.settle(array[:review], 'transient'), 1, 'which fails for the moment');
+select is(public.email_suppress(array[:review::bigint], 'no longer wanted'), 1, 'and is ended before its next try');
+select is(pg_temp.claim(), array[:survey::bigint], 'so that the last one goes');
+select is(pg_temp.settle(array[:survey], 'sent'), 1, 'at last');
+
+-- Held by a row that ends at its next claim.
+select pg_temp.person('moved') as moved \gset
+select pg_temp.capped('E-ACT-01', :'moved') as project, pg_temp.capped('E-ADV-01', :'moved') as survey \gset
+select is(pg_temp.settle(pg_temp.claim(), 'transient'), 1, 'a letter that is to be tried again');
+select fixture.project(:'moved') \g /dev/null
+update public.email_outbox set retry_at = clock_timestamp() where id = :project;
+select is(fixture.send_due(), 1, 'is no longer true when its time comes');
+select is(array[pg_temp.about(:project), pg_temp.about(:survey)], array['suppressed: owns a project', 'sent'], 'and leaves its slot to the next');
+
+-- Looking ahead -------------------------------------------------------------------------------------------------------------------------
+select pg_temp.person('ahead') as ahead \gset
+select pg_temp.capped('E-ADV-01', :'ahead') as survey, pg_temp.capped('E-ACT-01', :'ahead', '1 hour 59 minutes') as project, pg_temp.capped('E-ADV-02', :'ahead', '3 hours') as review \gset
+select is(pg_temp.claim(), null, 'a lighter letter does not take the slot');
+select is(array[pg_temp.about(:survey), pg_temp.reason(:survey)],
+    array['queued +01:59:00', format('cap: E-ACT-01 (outbox %s) is heavier and due at %s', :project, public.email_instant(public.email_now() + interval '1 hour 59 minutes'))],
+    'while a heavier one falls due within the look-ahead: it waits for that one');
+select fixture.project(:'ahead') \g /dev/null
+update public.email_outbox set run_at = public.email_now() where id = :survey;
+select is(pg_temp.claim(), array[:survey::bigint], 'it does when the heavier one is no longer true');
+select is(pg_temp.settle(array[:survey], 'sent'), 1, 'and goes out');
+
+-- Changing the rules ------------------------------------------------------------------------------------------------------------------
+select pg_temp.person('rules') as rules \gset
+select pg_temp.capped('E-ADV-02', :'rules') as review, pg_temp.capped('E-ADV-01', :'rules') as survey \gset
+select is(fixture.send_due(), 1, 'one goes, one waits');
+update public.email_settings set marketing_cooldown = '0';
+select cmp_ok(fixture.send_due(), '>=', 1, 'without a cooldown');
+select is(pg_temp.about(:survey), 'sent', 'nobody waits');
+update public.email_settings set marketing_cooldown = '24 hours';
+select is_empty('select * from public.email_cap_violations', 'and what was sent then is not held against the cooldown that came after');
+
+select * from finish();
+rollback;
