@@ -175,7 +175,7 @@ CREATE FUNCTION public.email_answer_nps(token uuid, score integer, comment text 
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '2s';
 
-COMMENT ON FUNCTION public.email_answer_nps(token uuid, score integer, comment text) IS 'Records the answer to the newest survey a user was sent, as a signal nps_answered: recorded; answered before (the first answer stays); unknown (no such token, or its holder was asked nothing).';
+COMMENT ON FUNCTION public.email_answer_nps(token uuid, score integer, comment text) IS 'Records the answer to the newest survey a user was sent, as a signal nps_answered: recorded; answered before (the first answer stays); unknown (no user has this token).';
 
 CREATE FUNCTION public.email_arm() RETURNS text
     LANGUAGE sql
@@ -608,7 +608,7 @@ CREATE FUNCTION public.email_may_track(delivery uuid) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_may_track(delivery uuid) IS 'Whether opens and clicks of this letter may be recorded: it is not security mail, went to its user''s own address, and that user consented.';
+COMMENT ON FUNCTION public.email_may_track(delivery uuid) IS 'Whether opens and clicks of this letter may be recorded: it is not security mail, and the person it went to has an account and consented.';
 
 CREATE FUNCTION public.email_missing(field text) RETURNS text
     LANGUAGE plpgsql
@@ -693,7 +693,7 @@ CREATE FUNCTION public.email_outbox_wake() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_outbox_wake() IS 'After every statement that inserts into email_outbox: wakes the sidecars when something falls due within 60 seconds.';
+COMMENT ON FUNCTION public.email_outbox_wake() IS 'After every statement that inserts into email_outbox: sends one NOTIFY when something falls due within 60 seconds and a sidecar may be asleep, which a refused advisory lock tells.';
 
 CREATE FUNCTION public.email_pause(email_type text DEFAULT NULL::text, reason text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
@@ -983,6 +983,12 @@ CREATE FUNCTION public.email_signals_fill() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_signals_fill() IS 'Before every insert into email_signals: a fact without a time happened now.';
+
+CREATE FUNCTION public.email_sleep(holding integer) RETURNS TABLE(lanes integer, watched boolean)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_sleep(holding integer) IS 'Called by a sidecar''s LISTEN session before it sleeps, with the lanes (a bit each) it holds already: takes what is free. watched: every lane is held by this or another sidecar, so that from now on every producer sends a NOTIFY. No row: this session would not hear it.';
 
 CREATE FUNCTION public.email_slots_free(ids bigint[], slots text[]) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3031,6 +3037,9 @@ GRANT ALL ON FUNCTION public.email_signal(kind text, user_id uuid, project_id uu
 REVOKE ALL ON FUNCTION public.email_signal_trigger() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_signals_fill() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_sleep(holding integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_sleep(holding integer) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_slots_free(ids bigint[], slots text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_slots_free(ids bigint[], slots text[]) TO email_worker;

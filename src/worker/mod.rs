@@ -7,11 +7,13 @@
 //! |---|---|
 //! | this one | start, the claiming loop, draining |
 //! | [`deliver`] | one batch: render, send, settle |
-//! | [`pulse`] | the heartbeat, and how long the loop may sleep |
+//! | [`pulse`] | the heartbeat |
+//! | [`rest`] | when the loop may sleep, and how long, without missing a row |
 //! | [`schedule`] | what is due by the clock, where `pg_cron` does not run it |
 
 mod deliver;
 mod pulse;
+mod rest;
 mod schedule;
 pub mod vitals;
 
@@ -21,15 +23,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::db::listen::{self, Wakes};
-use crate::db::outbox::{self, Claim, Identity};
+use crate::db::outbox::{self, Claiming, Identity};
 use crate::db::pool::{DbError, Pool};
 use crate::provider::Provider;
 use pulse::Pacer;
+use rest::Sleeper;
 use vitals::Vitals;
 
 /// How often a busy loop looks for batches that were left behind. An idle one is woken for it (`email_next_seconds`).
@@ -137,19 +140,30 @@ pub async fn run(
 
 /// Claims while there is work, sleeps until there may be some. Never ends by itself.
 async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
+    let mut sleeper = Sleeper::default();
     let mut failures = 0;
     let mut looked = Instant::now();
     loop {
         let permit = slot(shared).await;
-        match next(shared, pacer, &mut looked).await {
-            Ok(Some(claim)) => {
+        let (claimed, ()) = tokio::join!(
+            next(shared, pacer, &mut looked),
+            sleeper.rise_if_busy(&shared.wakes)
+        );
+        match claimed {
+            Ok(Claiming::Batch(claim)) => {
                 failures = 0;
+                sleeper.found(claim.letters.len() >= usize::from(shared.config.batch_size));
                 tokio::spawn(deliver::deliver(Arc::clone(shared), claim, permit));
             }
-            Ok(None) => {
+            Ok(Claiming::Nothing { rest, stopped }) => {
                 failures = 0;
                 drop(permit);
-                idle(shared, pacer).await;
+                if stopped {
+                    sleeper.stopped(shared, pacer).await;
+                } else {
+                    sleeper.rest(shared, pacer, rest).await;
+                }
+                looked = Instant::now();
             }
             Err(error) => {
                 drop(permit);
@@ -170,11 +184,7 @@ async fn slot(shared: &Shared) -> OwnedSemaphorePermit {
 }
 
 /// The next batch: one that was left behind first, because its recipients have been waiting longest.
-async fn next(
-    shared: &Shared,
-    pacer: &Pacer,
-    looked: &mut Instant,
-) -> Result<Option<Claim>, DbError> {
+async fn next(shared: &Shared, pacer: &Pacer, looked: &mut Instant) -> Result<Claiming, DbError> {
     let lease = shared.config.lease;
     let due = pacer.take_leases_due() || looked.elapsed() >= LOOK_FOR_LOST;
     if due {
@@ -183,7 +193,7 @@ async fn next(
     if due && let Some(claim) = outbox::take_over(&shared.pool, &shared.worker, lease).await? {
         // There may be more than one.
         pacer.leases_due();
-        return Ok(Some(claim));
+        return Ok(Claiming::Batch(claim));
     }
     let claim = outbox::claim(
         &shared.pool,
@@ -192,20 +202,11 @@ async fn next(
         lease,
     )
     .await?;
-    shared
-        .vitals
-        .claimed(claim.as_ref().map_or(0, |claim| claim.letters.len()));
+    shared.vitals.claimed(match &claim {
+        Claiming::Batch(claim) => claim.letters.len(),
+        Claiming::Nothing { .. } => 0,
+    });
     Ok(claim)
-}
-
-/// Sleeps until a notification, the next due row or the poll, whichever comes first.
-async fn idle(shared: &Shared, pacer: &Pacer) {
-    let asked = Instant::now();
-    let until = asked + pacer.rest(shared).await;
-    tokio::select! {
-        () = shared.wakes.woken() => {}
-        () = sleep_until(until) => pacer.leases_due(),
-    }
 }
 
 fn backoff(failures: u32) -> Duration {

@@ -32,4 +32,5 @@ mod support;
 mod takeover;
 mod tls;
 mod uninstall;
+mod wake;
 mod webhooks;
