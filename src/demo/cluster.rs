@@ -267,6 +267,26 @@ impl Cluster {
         Err(ClusterError::Initdb(reason.trim().to_owned()))
     }
 
+    /// Copies a running server and becomes its standby (`-R`).
+    fn base_backup(&self, primary: u16) -> Result<(), ClusterError> {
+        let output = self
+            .command("pg_basebackup")?
+            .args(["--host=127.0.0.1", "--checkpoint=fast", "--no-sync"])
+            .args(["--wal-method=stream", "--write-recovery-conf"])
+            .arg(format!("--port={primary}"))
+            .arg(format!("--username={SUPERUSER}"))
+            .arg("--pgdata")
+            .arg(self.pgdata())
+            .stderr(Stdio::piped())
+            .output()
+            .doing(|| format!("running {}", self.bin.program("pg_basebackup").display()))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let reason = String::from_utf8_lossy(&output.stderr);
+        Err(ClusterError::Initdb(reason.trim().to_owned()))
+    }
+
     /// In single-user mode, so that a preloaded `pg_cron` never finds its database missing (and no client is needed).
     fn create_database(&self, database: &str) -> Result<(), ClusterError> {
         let error = |reason: String| ClusterError::CreateDatabase {
