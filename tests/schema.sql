@@ -428,6 +428,12 @@ CREATE FUNCTION public.email_guard(source text, code text, facts jsonb, state te
 
 COMMENT ON FUNCTION public.email_guard(source text, code text, facts jsonb, state text, message text) IS 'After a trigger''s facts failed as a whole with this SQLSTATE and message: tries each alone and notes those that still fail. code null: the facts go to SOURCE_enqueue.';
 
+CREATE FUNCTION public.email_hand_back() RETURNS TABLE(email_type text, jobs bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_hand_back() IS 'The way back to the application''s own sender: switches the hand-over off, and makes jobs of its own of the letters that wait and that it would have scheduled itself. Answers how many, by type. Stop the sidecars first.';
+
 CREATE FUNCTION public.email_handover_context(letter jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -471,7 +477,8 @@ COMMENT ON FUNCTION public.email_handover_take(job jsonb, OUT changes jsonb, OUT
 
 CREATE FUNCTION public.email_handover_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp';
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms';
 
 COMMENT ON FUNCTION public.email_handover_trigger() IS 'Before a job is inserted into scheduled_jobs: takes the emails out of it. Never fails the application''s statement.';
 
@@ -2859,6 +2866,9 @@ GRANT ALL ON FUNCTION public.email_gates(ids bigint[]) TO email_worker;
 REVOKE ALL ON FUNCTION public.email_grant(privileges text, role_name text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_guard(source text, code text, facts jsonb, state text, message text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_hand_back() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_hand_back() TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_handover_context(letter jsonb) FROM PUBLIC;
 
