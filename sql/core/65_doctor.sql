@@ -50,7 +50,7 @@ begin
         case when health.failed > 0 then 'warn' else 'ok' end,
         case when health.failed > 0 then format('%s; see: select id, email_type, reason, last_error from public.email_outbox where status = ''failed''', health.failed) else 'none' end;
 
-    return query select 'unknown outcomes',
+    return query select 'unknown letters',
         case when count(*) > 0 then 'warn' else 'ok' end,
         case when count(*) > 0 then format('%s letters may or may not have gone out; see: select * from public.email_unknown_outcomes', count(*)) else 'none' end
     from public.email_unknown_outcomes u;
@@ -58,6 +58,17 @@ begin
     return query select 'trigger errors',
         case when health.open_trigger_errors > 0 then 'fail' else 'ok' end,
         case when health.open_trigger_errors > 0 then format('%s facts could not be enqueued; see email_trigger_errors, then: select public.email_replay_errors()', health.open_trigger_errors) else 'none' end;
+
+    -- Only where the application has a scheduler.
+    return query select 'hand-over',
+        case when s.handover and s.jobs_moved_at is null then 'warn' else 'ok' end,
+        case
+            when not s.handover then 'switched off (email_settings.handover): the application sends its own jobs'
+            when s.jobs_moved_at is null then 'the application''s pending jobs were not moved yet: run migrate'
+            else format('emails are taken out of scheduled_jobs since %s', to_char(s.jobs_moved_at, 'YYYY-MM-DD HH24:MI'))
+        end
+    from public.email_settings s
+    where exists (select from public.email_sql_files f where 'trigger email_handover' = any(f.objects));
 
     return query select 'triggers',
         case when bool_or(f.fingerprint <> public.email_fingerprint(f.objects)) then 'fail' else 'ok' end,

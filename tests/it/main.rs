@@ -20,6 +20,7 @@ mod letters;
 mod observe;
 mod outcomes;
 mod pages;
+mod pgbouncer;
 mod pgtap;
 mod plpgsql_check;
 mod policy;
