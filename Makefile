@@ -6,7 +6,7 @@ CARGO ?= cargo
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint letters lint-letters bench schema
+.PHONY: help demo test crash lint letters lint-letters bench schema
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
@@ -20,6 +20,11 @@ test: lint ## format, lints, build and every test (installs PostgreSQL, pg_cron,
 	@sh tests/ensure-packages.sh build server tests
 	$(CARGO) build --locked
 	REQUIRE_PG_TOOLS=1 $(CARGO) test --locked
+
+crash: ## 200 times kill -9 while 3 sidecars drain 20,000 letters, for Resend and for Postmark (CRASH_SEED repeats a run)
+	@sh tests/ensure-packages.sh build server
+	CRASH_CYCLES=$${CRASH_CYCLES:-200} CRASH_LETTERS=$${CRASH_LETTERS:-20000} CRASH_SIDECARS=$${CRASH_SIDECARS:-3} \
+		$(CARGO) test --locked --test it crash:: -- --nocapture --test-threads 1
 
 lint: ## rustfmt and clippy, warnings are errors; squawk and pgspot; the letters with the tools that are installed
 	@sh tests/ensure-packages.sh build lint

@@ -25,6 +25,7 @@ use uuid::Uuid;
 use super::Shared;
 use crate::db::intent;
 use crate::db::outbox::{Claim, Claimed, Settlement};
+use crate::failpoint;
 use crate::provider::{ErrorKind, Outcome, Recovery};
 use compose::Written;
 pub(super) use compose::settings;
@@ -45,6 +46,11 @@ pub(super) async fn deliver(shared: Arc<Shared>, claim: Claim, permit: OwnedSema
 /// One request at most; answers the halves of a batch that was refused as a whole.
 async fn one(shared: &Shared, claim: Claim) -> Option<[Claim; 2]> {
     let started = Instant::now();
+    failpoint::pass(if claim.prior.is_some() {
+        "taken over"
+    } else {
+        "claimed"
+    });
     if let Some(prior) = claim.prior {
         if !prior.resolvable {
             let verdicts = Verdicts::all(&claim, "lost", &lost_for_good(prior.age));
@@ -53,6 +59,7 @@ async fn one(shared: &Shared, claim: Claim) -> Option<[Claim; 2]> {
         }
         if shared.provider.recovery() == Recovery::Search {
             let verdicts = resolve::search(shared, &claim, prior).await;
+            failpoint::pass("searched");
             settle::settle(shared, &claim, verdicts, started).await;
             return None;
         }
@@ -114,7 +121,7 @@ async fn split(shared: &Shared, claim: Claim, halves: [Vec<i64>; 2]) -> Option<[
         .collect();
     let lease = shared.config.lease;
     match intent::split(&shared.pool, &shared.worker, claim.batch, &members, lease).await {
-        Ok(_) => {}
+        Ok(_) => failpoint::pass("split"),
         Err(error) => {
             // Still on record as sent: it is asked for again, refused again, and split then.
             tracing::warn!(%error, batch = %claim.batch, "could not split a refused batch; it is tried again when the lease is over");
