@@ -6,7 +6,7 @@ CARGO ?= cargo
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test crash lint letters lint-letters bench schema
+.PHONY: help demo test crash lint letters lint-letters bench bench-full schema
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
@@ -41,10 +41,14 @@ lint-letters: ## the letters against html-validate, axe-core, caniemail, SpamAss
 	@sh tests/ensure-packages.sh build letters
 	@LINT_STRICT=1 $(MAKE) --no-print-directory letters
 
-bench: ## measurements: from INSERT to the provider, rendering (the rest comes with the performance work)
+bench: ## measurements against a yardstick: draining, latency, producers, idling, rendering (about ten minutes)
 	@sh tests/ensure-packages.sh build server
-	$(CARGO) bench --locked --bench latency
+	$(CARGO) bench --locked --bench scale
 	$(CARGO) bench --locked --bench render
+
+bench-full: ## the same with the long parts: five million journal rows, ten minutes at a thousand letters a second
+	@sh tests/ensure-packages.sh build server
+	$(CARGO) bench --locked --bench scale -- --full
 
 schema: ## write tests/schema.sql anew, after a change of the schema that is meant
 	@sh tests/ensure-packages.sh build server tests

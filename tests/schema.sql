@@ -175,7 +175,7 @@ CREATE FUNCTION public.email_answer_nps(token uuid, score integer, comment text 
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '2s';
 
-COMMENT ON FUNCTION public.email_answer_nps(token uuid, score integer, comment text) IS 'Records the answer to the newest survey a user was sent, as a signal nps_answered: recorded; answered before (the first answer stays); unknown (no such token, or its holder was asked nothing).';
+COMMENT ON FUNCTION public.email_answer_nps(token uuid, score integer, comment text) IS 'Records the answer to the newest survey a user was sent, as a signal nps_answered: recorded; answered before (the first answer stays); unknown (no user has this token).';
 
 CREATE FUNCTION public.email_arm() RETURNS text
     LANGUAGE sql
@@ -608,7 +608,7 @@ CREATE FUNCTION public.email_may_track(delivery uuid) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_may_track(delivery uuid) IS 'Whether opens and clicks of this letter may be recorded: it is not security mail, went to its user''s own address, and that user consented.';
+COMMENT ON FUNCTION public.email_may_track(delivery uuid) IS 'Whether opens and clicks of this letter may be recorded: it is not security mail, and the person it went to has an account and consented.';
 
 CREATE FUNCTION public.email_missing(field text) RETURNS text
     LANGUAGE plpgsql
@@ -693,7 +693,7 @@ CREATE FUNCTION public.email_outbox_wake() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_outbox_wake() IS 'After every statement that inserts into email_outbox: wakes the sidecars when something falls due within 60 seconds.';
+COMMENT ON FUNCTION public.email_outbox_wake() IS 'After every statement that inserts into email_outbox: sends one NOTIFY when something falls due within 60 seconds and a sidecar may be asleep, which a refused advisory lock tells.';
 
 CREATE FUNCTION public.email_pause(email_type text DEFAULT NULL::text, reason text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
@@ -984,6 +984,12 @@ CREATE FUNCTION public.email_signals_fill() RETURNS trigger
 
 COMMENT ON FUNCTION public.email_signals_fill() IS 'Before every insert into email_signals: a fact without a time happened now.';
 
+CREATE FUNCTION public.email_sleep(holding integer) RETURNS TABLE(lanes integer, watched boolean)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_sleep(holding integer) IS 'Called by a sidecar''s LISTEN session before it sleeps, with the lanes (a bit each) it holds already: takes what is free. watched: every lane is held by this or another sidecar, so that from now on every producer sends a NOTIFY. No row: this session would not hear it.';
+
 CREATE FUNCTION public.email_slots_free(ids bigint[], slots text[]) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -1062,11 +1068,11 @@ CREATE FUNCTION public.email_take_jobs() RETURNS TABLE(jobs bigint, letters bigi
 
 COMMENT ON FUNCTION public.email_take_jobs() IS 'Takes the emails out of every pending job of the application''s scheduler, as migrate does once: how many jobs were taken, how many letters they gave, how many of the jobs gave none (known already, or disabled), how many were left and noted in email_trigger_errors.';
 
-CREATE FUNCTION public.email_take_over(worker text, provider text, lease interval) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, held boolean, sent_before boolean, resolvable boolean, last_look boolean, age_seconds double precision)
+CREATE FUNCTION public.email_take_over(worker text, provider text, lease interval, busy uuid[] DEFAULT NULL::uuid[]) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, held boolean, sent_before boolean, resolvable boolean, last_look boolean, age_seconds double precision)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_take_over(worker text, provider text, lease interval) IS 'Claims one batch whose sidecar is gone or whose outcome is unknown and due to be asked for again. sent_before: it may have been accepted, so the provider decides whether it may be repeated; held: false for a member whose outcome is known already and that is only needed to repeat the request; last_look: a search that finds nothing now means not accepted; resolvable: false when the provider can no longer tell.';
+COMMENT ON FUNCTION public.email_take_over(worker text, provider text, lease interval, busy uuid[]) IS 'Claims one batch whose sidecar is gone, that this sidecar holds without knowing of it (busy: those it knows; the answer to its claim was lost), or whose outcome is unknown and due to be asked for again. sent_before: it may have been accepted, so the provider decides whether it may be repeated; held: false for a member whose outcome is known already and that is only needed to repeat the request; last_look: a search that finds nothing now means not accepted; resolvable: false when the provider can no longer tell.';
 
 CREATE FUNCTION public.email_take_probe(worker text) RETURNS boolean
     LANGUAGE plpgsql
@@ -1164,6 +1170,12 @@ CREATE FUNCTION public.email_unsubscribe(token uuid, category text DEFAULT NULL:
     SET lock_timeout TO '2s';
 
 COMMENT ON FUNCTION public.email_unsubscribe(token uuid, category text) IS 'Opts the holder of a token out of product or marketing, or of both (null). What is queued is decided at its claim, retries included. Answers whether the token is known; doing it twice changes nothing.';
+
+CREATE FUNCTION public.email_urgent_due() RETURNS boolean
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_urgent_due() IS 'Whether a letter of rank 80 or more is due: a sidecar keeps its last free request for those. One short index scan per rank, however many lie ahead.';
 
 CREATE FUNCTION public.email_user_of_address(address text) RETURNS uuid
     LANGUAGE plpgsql STABLE
@@ -3032,6 +3044,9 @@ REVOKE ALL ON FUNCTION public.email_signal_trigger() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_signals_fill() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_sleep(holding integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_sleep(holding integer) TO email_worker;
+
 REVOKE ALL ON FUNCTION public.email_slots_free(ids bigint[], slots text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_slots_free(ids bigint[], slots text[]) TO email_worker;
 GRANT ALL ON FUNCTION public.email_slots_free(ids bigint[], slots text[]) TO email_admin;
@@ -3070,8 +3085,8 @@ REVOKE ALL ON FUNCTION public.email_suppress_untrue(code text, ids bigint[]) FRO
 REVOKE ALL ON FUNCTION public.email_take_jobs() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_take_jobs() TO email_admin;
 
-REVOKE ALL ON FUNCTION public.email_take_over(worker text, provider text, lease interval) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.email_take_over(worker text, provider text, lease interval) TO email_worker;
+REVOKE ALL ON FUNCTION public.email_take_over(worker text, provider text, lease interval, busy uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_take_over(worker text, provider text, lease interval, busy uuid[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_take_probe(worker text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_take_probe(worker text) TO email_worker;
@@ -3111,6 +3126,9 @@ REVOKE ALL ON FUNCTION public.email_types_edited() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) TO email_worker;
 GRANT ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_urgent_due() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_urgent_due() TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_user_of_address(address text) FROM PUBLIC;
 

@@ -1,4 +1,4 @@
--- How work comes in: the admission of outbox rows, the wake-up, email_enqueue and email_signal.
+-- How work comes in: the admission of outbox rows, email_enqueue and email_signal.
 
 -- Admission ----------------------------------------------------------------------------------------------------------
 -- Decides before the row exists, so that a plain INSERT of a known key or of a disabled type is skipped without an error.
@@ -62,31 +62,6 @@ revoke all on function public.email_outbox_rank() from public;
 create or replace trigger email_outbox_rank before update of priority, email_type on public.email_outbox
 for each row when (old.priority is distinct from new.priority or old.email_type <> new.email_type)
 execute function public.email_outbox_rank();
-
--- Wake-up ------------------------------------------------------------------------------------------------------------
--- One NOTIFY per statement at most, and none when nothing falls due within a minute: a sidecar asks when the next row
--- is due before it sleeps.  Not while the queue is over half full: a full one would make the application's commit fail.
-create or replace function public.email_outbox_wake() returns trigger
-language plpgsql security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    if exists (select from inserted i where i.status = 'queued' and i.run_at <= public.email_now() + interval '60 seconds')
-        and (select s.notify from public.email_settings s where s.id)
-        and pg_notification_queue_usage() < 0.5
-    then
-        perform pg_notify('email_outbox', '');
-    end if;
-    return null;
-end
-$$;
-comment on function public.email_outbox_wake() is
-'After every statement that inserts into email_outbox: wakes the sidecars when something falls due within 60 seconds.';
-revoke all on function public.email_outbox_wake() from public;
-
-create or replace trigger email_outbox_wake after insert on public.email_outbox
-referencing new table as inserted
-for each statement execute function public.email_outbox_wake();
 
 -- email_enqueue --------------------------------------------------------------------------------------------------------
 create or replace function public.email_enqueue(

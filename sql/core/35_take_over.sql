@@ -88,7 +88,8 @@ revoke all on function public.email_isolate(text, bigint, interval) from public;
 
 -- Taking over --------------------------------------------------------------------------------------------------------------
 drop function if exists public.email_take_over(text, interval);
-create or replace function public.email_take_over(worker text, provider text, lease interval)
+drop function if exists public.email_take_over(text, text, interval);
+create or replace function public.email_take_over(worker text, provider text, lease interval, busy uuid[] default null)
 returns table (
     batch_id uuid,
     id bigint,
@@ -129,7 +130,10 @@ begin
         where o.status = 'sending'
         and (
             o.locked_until <= clock_timestamp()
-            or (o.locked_by = any(gone) and b.state is distinct from 'unknown' and b.recovery is distinct from 'again')
+            or (
+                (o.locked_by = any(gone) or (o.locked_by = $1 and o.batch_id <> all(busy)))
+                and b.state is distinct from 'unknown' and b.recovery is distinct from 'again'
+            )
         )
         and (b.provider is null or b.provider = $2 or b.resolve_until <= clock_timestamp())
         and o.batch_id <> all(looked_at)
@@ -147,7 +151,9 @@ begin
         order by o.batch_position
         limit 1
         for update skip locked;
-        continue when not found or not (first_member.locked_until <= clock_timestamp() or first_member.locked_by = any(gone));
+        continue when not found or not (
+            first_member.locked_until <= clock_timestamp() or first_member.locked_by = any(gone) or first_member.locked_by = worker
+        );
         select b.* into sent from public.email_batches b where b.batch_id = batch;
 
         if not found then
@@ -192,10 +198,10 @@ begin
     order by o.batch_position;
 end
 $$;
-comment on function public.email_take_over(text, text, interval) is
-'Claims one batch whose sidecar is gone or whose outcome is unknown and due to be asked for again. sent_before: it may have been accepted, so the provider decides whether it may be repeated; held: false for a member whose outcome is known already and that is only needed to repeat the request; last_look: a search that finds nothing now means not accepted; resolvable: false when the provider can no longer tell.';
-revoke all on function public.email_take_over(text, text, interval) from public;
+comment on function public.email_take_over(text, text, interval, uuid[]) is
+'Claims one batch whose sidecar is gone, that this sidecar holds without knowing of it (busy: those it knows; the answer to its claim was lost), or whose outcome is unknown and due to be asked for again. sent_before: it may have been accepted, so the provider decides whether it may be repeated; held: false for a member whose outcome is known already and that is only needed to repeat the request; last_look: a search that finds nothing now means not accepted; resolvable: false when the provider can no longer tell.';
+revoke all on function public.email_take_over(text, text, interval, uuid[]) from public;
 
 select public.email_grant(
-    'execute on function public.email_lost_workers(text), public.email_release_unsent(uuid), public.email_isolate(text, bigint, interval), public.email_take_over(text, text, interval)',
+    'execute on function public.email_lost_workers(text), public.email_release_unsent(uuid), public.email_isolate(text, bigint, interval), public.email_take_over(text, text, interval, uuid[])',
     'email_worker');

@@ -79,7 +79,11 @@ begin
             reason = case when h.doubtful and h.status = 'failed' then 'unknown outcome' else o.reason end,
             last_error = coalesce(h.error, case when h.status = 'sent' then null else o.last_error end),
             retry_at = case when h.outcome in ('transient', 'refused') and h.status = 'queued'
-                then clock_timestamp() + public.email_backoff(case when h.outcome = 'refused' then 1 else h.attempts_now end, h.wait) end,
+                then clock_timestamp() + case
+                    -- Nobody counts these, so the longer it has been due the longer it waits: up to a minute.
+                    when h.outcome = 'refused' then public.email_backoff(1, greatest(h.wait, least((public.email_now() - o.run_at) / 8, interval '1 minute') * random()))
+                    else public.email_backoff(h.attempts_now, h.wait)
+                end end,
             locked_by = case when h.status = 'sending' then o.locked_by end,
             locked_until = case when h.status = 'sending' then greatest(
                 clock_timestamp() + h.wait,

@@ -21,7 +21,7 @@ begin
             || coalesce((select format('; one message tries again at %s UTC', to_char(s.probe_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI')) from public.email_settings s where s.paused_by = 'provider'), '')
             || '; to start again: select public.email_resume()' else 'not paused' end;
 
-    return query select 'unknown outcomes',
+    return query select 'requests being resolved',
         case when count(*) filter (where b.mismatched_at is not null) > 0 then 'fail' when count(*) filter (where b.first_sent_at < clock_timestamp() - interval '1 hour') > 0 then 'warn' else 'ok' end,
         case when count(*) = 0 then 'none' else format('%s requests, the oldest sent at %s UTC, are being resolved', count(*), to_char(min(b.first_sent_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI'))
             || coalesce(format('; %s wait for a sidecar of another version or other settings, see email_batches.settings and mismatched_by', nullif(count(*) filter (where b.mismatched_at is not null), 0)), '') end

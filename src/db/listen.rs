@@ -1,31 +1,73 @@
-//! The dedicated connection that hears `NOTIFY email_outbox`.
+//! The dedicated connection that hears `NOTIFY email_outbox`, and keeps the watch that makes producers send it.
 //!
 //! LISTEN is registered before anybody is told that we listen, so that nothing inserted in between is missed; a silent
-//! connection is asked every poll and given up when it does not answer within another; every (re)connection counts as a wake-up.
+//! connection is asked every poll and given up when it does not answer within another; every (re)connection counts as a
+//! wake-up. Producers send a NOTIFY only while a sidecar holds the advisory locks of `sql/core/12_wake.sql`: they belong to
+//! this session, so that they end with it however it ends.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use tokio::sync::Notify;
-use tokio_postgres::AsyncMessage;
+use tokio_postgres::types::Type;
+use tokio_postgres::{AsyncMessage, Client};
 use tokio_util::sync::CancellationToken;
 
 use super::connect::{self, ConnectError};
+use super::pool::Parameter;
 use super::url::DbConfig;
 
 /// The channel of contract §6, rule 6.
 const LISTEN: &str = include_str!("sql/listen.sql");
 const ALIVE: &str = include_str!("sql/alive.sql");
+const SLEEP: &str = include_str!("sql/sleep.sql");
+const RISE: &str = include_str!("sql/rise.sql");
 /// The longest pause between two attempts to connect.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// All lanes, a bit each.
+const ALL_LANES: i32 = 0xff;
 
-/// What the listener tells the others.
+/// Whether somebody would tell us about a row that is committed from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watch {
+    /// Every producer sends a NOTIFY, because we hold all lanes.
+    Ours,
+    /// Every producer sends a NOTIFY, because other sidecars hold the lanes we do not.
+    Others,
+    /// A producer is in the middle of a transaction: its row comes without a NOTIFY.
+    Open,
+    /// We would not hear it: there is no LISTEN connection, or it goes through a pooler, or NOTIFY is switched off.
+    Deaf,
+}
+
+/// What the listener tells the others, and what they ask of it.
 #[derive(Debug, Default)]
 pub struct Wakes {
     notify: Notify,
-    session: AtomicI32,
+    line: Mutex<Option<Arc<Line>>>,
+    connected: Notify,
+    pooled: Notify,
+}
+
+/// A connection that listens.
+struct Line {
+    client: Client,
+    /// Its backend.
+    pid: i32,
+    /// Those it holds, a bit each.
+    lanes: AtomicI32,
+    /// For one answer.
+    limit: Duration,
+}
+
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Line")
+            .field("pid", &self.pid)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Wakes {
@@ -41,10 +83,70 @@ impl Wakes {
 
     /// Backend pid of the listening session; `None` while it is not connected.
     pub fn session(&self) -> Option<i32> {
-        match self.session.load(Ordering::Relaxed) {
-            0 => None,
-            pid => Some(pid),
+        self.line().map(|line| line.pid)
+    }
+
+    /// Resolves once a session listens that did not before, or one is lost.
+    pub async fn reconnected(&self) {
+        self.connected.notified().await;
+    }
+
+    /// Whether this sidecar holds all lanes. False once the session that held them is gone.
+    pub fn holds_all(&self) -> bool {
+        self.line()
+            .is_some_and(|line| line.lanes.load(Ordering::Relaxed) == ALL_LANES)
+    }
+
+    /// Takes what lanes are free. When the answer is [`Watch::Ours`] or [`Watch::Others`] for the first time, a claim must
+    /// follow before anybody sleeps: what was committed before came without a NOTIFY.
+    pub async fn watch(&self) -> Watch {
+        let Some(line) = self.line() else {
+            return Watch::Deaf;
+        };
+        let held = line.lanes.load(Ordering::Relaxed);
+        let parameters: [Parameter<'_>; 1] = [(&held, Type::INT4)];
+        let asked = line.client.query_typed_opt(SLEEP, &parameters);
+        let Ok(Ok(Some(row))) = tokio::time::timeout(line.limit, asked).await else {
+            // What is wrong with the connection is found out, and told, by the one that listens.
+            return Watch::Deaf;
+        };
+        let (lanes, watched) = (row.get(0), row.get(1));
+        line.lanes.store(lanes, Ordering::Relaxed);
+        match (lanes, watched) {
+            (ALL_LANES, _) => Watch::Ours,
+            (_, true) => Watch::Others,
+            (_, false) => Watch::Open,
         }
+    }
+
+    /// Gives the lanes back: we are busy, and look by ourselves.
+    pub async fn rise(&self) {
+        let Some(line) = self.line() else { return };
+        if line.lanes.swap(0, Ordering::Relaxed) == 0 {
+            return;
+        }
+        // When it fails, the lanes stay with a session that is given up soon: until then producers send needless NOTIFYs.
+        let _risen = tokio::time::timeout(line.limit, line.client.query_typed(RISE, &[])).await;
+    }
+
+    /// The connection turned out to be one that a pooler shares out: nothing would be heard on it.
+    pub fn is_pooled(&self) {
+        self.pooled.notify_one();
+    }
+
+    fn line(&self) -> Option<Arc<Line>> {
+        self.line
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Answers whether there was another one before.
+    fn set_line(&self, line: Option<Arc<Line>>) -> bool {
+        let mut place = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *place, line);
+        self.connected.notify_one();
+        before.is_some()
     }
 }
 
@@ -53,6 +155,7 @@ enum Lost {
     Query(tokio_postgres::Error),
     Silent,
     Closed,
+    Pooled,
 }
 
 /// Listens until `stop`, reconnecting with a capped, growing pause.
@@ -63,7 +166,7 @@ pub async fn listen(config: DbConfig, wakes: Arc<Wakes>, every: Duration, stop: 
             () = stop.cancelled() => break,
             lost = session(&config, &wakes, every) => lost,
         };
-        if wakes.session.swap(0, Ordering::Relaxed) != 0 {
+        if wakes.set_line(None) {
             pause = Duration::ZERO;
         }
         let why = match lost {
@@ -71,6 +174,10 @@ pub async fn listen(config: DbConfig, wakes: Arc<Wakes>, every: Duration, stop: 
             Lost::Query(error) => super::pool::describe(&error),
             Lost::Silent => format!("it did not answer within {} s", every.as_secs()),
             Lost::Closed => "the server closed it".into(),
+            Lost::Pooled => {
+                pause = LONGEST_PAUSE;
+                "it goes through a pooler that shares out sessions: set EMAIL_LISTEN_URL to an address of the server itself".into()
+            }
         };
         tracing::warn!(
             retry_in_ms = pause.as_millis(),
@@ -82,7 +189,7 @@ pub async fn listen(config: DbConfig, wakes: Arc<Wakes>, every: Duration, stop: 
         }
         pause = (pause * 2).clamp(Duration::from_millis(250), LONGEST_PAUSE);
     }
-    wakes.session.store(0, Ordering::Relaxed);
+    wakes.set_line(None);
 }
 
 async fn session(config: &DbConfig, wakes: &Wakes, every: Duration) -> Lost {
@@ -103,25 +210,43 @@ async fn session(config: &DbConfig, wakes: &Wakes, every: Duration) -> Lost {
         Lost::Closed
     };
     let ask = async {
-        if let Err(error) = client.batch_execute(LISTEN).await {
-            return Lost::Query(error);
-        }
+        let pid = match open(&client, every).await {
+            Ok(pid) => pid,
+            Err(lost) => return lost,
+        };
+        // The lanes come with the next claim that finds nothing.
+        let line = Arc::new(Line {
+            client,
+            pid,
+            lanes: AtomicI32::new(0),
+            limit: every,
+        });
+        wakes.set_line(Some(Arc::clone(&line)));
+        tracing::info!("listening");
+        wakes.wake();
         loop {
-            match tokio::time::timeout(every, client.query_typed_one(ALIVE, &[])).await {
-                Ok(Ok(row)) => {
-                    if wakes.session.swap(row.get(0), Ordering::Relaxed) == 0 {
-                        tracing::info!("listening");
-                        wakes.wake();
-                    }
-                }
-                Ok(Err(error)) => return Lost::Query(error),
-                Err(_) => return Lost::Silent,
-            }
             tokio::time::sleep(every).await;
+            if let Err(lost) = alive(&line.client, every).await {
+                return lost;
+            }
         }
     };
     tokio::select! {
         lost = hear => lost,
         lost = ask => lost,
+        () = wakes.pooled.notified() => Lost::Pooled,
+    }
+}
+
+async fn open(client: &Client, limit: Duration) -> Result<i32, Lost> {
+    client.batch_execute(LISTEN).await.map_err(Lost::Query)?;
+    alive(client, limit).await
+}
+
+async fn alive(client: &Client, limit: Duration) -> Result<i32, Lost> {
+    match tokio::time::timeout(limit, client.query_typed_one(ALIVE, &[])).await {
+        Ok(Ok(row)) => Ok(row.get(0)),
+        Ok(Err(error)) => Err(Lost::Query(error)),
+        Err(_) => Err(Lost::Silent),
     }
 }

@@ -106,10 +106,25 @@ pub struct Pulse {
     pub paused: Option<String>,
     /// `email.clock_offset` as new sessions get it from the database's own settings.
     pub clock_offset: Option<String>,
-    /// Until the next row falls due, a backoff ends or a lease runs out; `None` when nothing waits.
-    pub sleep: Option<Duration>,
-    /// How long the most overdue of these has been waiting; `None` when nothing is overdue.
+    /// How long the most overdue row, backoff or lease has been waiting; `None` when nothing is overdue.
     pub lag: Option<Duration>,
+    /// Whether the LISTEN session is the one this was asked on, so that a pooler stands between.
+    pub pooled: bool,
+}
+
+/// What a claim answers.
+#[derive(Debug)]
+pub enum Claiming {
+    /// These go out now.
+    Batch(Claim),
+    /// Nothing can go out now.
+    Nothing {
+        /// Until the next row falls due, a backoff ends or a lease runs out; zero when one of them is overdue, `None` when
+        /// nothing waits.
+        rest: Option<Duration>,
+        /// Nothing may be sent: paused, or not armed.
+        stopped: bool,
+    },
 }
 
 /// A sidecar, as `email_workers` knows it.
@@ -143,13 +158,13 @@ impl Identity {
     }
 }
 
-/// Claims up to `batch_size` due rows; `None` when nothing can go out now.
+/// Claims up to `batch_size` due rows.
 pub async fn claim(
     pool: &Pool,
     worker: &Identity,
     batch_size: u16,
     lease: Duration,
-) -> Result<Option<Claim>, DbError> {
+) -> Result<Claiming, DbError> {
     let rows = pool
         .query(
             CLAIM,
@@ -161,14 +176,37 @@ pub async fn claim(
             ],
         )
         .await?;
-    members(&rows)
+    if let [row] = rows.as_slice()
+        && row.try_get::<_, Option<Uuid>>("batch_id")?.is_none()
+    {
+        let next: Option<f64> = row.try_get("next_seconds")?;
+        return Ok(Claiming::Nothing {
+            rest: next.map(until),
+            stopped: row.try_get("stopped")?,
+        });
+    }
+    Ok(match members(&rows)? {
+        Some(claim) => Claiming::Batch(claim),
+        // There is no row of settings: nobody said that anything may be sent.
+        None => Claiming::Nothing {
+            rest: None,
+            stopped: true,
+        },
+    })
 }
 
-/// Takes over one batch that was left behind or whose outcome is due to be asked for; `None` when there is none.
+/// From seconds that are negative when something is overdue.
+fn until(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
+}
+
+/// Takes over one batch that was left behind or whose outcome is due to be asked for; `None` when there is none. `busy`
+/// are the batches this sidecar knows it holds.
 pub async fn take_over(
     pool: &Pool,
     worker: &Identity,
     lease: Duration,
+    busy: &[Uuid],
 ) -> Result<Option<Claim>, DbError> {
     let rows = pool
         .query(
@@ -177,6 +215,7 @@ pub async fn take_over(
                 (&worker.id, Type::TEXT),
                 (&worker.provider, Type::TEXT),
                 (&lease.as_secs_f64(), Type::FLOAT8),
+                (&busy, Type::UUID_ARRAY),
             ],
         )
         .await?;
@@ -311,8 +350,8 @@ pub async fn heartbeat(
         armed: row.try_get("armed")?,
         paused: row.try_get("paused_reason")?,
         clock_offset: row.try_get("clock_offset")?,
-        sleep: next.map(|next| Duration::try_from_secs_f64(next.max(0.0)).unwrap_or(Duration::MAX)),
         lag: next.and_then(|next| Duration::try_from_secs_f64(-next).ok()),
+        pooled: row.try_get("pooled")?,
     })
 }
 

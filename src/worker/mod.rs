@@ -7,33 +7,42 @@
 //! |---|---|
 //! | this one | start, the claiming loop, draining |
 //! | [`deliver`] | one batch: render, send, settle |
-//! | [`pulse`] | the heartbeat, and how long the loop may sleep |
+//! | [`pulse`] | the heartbeat |
+//! | [`rest`] | when the loop may sleep, and how long, without missing a row |
 //! | [`schedule`] | what is due by the clock, where `pg_cron` does not run it |
 
 mod deliver;
 mod pulse;
+mod rest;
 mod schedule;
 pub mod vitals;
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::config::Config;
+use crate::db::intent;
 use crate::db::listen::{self, Wakes};
-use crate::db::outbox::{self, Claim, Identity};
+use crate::db::outbox::{self, Claiming, Identity};
 use crate::db::pool::{DbError, Pool};
 use crate::provider::Provider;
 use pulse::Pacer;
+use rest::Sleeper;
 use vitals::Vitals;
 
 /// How often a busy loop looks for batches that were left behind. An idle one is woken for it (`email_next_seconds`).
 const LOOK_FOR_LOST: Duration = Duration::from_secs(1);
+
+/// While all slots but the last are taken, how often a loop looks for letters that deserve the last one.
+const LOOK_FOR_URGENT: Duration = Duration::from_millis(200);
 
 /// What the loop and the deliveries share.
 pub(crate) struct Shared {
@@ -47,10 +56,21 @@ pub(crate) struct Shared {
     settings: serde_json::Value,
     /// Held by the one delivery that waits for the fleet's next turn.
     turn: tokio::sync::Mutex<()>,
+    /// The batches being delivered: one that is ours in the database and not here got lost with the answer to its claim.
+    busy: Mutex<HashSet<Uuid>>,
     slots: Arc<Semaphore>,
 }
 
 impl Shared {
+    fn busy(&self) -> MutexGuard<'_, HashSet<Uuid>> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether what is claimed now would take the last request in flight, which is kept for urgent letters.
+    fn is_last_slot(&self) -> bool {
+        self.config.concurrency > 1 && self.slots.available_permits() == 0
+    }
+
     /// Batches being delivered.
     pub(crate) fn in_flight(&self) -> usize {
         usize::from(self.config.concurrency).saturating_sub(self.slots.available_permits())
@@ -78,6 +98,7 @@ pub async fn run(
         vitals,
         settings: deliver::settings(&config),
         turn: tokio::sync::Mutex::default(),
+        busy: Mutex::default(),
         slots: Arc::new(Semaphore::new(concurrency)),
         config,
     });
@@ -137,19 +158,38 @@ pub async fn run(
 
 /// Claims while there is work, sleeps until there may be some. Never ends by itself.
 async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
+    pacer.known(shared).await;
+    let mut sleeper = Sleeper::default();
     let mut failures = 0;
     let mut looked = Instant::now();
     loop {
         let permit = slot(shared).await;
-        match next(shared, pacer, &mut looked).await {
-            Ok(Some(claim)) => {
+        if shared.is_last_slot() && !urgent(shared).await {
+            drop(permit);
+            // Until a delivery has ended, or it is time to look for urgent letters again.
+            let _freed = tokio::time::timeout(LOOK_FOR_URGENT, shared.slots.acquire_many(2)).await;
+            continue;
+        }
+        let (claimed, ()) = tokio::join!(
+            next(shared, pacer, &mut looked),
+            sleeper.rise_if_busy(&shared.wakes)
+        );
+        match claimed {
+            Ok(Claiming::Batch(claim)) => {
                 failures = 0;
+                shared.busy().insert(claim.batch);
+                sleeper.found(claim.letters.len() >= usize::from(shared.config.batch_size));
                 tokio::spawn(deliver::deliver(Arc::clone(shared), claim, permit));
             }
-            Ok(None) => {
+            Ok(Claiming::Nothing { rest, stopped }) => {
                 failures = 0;
                 drop(permit);
-                idle(shared, pacer).await;
+                if stopped {
+                    sleeper.stopped(shared, pacer).await;
+                } else {
+                    sleeper.rest(shared, pacer, rest).await;
+                }
+                looked = Instant::now();
             }
             Err(error) => {
                 drop(permit);
@@ -169,21 +209,25 @@ async fn slot(shared: &Shared) -> OwnedSemaphorePermit {
         .expect("the semaphore is never closed")
 }
 
+/// Whether the last slot is needed now. A database that does not answer is the claim's to report.
+async fn urgent(shared: &Shared) -> bool {
+    intent::urgent_due(&shared.pool).await.unwrap_or(true)
+}
+
 /// The next batch: one that was left behind first, because its recipients have been waiting longest.
-async fn next(
-    shared: &Shared,
-    pacer: &Pacer,
-    looked: &mut Instant,
-) -> Result<Option<Claim>, DbError> {
+async fn next(shared: &Shared, pacer: &Pacer, looked: &mut Instant) -> Result<Claiming, DbError> {
     let lease = shared.config.lease;
     let due = pacer.take_leases_due() || looked.elapsed() >= LOOK_FOR_LOST;
     if due {
         *looked = Instant::now();
     }
-    if due && let Some(claim) = outbox::take_over(&shared.pool, &shared.worker, lease).await? {
+    let busy: Vec<Uuid> = shared.busy().iter().copied().collect();
+    if due
+        && let Some(claim) = outbox::take_over(&shared.pool, &shared.worker, lease, &busy).await?
+    {
         // There may be more than one.
         pacer.leases_due();
-        return Ok(Some(claim));
+        return Ok(Claiming::Batch(claim));
     }
     let claim = outbox::claim(
         &shared.pool,
@@ -192,20 +236,11 @@ async fn next(
         lease,
     )
     .await?;
-    shared
-        .vitals
-        .claimed(claim.as_ref().map_or(0, |claim| claim.letters.len()));
+    shared.vitals.claimed(match &claim {
+        Claiming::Batch(claim) => claim.letters.len(),
+        Claiming::Nothing { .. } => 0,
+    });
     Ok(claim)
-}
-
-/// Sleeps until a notification, the next due row or the poll, whichever comes first.
-async fn idle(shared: &Shared, pacer: &Pacer) {
-    let asked = Instant::now();
-    let until = asked + pacer.rest(shared).await;
-    tokio::select! {
-        () = shared.wakes.woken() => {}
-        () = sleep_until(until) => pacer.leases_due(),
-    }
 }
 
 fn backoff(failures: u32) -> Duration {

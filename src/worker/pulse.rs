@@ -1,16 +1,12 @@
-//! The heartbeat, and what the claiming loop learns from it: whether it may send, and how long it may sleep.
+//! The heartbeat, and what the others learn from it: whether this database may be worked on, and which clock it has.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
 use crate::db::outbox::{self, Pulse};
-
-/// A row another sidecar has locked looks due and cannot be claimed: ask again, but not at once.
-const SHORTEST_REST: Duration = Duration::from_millis(100);
 
 /// Flags between the loop, the deliveries and the heartbeat.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +21,8 @@ struct Flags {
     armed: AtomicBool,
     /// Leases may have run out since they were last looked at.
     leases_due: AtomicBool,
+    /// A heartbeat has put our LISTEN session on record.
+    known: Notify,
 }
 
 impl Pacer {
@@ -40,6 +38,12 @@ impl Pacer {
         self.flags.leases_due.swap(false, Ordering::Relaxed)
     }
 
+    /// Waits until our LISTEN session is on record: by it a sidecar that dies is missed at once, and one that dies before only
+    /// when its lease is over. No longer than a poll: a sidecar works without LISTEN too.
+    pub(super) async fn known(&self, shared: &Shared) {
+        let _known = tokio::time::timeout(shared.config.poll, self.flags.known.notified()).await;
+    }
+
     /// Whether this database may be worked on (contract §6, rule 9).
     pub(super) fn is_armed(&self) -> bool {
         self.flags.armed.load(Ordering::Relaxed)
@@ -50,17 +54,6 @@ impl Pacer {
             "draining"
         } else {
             "running"
-        }
-    }
-
-    /// How long the loop may sleep when nothing could be claimed.
-    pub(super) async fn rest(&self, shared: &Shared) -> Duration {
-        let poll = shared.config.poll;
-        match self.ask(shared).await {
-            Some(pulse) if pulse.armed && pulse.paused.is_none() => pulse
-                .sleep
-                .map_or(poll, |sleep| sleep.clamp(SHORTEST_REST.min(poll), poll)),
-            _ => poll,
         }
     }
 
@@ -77,8 +70,14 @@ impl Pacer {
         {
             Ok(pulse) => {
                 self.flags.armed.store(pulse.armed, Ordering::Relaxed);
+                if session.is_some() {
+                    self.flags.known.notify_one();
+                }
                 shared.vitals.seen(&pulse, session.is_some());
                 shared.vitals.set_lag(pulse.lag);
+                if pulse.pooled {
+                    shared.wakes.is_pooled();
+                }
                 Some(pulse)
             }
             Err(error) => {
@@ -90,7 +89,7 @@ impl Pacer {
     }
 }
 
-/// Says that we are alive once a poll, also while the loop is busy, and takes up a clock that was moved.
+/// Says that we are alive, and whether we hear, once a poll, also while the loop is busy, and takes up a clock that was moved.
 pub(super) async fn beat(shared: Arc<Shared>, pacer: Pacer, stop: CancellationToken) {
     let mut before: Option<Pulse> = None;
     let mut every = tokio::time::interval(shared.config.poll);
@@ -99,6 +98,7 @@ pub(super) async fn beat(shared: Arc<Shared>, pacer: Pacer, stop: CancellationTo
         tokio::select! {
             () = stop.cancelled() => break,
             _ = every.tick() => {}
+            () = shared.wakes.reconnected() => {}
         }
         let Some(now) = pacer.ask(&shared).await else {
             continue;
@@ -106,10 +106,11 @@ pub(super) async fn beat(shared: Arc<Shared>, pacer: Pacer, stop: CancellationTo
         tell(before.as_ref(), &now);
         // A loop that never sleeps must look for batches left behind too.
         pacer.leases_due();
-        if before
+        // At the first beat too: a session may be older than a clock that was moved since the start.
+        let clock_before = before
             .as_ref()
-            .is_some_and(|before| before.clock_offset != now.clock_offset)
-        {
+            .and_then(|before| before.clock_offset.as_ref());
+        if clock_before != now.clock_offset.as_ref() {
             shared.pool.renew();
             shared.wakes.wake();
         }

@@ -365,7 +365,7 @@ mod tests {
             armed,
             paused: paused.map(str::to_owned),
             clock_offset: None,
-            sleep: None,
+            pooled: false,
             lag: None,
         }
     }

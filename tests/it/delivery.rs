@@ -370,7 +370,7 @@ async fn lost_connections_come_back_by_themselves() {
     sidecar.wait_for_log("the LISTEN connection is lost").await;
     db.sign_up("Nassir", "nassir@seqpulse.test").await;
     settled(&db, &sandbox, 1).await;
-    db.wait_until("select count(*) = 1 from pg_stat_activity where datname = current_database() and query like 'select pg_backend_pid()%'").await;
+    db.wait_until("select count(*) = 1 from pg_stat_activity where pid in (select session_pid from public.email_workers)").await;
 }
 
 #[tokio::test]

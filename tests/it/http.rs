@@ -103,7 +103,7 @@ async fn health_says_what_is_missing() {
         armed: true,
         paused: None,
         clock_offset: None,
-        sleep: None,
+        pooled: false,
         lag: None,
     };
     vitals.seen(&pulse, true);

@@ -116,7 +116,7 @@ async fn a_repetition_with_other_bytes_is_left_to_a_sidecar_that_matches() {
     assert_eq!(open, 3, "it waits");
     let doctor: String = db
         .value(
-            "select detail from public.email_doctor() where check_name = 'unknown outcomes'",
+            "select detail from public.email_doctor() where check_name = 'requests being resolved'",
             &[],
         )
         .await;

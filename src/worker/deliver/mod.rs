@@ -36,9 +36,11 @@ use settle::Verdicts;
 pub(super) async fn deliver(shared: Arc<Shared>, claim: Claim, permit: OwnedSemaphorePermit) {
     let mut batches = vec![claim];
     while let Some(claim) = batches.pop() {
+        let batch = claim.batch;
         if let Some(halves) = one(&shared, claim).await {
             batches.extend(halves);
         }
+        shared.busy().remove(&batch);
     }
     drop(permit);
 }
@@ -120,9 +122,11 @@ async fn split(shared: &Shared, claim: Claim, halves: [Vec<i64>; 2]) -> Option<[
         .flat_map(|(ids, batch)| ids.iter().map(move |&id| (id, batch)))
         .collect();
     let lease = shared.config.lease;
+    shared.busy().extend(batches);
     match intent::split(&shared.pool, &shared.worker, claim.batch, &members, lease).await {
         Ok(_) => failpoint::pass("split"),
         Err(error) => {
+            shared.busy().retain(|busy| !batches.contains(busy));
             // Still on record as sent: it is asked for again, refused again, and split then.
             tracing::warn!(%error, batch = %claim.batch, "could not split a refused batch; it is tried again when the lease is over");
             return None;

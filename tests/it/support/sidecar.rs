@@ -28,8 +28,13 @@ impl Sidecar {
     /// Settings of a `run` against `db` that sends to a provider at `provider_url`; add or replace with
     /// [`SidecarBuilder::env`].
     pub(crate) fn builder(db: &TestDb, provider: &str, provider_url: &str) -> SidecarBuilder {
+        Self::builder_at(db.url(), provider, provider_url)
+    }
+
+    /// As [`Sidecar::builder`], against the database at this address.
+    pub(crate) fn builder_at(url: &str, provider: &str, provider_url: &str) -> SidecarBuilder {
         let env = [
-            ("DATABASE_URL", db.url()),
+            ("DATABASE_URL", url),
             ("EMAIL_PROVIDER", provider),
             ("EMAIL_PROVIDER_URL", provider_url),
             ("EMAIL_API_KEY", "re_test_key_000000000000"),

@@ -1,0 +1,84 @@
+-- The wake-up (contract, rule 6): a commit with a NOTIFY in it takes a lock of the whole cluster, so that concurrent writers
+-- queue for it.  A producer therefore sends one only when somebody sleeps, and asks that without reading or writing a row.
+--
+-- There are eight advisory locks, the lanes (1936028016 = 'seqp' in ASCII, 0 to 7), in this database:
+--
+--     a sidecar    holds lanes exclusively, for its LISTEN session, from before it falls asleep until it is busy; once it
+--                  holds all of them it claims once more, and only when that finds nothing it sleeps;
+--     a producer   tries the lane of its backend shared, for its transaction.  Refused: somebody may sleep, so it sends a NOTIFY.
+--                  Granted: nobody sleeps, and nobody can before this transaction is visible, because locks are released
+--                  after that: whoever takes the lane then sees the row in the claim that follows.
+--
+-- A second sidecar that finds the lanes taken may sleep too: whoever holds them makes producers send NOTIFY, which all hear.
+-- It looks every two seconds whether they are still held: the holder may have died, or be busy.  A sidecar that finds a lane
+-- in the hands of a producer keeps claiming, with growing pauses; lanes keep one long transaction from slowing down the
+-- others.  Locks are only tried, never waited for, so nothing here can block or deadlock.
+
+create or replace function public.email_outbox_wake() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- A sidecar asks at least once a minute when the next row falls due.
+    if not exists (select from inserted i where i.status = 'queued' and i.run_at <= public.email_now() + interval '60 seconds') then
+        return null;
+    end if;
+    if not (select s.notify from public.email_settings s where s.id) then
+        return null;
+    end if;
+    if pg_try_advisory_xact_lock_shared(1936028016, pg_backend_pid() % 8) then
+        return null;
+    end if;
+    -- A full queue would make the application's commit fail.
+    if pg_notification_queue_usage() < 0.5 then
+        perform pg_notify('email_outbox', '');
+    end if;
+    return null;
+exception when others then
+    raise warning 'seqpulse-mailer: no sidecar is woken, the poll serves: % (%)', sqlerrm, sqlstate;
+    return null;
+end
+$$;
+comment on function public.email_outbox_wake() is
+'After every statement that inserts into email_outbox: sends one NOTIFY when something falls due within 60 seconds and a sidecar may be asleep, which a refused advisory lock tells.';
+revoke all on function public.email_outbox_wake() from public;
+
+create or replace trigger email_outbox_wake after insert on public.email_outbox
+referencing new table as inserted
+for each statement execute function public.email_outbox_wake();
+
+create or replace function public.email_sleep(holding integer)
+returns table (lanes integer, watched boolean)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Behind a pooler this may be another session than the one that said LISTEN.
+    if not exists (select from pg_listening_channels() c where c = 'email_outbox')
+        or not (select s.notify from public.email_settings s where s.id)
+    then
+        return;
+    end if;
+    lanes := holding;
+    for lane in 0..7 loop
+        if lanes & (1 << lane) = 0 and pg_try_advisory_lock(1936028016, lane) then
+            lanes := lanes | (1 << lane);
+        end if;
+    end loop;
+    watched := lanes = 255;
+    if not watched then
+        watched := (
+            select lanes | coalesce(bit_or(1 << l.objid::bigint::integer), 0) = 255
+            from pg_catalog.pg_locks l
+            where l.locktype = 'advisory' and l.classid = 1936028016 and l.objsubid = 2 and l.mode = 'ExclusiveLock' and l.granted
+            and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
+        );
+    end if;
+    return next;
+end
+$$;
+comment on function public.email_sleep(integer) is
+'Called by a sidecar''s LISTEN session before it sleeps, with the lanes (a bit each) it holds already: takes what is free. watched: every lane is held by this or another sidecar, so that from now on every producer sends a NOTIFY. No row: this session would not hear it.';
+revoke all on function public.email_sleep(integer) from public;
+
+select public.email_grant('execute on function public.email_sleep(integer)', 'email_worker');

@@ -1,0 +1,148 @@
+//! When the claiming loop may sleep, and how long, without missing a row (contract §6, rule 6; the producers' side and the
+//! reasoning are in `sql/core/12_wake.sql`).
+//!
+//! | state | what happens when a claim finds nothing |
+//! |---|---|
+//! | not on watch | take the lanes; once they are held by us or by another sidecar, claim once more |
+//! | on watch | sleep until a notification, the next due row or the poll |
+//! | a producer has a lane | claim again after a pause that grows with the time since something was found |
+//! | deaf | sleep until the next due row or the poll |
+//!
+//! The lanes are kept over a short interruption (one letter, then nothing) and given back when there is more to do.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::Shared;
+use super::pulse::Pacer;
+use crate::db::listen::{Wakes, Watch};
+
+/// A row another sidecar has locked looks due and cannot be claimed: ask again, but not at once.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+/// Producers send no NOTIFY for what falls due later than this: ask again before it does.
+const LONGEST_REST: Duration = Duration::from_secs(50);
+/// How often one that relies on another sidecar's watch looks whether it is still kept.
+const CHECK_THE_OTHERS: Duration = Duration::from_secs(2);
+/// Bounds of the pause while a producer has a lane.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What the loop remembers about its last claims.
+#[derive(Debug)]
+pub(super) struct Sleeper {
+    /// Who holds the lanes, if a claim has begun since that is known and found nothing yet.
+    on_watch: Option<Watch>,
+    /// Claims in a row that found something.
+    busy: u32,
+    /// The last one was full.
+    full: bool,
+    found_at: Instant,
+}
+
+impl Default for Sleeper {
+    fn default() -> Self {
+        Self {
+            on_watch: None,
+            busy: 0,
+            full: false,
+            found_at: Instant::now(),
+        }
+    }
+}
+
+impl Sleeper {
+    /// A claim found something: as much as it may take, or less.
+    pub(super) fn found(&mut self, full: bool) {
+        self.busy = self.busy.saturating_add(1);
+        self.full = full;
+        self.found_at = Instant::now();
+    }
+
+    /// Gives the lanes back once there is more than a letter now and then, so that producers need not wake us.
+    pub(super) async fn rise_if_busy(&mut self, wakes: &Wakes) {
+        if self.busy > 1 || self.full {
+            self.on_watch = None;
+            wakes.rise().await;
+        }
+    }
+
+    /// A claim found nothing; `next` is when that may change by itself. Returns when it is time to claim again.
+    pub(super) async fn rest(&mut self, shared: &Shared, pacer: &Pacer, next: Option<Duration>) {
+        self.busy = 0;
+        self.full = false;
+        if next == Some(Duration::ZERO) {
+            pacer.leases_due();
+        }
+        let asked = Instant::now();
+        let longest = shared.config.poll.min(LONGEST_REST);
+        let until = asked
+            + match next {
+                Some(Duration::ZERO) => ASK_AGAIN.min(longest),
+                Some(next) => next.min(longest),
+                None => longest,
+            };
+        let kept = self.on_watch == Some(Watch::Ours) && shared.wakes.holds_all();
+        let watch = if kept {
+            Watch::Ours
+        } else {
+            shared.wakes.watch().await
+        };
+        match watch {
+            Watch::Ours if kept => {
+                self.sleep(shared, pacer, until, until).await;
+            }
+            Watch::Others if self.on_watch == Some(Watch::Others) => {
+                self.rely_on_others(shared, pacer, until).await;
+            }
+            // Claim once more: what was committed before came without a NOTIFY.
+            Watch::Ours | Watch::Others => self.on_watch = Some(watch),
+            Watch::Open => {
+                self.on_watch = None;
+                let pause = (self.found_at.elapsed() / 8).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+                self.sleep(shared, pacer, until, (asked + pause).min(until))
+                    .await;
+            }
+            Watch::Deaf => {
+                self.on_watch = None;
+                self.sleep(shared, pacer, until, until).await;
+            }
+        }
+    }
+
+    /// Nothing may be sent, so nobody need tell us what there is; that this is over comes with a NOTIFY in any case.
+    pub(super) async fn stopped(&mut self, shared: &Shared, pacer: &Pacer) {
+        self.busy = 0;
+        self.full = false;
+        self.on_watch = None;
+        shared.wakes.rise().await;
+        let until = Instant::now() + shared.config.poll;
+        self.sleep(shared, pacer, until, until).await;
+    }
+
+    async fn rely_on_others(&mut self, shared: &Shared, pacer: &Pacer, until: Instant) {
+        loop {
+            let check = (Instant::now() + CHECK_THE_OTHERS).min(until);
+            if self.sleep(shared, pacer, until, check).await || check >= until {
+                return;
+            }
+            if shared.wakes.watch().await != Watch::Others {
+                self.on_watch = None;
+                return;
+            }
+        }
+    }
+
+    /// Sleeps until `end`, which is `until` or before it; answers whether somebody woke us.
+    async fn sleep(&self, shared: &Shared, pacer: &Pacer, until: Instant, end: Instant) -> bool {
+        tokio::select! {
+            () = shared.wakes.woken() => true,
+            () = sleep_until(end) => {
+                if end >= until {
+                    pacer.leases_due();
+                }
+                false
+            }
+        }
+    }
+}
