@@ -17,6 +17,15 @@
 //! | `failpoint` | where tests kill the process; empty in release builds |
 //! | [`demo`] | a private Postgres and everything above, to look at |
 
+/// Prints a line for people. A reader who has seen enough (`doctor | head`) is no reason to panic, as `println!` would: the
+/// work goes on, and the exit code says what came of it.
+macro_rules! say {
+    ($($arg:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($arg)*);
+    }};
+}
+
 pub mod cli;
 pub mod commands;
 pub mod config;

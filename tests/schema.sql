@@ -177,6 +177,12 @@ CREATE FUNCTION public.email_answer_nps(token uuid, score integer, comment text 
 
 COMMENT ON FUNCTION public.email_answer_nps(token uuid, score integer, comment text) IS 'Records the answer to the newest survey a user was sent, as a signal nps_answered: recorded; answered before (the first answer stays); unknown (no user has this token).';
 
+CREATE FUNCTION public.email_application_columns() RETURNS TABLE(table_name text, column_name text, needed_for text)
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_application_columns() IS 'The columns of the application''s tables that triggers, scans and figures read, and what for. doctor says which of them are gone.';
+
 CREATE FUNCTION public.email_arm() RETURNS text
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -249,7 +255,7 @@ CREATE FUNCTION public.email_cleanup() RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_cleanup() IS 'Removes up to 20,000 outbox rows that ended longer ago than email_settings.retention_sent (sent, suppressed) or retention_failed (failed), and as many trigger errors that were made up for as long ago. The journal stays. Answers how many outbox rows went.';
+COMMENT ON FUNCTION public.email_cleanup() IS 'Removes up to 20,000 outbox rows that ended longer ago than email_settings.retention_sent (sent, suppressed) or retention_failed (failed), and as many trigger errors that were made up for as long ago and slots of the cap that nobody has taken for as long. The journal stays. Answers how many outbox rows went.';
 
 CREATE FUNCTION public.email_cleanup_batches() RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -422,6 +428,12 @@ CREATE FUNCTION public.email_guard(source text, code text, facts jsonb, state te
 
 COMMENT ON FUNCTION public.email_guard(source text, code text, facts jsonb, state text, message text) IS 'After a trigger''s facts failed as a whole with this SQLSTATE and message: tries each alone and notes those that still fail. code null: the facts go to SOURCE_enqueue.';
 
+CREATE FUNCTION public.email_hand_back() RETURNS TABLE(email_type text, jobs bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_hand_back() IS 'The way back to the application''s own sender: switches the hand-over off, and makes jobs of its own of the letters that wait and that it would have scheduled itself. Answers how many, by type. Stop the sidecars first.';
+
 CREATE FUNCTION public.email_handover_context(letter jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -465,7 +477,8 @@ COMMENT ON FUNCTION public.email_handover_take(job jsonb, OUT changes jsonb, OUT
 
 CREATE FUNCTION public.email_handover_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp';
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms';
 
 COMMENT ON FUNCTION public.email_handover_trigger() IS 'Before a job is inserted into scheduled_jobs: takes the emails out of it. Never fails the application''s statement.';
 
@@ -517,11 +530,10 @@ CREATE FUNCTION public.email_key_id(dedupe_key text, part integer) RETURNS uuid
 
 COMMENT ON FUNCTION public.email_key_id(dedupe_key text, part integer) IS 'The id in this part of a dedupe key (parts are separated by colons, the first is 1); null when no uuid stands there.';
 
-CREATE FUNCTION public.email_kpi_event(of_delivery uuid, of_type text) RETURNS boolean
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp';
+CREATE FUNCTION public.email_kpi_feedback(of_delivery uuid, of_user uuid, key text) RETURNS TABLE(opened boolean, clicked boolean, tracked boolean)
+    LANGUAGE sql STABLE;
 
-COMMENT ON FUNCTION public.email_kpi_event(of_delivery uuid, of_type text) IS 'Whether a person (not a mail client''s prefetcher) did this with a letter: opened, clicked.';
+COMMENT ON FUNCTION public.email_kpi_feedback(of_delivery uuid, of_user uuid, key text) IS 'Whether a person (not a mail client''s prefetcher) opened and clicked a letter, and whether that can be known at all: its recipient consents to tracking, or something is known already. One row.';
 
 CREATE FUNCTION public.email_kpi_invoices(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(invoice_id text, failed_at timestamp with time zone, paid boolean)
     LANGUAGE sql STABLE
@@ -535,17 +547,10 @@ CREATE FUNCTION public.email_kpi_letters(of_codes text[], since timestamp with t
 
 COMMENT ON FUNCTION public.email_kpi_letters(of_codes text[], since timestamp with time zone, until timestamp with time zone) IS 'The letters of these codes that were sent, and those a holdout suppressed instead (held_out), after since and up to until; at is when.';
 
-CREATE FUNCTION public.email_kpi_tracked(of_delivery uuid, of_user uuid, key text) RETURNS boolean
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp';
+CREATE FUNCTION public.email_kpi_upgraded(of_project uuid, of_user uuid, since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(upgraded_at timestamp with time zone)
+    LANGUAGE sql STABLE;
 
-COMMENT ON FUNCTION public.email_kpi_tracked(of_delivery uuid, of_user uuid, key text) IS 'Whether opens and clicks of a letter can be known: its recipient consents to tracking, or one is known already.';
-
-CREATE FUNCTION public.email_kpi_upgrade(of_project uuid, of_user uuid, since timestamp with time zone, until timestamp with time zone) RETURNS timestamp with time zone
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp';
-
-COMMENT ON FUNCTION public.email_kpi_upgrade(of_project uuid, of_user uuid, since timestamp with time zone, until timestamp with time zone) IS 'When a project first went from free to a paid plan between since and until (signals plan_changed); of_project null: any project of the user. null: it did not.';
+COMMENT ON FUNCTION public.email_kpi_upgraded(of_project uuid, of_user uuid, since timestamp with time zone, until timestamp with time zone) IS 'When a project first went from free to a paid plan between since and until (signals plan_changed); of_project null: any project of the user. One row; null: it did not.';
 
 CREATE FUNCTION public.email_kpis_over(over interval DEFAULT '30 days'::interval) RETURNS TABLE(kpi text, value numeric, numerator bigint, denominator bigint, measured bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -767,6 +772,12 @@ CREATE FUNCTION public.email_quota_current(ids bigint[], at_least integer, below
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) IS 'E-CONV-01 and E-CONV-02: true while the month lasts and the project is free and within the bounds; with the month''s figures.';
+
+CREATE FUNCTION public.email_reason_class(status text, reason text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_reason_class(status text, reason text) IS 'A row''s reason as one of a dozen words, for counting: what only one letter''s "still true" says is "not true any more".';
 
 CREATE FUNCTION public.email_record_event(provider text, event_id text, event_type text, occurred_at timestamp with time zone, delivery_id uuid, message_id text, address text, address_state text, details jsonb) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1904,6 +1915,120 @@ COMMENT ON COLUMN public.email_marketing_slots.last_at IS 'When the slot was tak
 
 COMMENT ON COLUMN public.email_marketing_slots.outbox_id IS 'The email_outbox row that holds it.';
 
+CREATE VIEW public.email_recent AS
+ SELECT r.email_type,
+    r.status,
+    r.reason_class,
+    count(*) AS letters,
+    max(r.finished_at) AS last_finished
+   FROM ( SELECT o.email_type,
+            o.status,
+            public.email_reason_class(o.status, o.reason) AS reason_class,
+            o.finished_at
+           FROM public.email_outbox o
+          WHERE (o.finished_at > (public.email_now() - '01:00:00'::interval))) r
+  GROUP BY r.email_type, r.status, r.reason_class
+  ORDER BY r.email_type, r.status, r.reason_class;
+
+COMMENT ON VIEW public.email_recent IS 'What ended in the last hour, by type, status and kind of reason.';
+
+COMMENT ON COLUMN public.email_recent.email_type IS 'A code of email_types.';
+
+COMMENT ON COLUMN public.email_recent.status IS 'sent, failed or suppressed.';
+
+COMMENT ON COLUMN public.email_recent.reason_class IS 'As email_reason_class says; empty for what was sent.';
+
+COMMENT ON COLUMN public.email_recent.letters IS 'How many.';
+
+COMMENT ON COLUMN public.email_recent.last_finished IS 'When the latest of them ended.';
+
+CREATE TABLE public.email_schedules (
+    name text NOT NULL,
+    runs text NOT NULL,
+    code text,
+    every interval NOT NULL,
+    cron text NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    cron_job_id bigint,
+    last_started_at timestamp with time zone,
+    last_success_at timestamp with time zone,
+    last_duration interval,
+    last_rows integer,
+    last_error text,
+    last_run_by text,
+    CONSTRAINT email_schedules_cron_form CHECK ((cron ~ '^\S+( \S+){4}$'::text)),
+    CONSTRAINT email_schedules_every_positive CHECK ((every >= '00:01:00'::interval)),
+    CONSTRAINT email_schedules_runs_ours CHECK ((runs ~ '^email_[a-z0-9_]+$'::text))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE public.email_schedules IS 'What runs by the clock: by pg_cron where it is installed, otherwise (or when its jobs fail) by whichever sidecar comes first. After editing a row: select email_schedule_sync().';
+
+COMMENT ON COLUMN public.email_schedules.name IS 'What it is, for people; the pg_cron job is called "seqpulse-mailer: " and this.';
+
+COMMENT ON COLUMN public.email_schedules.runs IS 'The function that is called: public.<runs>(code), or public.<runs>() when code is null. It answers how many rows it dealt with.';
+
+COMMENT ON COLUMN public.email_schedules.code IS 'The kind of email it scans for; null means that it is not a scan.';
+
+COMMENT ON COLUMN public.email_schedules.every IS 'How often it is meant to run. A sidecar runs it when its last success is older than this (without a pg_cron job) or than twice this (with one).';
+
+COMMENT ON COLUMN public.email_schedules.cron IS 'The same for pg_cron, in UTC (pg_cron''s default): minute hour day month weekday.';
+
+COMMENT ON COLUMN public.email_schedules.enabled IS 'false: neither pg_cron nor a sidecar runs it.';
+
+COMMENT ON COLUMN public.email_schedules.cron_job_id IS 'cron.job.jobid, filled by email_schedule_sync(); null means that the sidecars run it.';
+
+COMMENT ON COLUMN public.email_schedules.last_started_at IS 'When it was last started, by email_now(); null means never.';
+
+COMMENT ON COLUMN public.email_schedules.last_success_at IS 'When it last ended well, by email_now(); null means never.';
+
+COMMENT ON COLUMN public.email_schedules.last_duration IS 'How long the last run took, by the real clock; null means never.';
+
+COMMENT ON COLUMN public.email_schedules.last_rows IS 'How many rows the last run that ended well dealt with: letters enqueued, errors replayed, rows removed. null means never.';
+
+COMMENT ON COLUMN public.email_schedules.last_error IS 'SQLSTATE and message of the last run; null means that it ended well.';
+
+COMMENT ON COLUMN public.email_schedules.last_run_by IS 'Who ran it last: pg_cron, a sidecar (email_workers.id) or a person''s role; null means nobody yet.';
+
+CREATE VIEW public.email_metrics AS
+ SELECT m.name,
+    m.email_type,
+    m.status,
+    m.reason_class,
+    m.value
+   FROM ((public.email_health h
+     CROSS JOIN LATERAL ( VALUES ('lag_seconds'::text,(h.lag_seconds)::double precision), ('due'::text,(h.due)::double precision), ('in_flight'::text,(h.in_flight)::double precision), ('failed'::text,(h.failed)::double precision), ('workers_alive'::text,(h.workers_alive)::double precision), ('open_trigger_errors'::text,(h.open_trigger_errors)::double precision), ('paused_types'::text,(COALESCE(cardinality(h.paused_types), 0))::double precision), ('retries_waiting'::text,(( SELECT count(*) AS count
+                   FROM public.email_outbox o
+                  WHERE ((o.status = 'queued'::text) AND (o.retry_at IS NOT NULL))))::double precision), ('unresolved'::text,(( SELECT count(*) AS count
+                   FROM public.email_outbox o
+                  WHERE ((o.status = 'sending'::text) AND (o.locked_until IS NOT NULL) AND (o.claimed_at < (clock_timestamp() - '00:02:00'::interval)))))::double precision), ('schedules_late'::text,(( SELECT count(*) AS count
+                   FROM public.email_schedules s
+                  WHERE (s.enabled AND (COALESCE(s.last_success_at, '-infinity'::timestamp with time zone) < (public.email_now() - ((3)::double precision * s.every))))))::double precision)) v(name, value))
+     CROSS JOIN LATERAL ( SELECT v.name,
+            NULL::text AS text,
+            NULL::text AS text,
+            NULL::text AS text,
+            v.value) m(name, email_type, status, reason_class, value))
+UNION ALL
+ SELECT 'ended_last_hour'::text AS name,
+    r.email_type,
+    r.status,
+    r.reason_class,
+    r.letters AS value
+   FROM public.email_recent r;
+
+COMMENT ON VIEW public.email_metrics IS 'Figures for monitoring, one a row: the same whoever asks, so take the maximum over sidecars and not the sum.';
+
+COMMENT ON COLUMN public.email_metrics.name IS 'lag_seconds, due, in_flight, failed, workers_alive, open_trigger_errors as in email_health; paused_types how many; retries_waiting: rows whose backoff runs; unresolved: claimed more than two minutes ago and still not settled; schedules_late: not run well for three of their intervals; ended_last_hour as in email_recent.';
+
+COMMENT ON COLUMN public.email_metrics.email_type IS 'A code of email_types; null unless the figure is ended_last_hour.';
+
+COMMENT ON COLUMN public.email_metrics.status IS 'sent, failed or suppressed; null unless the figure is ended_last_hour.';
+
+COMMENT ON COLUMN public.email_metrics.reason_class IS 'As in email_recent; null unless the figure is ended_last_hour.';
+
+COMMENT ON COLUMN public.email_metrics.value IS 'The figure.';
+
 ALTER TABLE public.email_outbox ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.email_outbox_id_seq
     START WITH 1
@@ -2094,54 +2219,6 @@ COMMENT ON COLUMN public.email_rates.adjusted_at IS 'When per_second was last ad
 COMMENT ON COLUMN public.email_rates.limited IS 'How often the provider said "too many requests" (429).';
 
 COMMENT ON COLUMN public.email_rates.limited_at IS 'When it last did; null means never.';
-
-CREATE TABLE public.email_schedules (
-    name text NOT NULL,
-    runs text NOT NULL,
-    code text,
-    every interval NOT NULL,
-    cron text NOT NULL,
-    enabled boolean DEFAULT true NOT NULL,
-    cron_job_id bigint,
-    last_started_at timestamp with time zone,
-    last_success_at timestamp with time zone,
-    last_duration interval,
-    last_rows integer,
-    last_error text,
-    last_run_by text,
-    CONSTRAINT email_schedules_cron_form CHECK ((cron ~ '^\S+( \S+){4}$'::text)),
-    CONSTRAINT email_schedules_every_positive CHECK ((every >= '00:01:00'::interval)),
-    CONSTRAINT email_schedules_runs_ours CHECK ((runs ~ '^email_[a-z0-9_]+$'::text))
-)
-WITH (fillfactor='50');
-
-COMMENT ON TABLE public.email_schedules IS 'What runs by the clock: by pg_cron where it is installed, otherwise (or when its jobs fail) by whichever sidecar comes first. After editing a row: select email_schedule_sync().';
-
-COMMENT ON COLUMN public.email_schedules.name IS 'What it is, for people; the pg_cron job is called "seqpulse-mailer: " and this.';
-
-COMMENT ON COLUMN public.email_schedules.runs IS 'The function that is called: public.<runs>(code), or public.<runs>() when code is null. It answers how many rows it dealt with.';
-
-COMMENT ON COLUMN public.email_schedules.code IS 'The kind of email it scans for; null means that it is not a scan.';
-
-COMMENT ON COLUMN public.email_schedules.every IS 'How often it is meant to run. A sidecar runs it when its last success is older than this (without a pg_cron job) or than twice this (with one).';
-
-COMMENT ON COLUMN public.email_schedules.cron IS 'The same for pg_cron, in UTC (pg_cron''s default): minute hour day month weekday.';
-
-COMMENT ON COLUMN public.email_schedules.enabled IS 'false: neither pg_cron nor a sidecar runs it.';
-
-COMMENT ON COLUMN public.email_schedules.cron_job_id IS 'cron.job.jobid, filled by email_schedule_sync(); null means that the sidecars run it.';
-
-COMMENT ON COLUMN public.email_schedules.last_started_at IS 'When it was last started, by email_now(); null means never.';
-
-COMMENT ON COLUMN public.email_schedules.last_success_at IS 'When it last ended well, by email_now(); null means never.';
-
-COMMENT ON COLUMN public.email_schedules.last_duration IS 'How long the last run took, by the real clock; null means never.';
-
-COMMENT ON COLUMN public.email_schedules.last_rows IS 'How many rows the last run that ended well dealt with: letters enqueued, errors replayed, rows removed. null means never.';
-
-COMMENT ON COLUMN public.email_schedules.last_error IS 'SQLSTATE and message of the last run; null means that it ended well.';
-
-COMMENT ON COLUMN public.email_schedules.last_run_by IS 'Who ran it last: pg_cron, a sidecar (email_workers.id) or a person''s role; null means nobody yet.';
 
 CREATE TABLE public.email_schema_history (
     version integer NOT NULL,
@@ -2654,6 +2731,10 @@ REVOKE ALL ON FUNCTION public.email_adv_02_enqueue(facts jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.email_answer_nps(token uuid, score integer, comment text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_answer_nps(token uuid, score integer, comment text) TO email_worker;
 
+REVOKE ALL ON FUNCTION public.email_application_columns() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_application_columns() TO email_worker;
+GRANT ALL ON FUNCTION public.email_application_columns() TO email_admin;
+
 REVOKE ALL ON FUNCTION public.email_arm() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_arm() TO email_admin;
 
@@ -2786,6 +2867,9 @@ REVOKE ALL ON FUNCTION public.email_grant(privileges text, role_name text) FROM 
 
 REVOKE ALL ON FUNCTION public.email_guard(source text, code text, facts jsonb, state text, message text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_hand_back() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_hand_back() TO email_admin;
+
 REVOKE ALL ON FUNCTION public.email_handover_context(letter jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_handover_enqueue(facts jsonb) FROM PUBLIC;
@@ -2827,15 +2911,13 @@ GRANT ALL ON FUNCTION public.email_isolate(worker text, row_id bigint, lease int
 REVOKE ALL ON FUNCTION public.email_key_id(dedupe_key text, part integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_key_id(dedupe_key text, part integer) TO email_worker;
 
-REVOKE ALL ON FUNCTION public.email_kpi_event(of_delivery uuid, of_type text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.email_kpi_feedback(of_delivery uuid, of_user uuid, key text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_kpi_invoices(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_kpi_letters(of_codes text[], since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.email_kpi_tracked(of_delivery uuid, of_user uuid, key text) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION public.email_kpi_upgrade(of_project uuid, of_user uuid, since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.email_kpi_upgraded(of_project uuid, of_user uuid, since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_kpis_over(over interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_kpis_over(over interval) TO email_reader;
@@ -2939,6 +3021,11 @@ GRANT ALL ON FUNCTION public.email_quota_audience(code text, key_prefix text, at
 REVOKE ALL ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) TO email_worker;
 GRANT ALL ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_reason_class(status text, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_reason_class(status text, reason text) TO email_worker;
+GRANT ALL ON FUNCTION public.email_reason_class(status text, reason text) TO email_reader;
+GRANT ALL ON FUNCTION public.email_reason_class(status text, reason text) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_record_event(provider text, event_id text, event_type text, occurred_at timestamp with time zone, delivery_id uuid, message_id text, address text, address_state text, details jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_record_event(provider text, event_id text, event_type text, occurred_at timestamp with time zone, delivery_id uuid, message_id text, address text, address_state text, details jsonb) TO email_worker;
@@ -3363,37 +3450,9 @@ GRANT SELECT ON TABLE public.email_kpis TO email_admin;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.email_marketing_slots TO email_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_marketing_slots TO email_admin;
 
-GRANT SELECT ON TABLE public.email_outbox_masked TO email_reader;
-GRANT SELECT ON TABLE public.email_outbox_masked TO email_admin;
-
-GRANT SELECT ON TABLE public.email_outbox_summary TO email_worker;
-GRANT SELECT ON TABLE public.email_outbox_summary TO email_reader;
-GRANT SELECT ON TABLE public.email_outbox_summary TO email_admin;
-
-GRANT SELECT,INSERT ON TABLE public.email_preferences TO email_worker;
-GRANT SELECT,INSERT,UPDATE ON TABLE public.email_preferences TO email_admin;
-
-GRANT UPDATE(user_id) ON TABLE public.email_preferences TO email_worker;
-GRANT SELECT(user_id) ON TABLE public.email_preferences TO email_reader;
-
-GRANT SELECT(marketing_opt_in) ON TABLE public.email_preferences TO email_reader;
-
-GRANT SELECT(product_updates_opt_in) ON TABLE public.email_preferences TO email_reader;
-
-GRANT SELECT(security_opt_in) ON TABLE public.email_preferences TO email_reader;
-
-GRANT SELECT(tracking_consent) ON TABLE public.email_preferences TO email_reader;
-
-GRANT SELECT(timezone) ON TABLE public.email_preferences TO email_reader;
-
-GRANT SELECT(updated_at) ON TABLE public.email_preferences TO email_reader;
-
-GRANT SELECT ON TABLE public.email_project_contacts TO email_worker;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_project_contacts TO email_admin;
-
-GRANT SELECT,INSERT,UPDATE ON TABLE public.email_rates TO email_worker;
-GRANT SELECT ON TABLE public.email_rates TO email_reader;
-GRANT SELECT ON TABLE public.email_rates TO email_admin;
+GRANT SELECT ON TABLE public.email_recent TO email_worker;
+GRANT SELECT ON TABLE public.email_recent TO email_reader;
+GRANT SELECT ON TABLE public.email_recent TO email_admin;
 
 GRANT SELECT ON TABLE public.email_schedules TO email_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_schedules TO email_admin;
@@ -3428,6 +3487,42 @@ GRANT UPDATE(last_error) ON TABLE public.email_schedules TO email_worker;
 
 GRANT UPDATE(last_run_by) ON TABLE public.email_schedules TO email_worker;
 GRANT SELECT(last_run_by) ON TABLE public.email_schedules TO email_reader;
+
+GRANT SELECT ON TABLE public.email_metrics TO email_worker;
+GRANT SELECT ON TABLE public.email_metrics TO email_reader;
+GRANT SELECT ON TABLE public.email_metrics TO email_admin;
+
+GRANT SELECT ON TABLE public.email_outbox_masked TO email_reader;
+GRANT SELECT ON TABLE public.email_outbox_masked TO email_admin;
+
+GRANT SELECT ON TABLE public.email_outbox_summary TO email_worker;
+GRANT SELECT ON TABLE public.email_outbox_summary TO email_reader;
+GRANT SELECT ON TABLE public.email_outbox_summary TO email_admin;
+
+GRANT SELECT,INSERT ON TABLE public.email_preferences TO email_worker;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.email_preferences TO email_admin;
+
+GRANT UPDATE(user_id) ON TABLE public.email_preferences TO email_worker;
+GRANT SELECT(user_id) ON TABLE public.email_preferences TO email_reader;
+
+GRANT SELECT(marketing_opt_in) ON TABLE public.email_preferences TO email_reader;
+
+GRANT SELECT(product_updates_opt_in) ON TABLE public.email_preferences TO email_reader;
+
+GRANT SELECT(security_opt_in) ON TABLE public.email_preferences TO email_reader;
+
+GRANT SELECT(tracking_consent) ON TABLE public.email_preferences TO email_reader;
+
+GRANT SELECT(timezone) ON TABLE public.email_preferences TO email_reader;
+
+GRANT SELECT(updated_at) ON TABLE public.email_preferences TO email_reader;
+
+GRANT SELECT ON TABLE public.email_project_contacts TO email_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_project_contacts TO email_admin;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.email_rates TO email_worker;
+GRANT SELECT ON TABLE public.email_rates TO email_reader;
+GRANT SELECT ON TABLE public.email_rates TO email_admin;
 
 GRANT SELECT ON TABLE public.email_schema_history TO email_worker;
 GRANT SELECT ON TABLE public.email_schema_history TO email_reader;

@@ -119,7 +119,10 @@ declare
     gone text[];
     looked_at uuid[] := array[]::uuid[];
 begin
-    if not public.email_may_send(worker) then
+    -- Not for the holder of a probe either: a repetition would be taken for the probe.
+    if not exists (
+        select from public.email_settings s where s.paused_at is null and s.armed_for is not distinct from public.email_identity()
+    ) then
         return;
     end if;
     gone := public.email_lost_workers(worker);
@@ -157,7 +160,7 @@ begin
         select b.* into sent from public.email_batches b where b.batch_id = batch;
 
         if not found then
-            if first_member.claims < 2 then
+            if first_member.claims < 3 then
                 perform public.email_release_unsent(batch);
                 continue;
             end if;
@@ -194,7 +197,8 @@ begin
         where o.to_email is not null and c.project_id = o.project_id and lower(c.email) = lower(o.to_email) and c.user_id is null
         limit 1
     ) pc on true
-    where o.batch_id = batch and (o.status = 'sending' or m.place is not null)
+    where o.id = any(sent.members || array(select x.id from public.email_outbox x where x.batch_id = batch and x.status = 'sending'))
+    and o.batch_id = batch
     order by o.batch_position;
 end
 $$;

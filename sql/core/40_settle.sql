@@ -163,6 +163,7 @@ as $$
 #variable_conflict use_column
 declare
     key text;
+    ids bigint[];
 begin
     update public.email_deliveries d set
         status = 'sent',
@@ -177,10 +178,15 @@ begin
         return false;
     end if;
     -- Also one that waits to be sent again: an earlier attempt has arrived.
-    update public.email_outbox o set
-        status = 'sent', reason = null, last_error = null, retry_at = null, locked_by = null, locked_until = null,
-        finished_at = coalesce(o.finished_at, public.email_now())
-    where o.dedupe_key = key and o.status in ('sending', 'queued', 'failed');
+    with ended as (
+        update public.email_outbox o set
+            status = 'sent', reason = null, last_error = null, retry_at = null, locked_by = null, locked_until = null,
+            finished_at = coalesce(o.finished_at, public.email_now())
+        where o.dedupe_key = key and o.status in ('sending', 'queued', 'failed')
+        returning o.id
+    )
+    select array_agg(e.id) into ids from ended e;
+    perform public.email_slots_settle(ids, null);
     return true;
 end
 $$;

@@ -8,10 +8,12 @@
 //! | this one | start, the claiming loop, draining |
 //! | [`deliver`] | one batch: render, send, settle |
 //! | [`pulse`] | the heartbeat |
+//! | [`figures`] | what the database counts, for `/metrics` |
 //! | [`rest`] | when the loop may sleep, and how long, without missing a row |
 //! | [`schedule`] | what is due by the clock, where `pg_cron` does not run it |
 
 mod deliver;
+mod figures;
 mod pulse;
 mod rest;
 mod schedule;
@@ -102,6 +104,7 @@ pub async fn run(
         slots: Arc::new(Semaphore::new(concurrency)),
         config,
     });
+    shared.vitals.watch(shared.pool.clone());
     let stop = CancellationToken::new();
     let listener = tokio::spawn(listen::listen(
         shared.config.listen_database.clone(),
@@ -120,6 +123,7 @@ pub async fn run(
         pacer.clone(),
         stop.clone(),
     ));
+    let counting = tokio::spawn(figures::run(Arc::clone(&shared), stop.clone()));
     tracing::info!(
         worker = shared.worker.id,
         provider = shared.worker.provider,
@@ -146,7 +150,7 @@ pub async fn run(
         );
     }
     stop.cancel();
-    for task in [listener, heart, clockwork] {
+    for task in [listener, heart, clockwork, counting] {
         if let Err(error) = task.await {
             tracing::error!(%error, "a background task ended badly");
         }
@@ -229,6 +233,7 @@ async fn next(shared: &Shared, pacer: &Pacer, looked: &mut Instant) -> Result<Cl
         pacer.leases_due();
         return Ok(Claiming::Batch(claim));
     }
+    let asked = Instant::now();
     let claim = outbox::claim(
         &shared.pool,
         &shared.worker,
@@ -236,6 +241,7 @@ async fn next(shared: &Shared, pacer: &Pacer, looked: &mut Instant) -> Result<Cl
         lease,
     )
     .await?;
+    shared.vitals.statement("claim", asked.elapsed());
     shared.vitals.claimed(match &claim {
         Claiming::Batch(claim) => claim.letters.len(),
         Claiming::Nothing { .. } => 0,

@@ -81,7 +81,7 @@ async fn a_row_that_takes_its_sidecars_down_is_given_up_alone() {
     let db = TestDb::only(&["E-TRX-01"]).await;
     sign_up_many(&db, 4).await;
     // Sidecars that die between the claim and the request.
-    for round in 0..8 {
+    for round in 0..10 {
         db.exec(&format!(
             "select count(*) from public.email_take_over('victim {round}', 'resend', '0 seconds', '{{}}');
              select count(*) from public.email_claim('victim {round}', 'resend', 100, '0 seconds')"

@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use crate::support::{BINARY, TestDb, migrate};
+use crate::support::{BINARY, TestDb, migrate, skip};
 
 async fn mailer(db: &TestDb, args: &[&str]) -> Output {
     let mut command = tokio::process::Command::new(BINARY);
@@ -141,6 +141,13 @@ async fn a_role_that_appears_later_gets_its_grants_from_the_next_migrate() {
 
 #[tokio::test]
 async fn the_sql_files_run_with_plain_psql_too() {
+    if std::process::Command::new("psql")
+        .arg("--version")
+        .output()
+        .is_err()
+    {
+        return skip("psql is not installed (Debian: postgresql-client-15)");
+    }
     let db = TestDb::only(&["E-TRX-01"]).await;
     db.exec("drop function public.email_trx_01_trigger() cascade")
         .await;

@@ -1,5 +1,6 @@
 //! Integration tests: one binary, so that one Postgres serves the whole run.
 
+mod adding_an_email;
 mod app_safety;
 mod catalog;
 mod certificates;
@@ -10,19 +11,23 @@ mod cron;
 mod dashboards;
 mod delivery;
 mod demo;
+mod docs;
 mod failover;
 mod faults;
 mod fleet;
 mod http;
 mod install;
 mod letters;
+mod observe;
 mod outcomes;
 mod pages;
+mod pgbouncer;
 mod pgtap;
 mod plpgsql_check;
 mod policy;
 mod post;
 mod providers;
+mod reference;
 mod rights;
 mod sandbox;
 mod schedules;

@@ -149,6 +149,13 @@ async fn transmit(shared: &Shared, claim: &Claim, request: &Request) -> Vec<Outc
     shared
         .vitals
         .request(shared.worker.provider, started.elapsed());
+    for outcome in &outcomes {
+        let answer = match outcome {
+            Ok(_) => "accepted",
+            Err(error) => error.kind.word(),
+        };
+        shared.vitals.answered(shared.worker.provider, answer);
+    }
     outcomes
 }
 

@@ -1,6 +1,7 @@
 //! The real binary as a child process, as an operator runs it.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -176,7 +177,12 @@ impl SidecarBuilder {
 
     /// Starts it without waiting for anything.
     pub(crate) fn spawn(self) -> Sidecar {
-        let mut command = Command::new(BINARY);
+        self.spawn_program(Path::new(BINARY))
+    }
+
+    /// The same for another build of the program.
+    pub(crate) fn spawn_program(self, program: &Path) -> Sidecar {
+        let mut command = Command::new(program);
         command
             .args(&self.args)
             .env_clear()
