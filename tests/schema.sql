@@ -615,6 +615,12 @@ CREATE FUNCTION public.email_may_track(delivery uuid) RETURNS boolean
 
 COMMENT ON FUNCTION public.email_may_track(delivery uuid) IS 'Whether opens and clicks of this letter may be recorded: it is not security mail, and the person it went to has an account and consented.';
 
+CREATE FUNCTION public.email_metrics_now() RETURNS TABLE(name text, email_type text, status text, reason_class text, value double precision)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_metrics_now() IS 'What the view email_metrics shows.';
+
 CREATE FUNCTION public.email_missing(field text) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -1915,107 +1921,13 @@ COMMENT ON COLUMN public.email_marketing_slots.last_at IS 'When the slot was tak
 
 COMMENT ON COLUMN public.email_marketing_slots.outbox_id IS 'The email_outbox row that holds it.';
 
-CREATE VIEW public.email_recent AS
- SELECT r.email_type,
-    r.status,
-    r.reason_class,
-    count(*) AS letters,
-    max(r.finished_at) AS last_finished
-   FROM ( SELECT o.email_type,
-            o.status,
-            public.email_reason_class(o.status, o.reason) AS reason_class,
-            o.finished_at
-           FROM public.email_outbox o
-          WHERE (o.finished_at > (public.email_now() - '01:00:00'::interval))) r
-  GROUP BY r.email_type, r.status, r.reason_class
-  ORDER BY r.email_type, r.status, r.reason_class;
-
-COMMENT ON VIEW public.email_recent IS 'What ended in the last hour, by type, status and kind of reason.';
-
-COMMENT ON COLUMN public.email_recent.email_type IS 'A code of email_types.';
-
-COMMENT ON COLUMN public.email_recent.status IS 'sent, failed or suppressed.';
-
-COMMENT ON COLUMN public.email_recent.reason_class IS 'As email_reason_class says; empty for what was sent.';
-
-COMMENT ON COLUMN public.email_recent.letters IS 'How many.';
-
-COMMENT ON COLUMN public.email_recent.last_finished IS 'When the latest of them ended.';
-
-CREATE TABLE public.email_schedules (
-    name text NOT NULL,
-    runs text NOT NULL,
-    code text,
-    every interval NOT NULL,
-    cron text NOT NULL,
-    enabled boolean DEFAULT true NOT NULL,
-    cron_job_id bigint,
-    last_started_at timestamp with time zone,
-    last_success_at timestamp with time zone,
-    last_duration interval,
-    last_rows integer,
-    last_error text,
-    last_run_by text,
-    CONSTRAINT email_schedules_cron_form CHECK ((cron ~ '^\S+( \S+){4}$'::text)),
-    CONSTRAINT email_schedules_every_positive CHECK ((every >= '00:01:00'::interval)),
-    CONSTRAINT email_schedules_runs_ours CHECK ((runs ~ '^email_[a-z0-9_]+$'::text))
-)
-WITH (fillfactor='50');
-
-COMMENT ON TABLE public.email_schedules IS 'What runs by the clock: by pg_cron where it is installed, otherwise (or when its jobs fail) by whichever sidecar comes first. After editing a row: select email_schedule_sync().';
-
-COMMENT ON COLUMN public.email_schedules.name IS 'What it is, for people; the pg_cron job is called "seqpulse-mailer: " and this.';
-
-COMMENT ON COLUMN public.email_schedules.runs IS 'The function that is called: public.<runs>(code), or public.<runs>() when code is null. It answers how many rows it dealt with.';
-
-COMMENT ON COLUMN public.email_schedules.code IS 'The kind of email it scans for; null means that it is not a scan.';
-
-COMMENT ON COLUMN public.email_schedules.every IS 'How often it is meant to run. A sidecar runs it when its last success is older than this (without a pg_cron job) or than twice this (with one).';
-
-COMMENT ON COLUMN public.email_schedules.cron IS 'The same for pg_cron, in UTC (pg_cron''s default): minute hour day month weekday.';
-
-COMMENT ON COLUMN public.email_schedules.enabled IS 'false: neither pg_cron nor a sidecar runs it.';
-
-COMMENT ON COLUMN public.email_schedules.cron_job_id IS 'cron.job.jobid, filled by email_schedule_sync(); null means that the sidecars run it.';
-
-COMMENT ON COLUMN public.email_schedules.last_started_at IS 'When it was last started, by email_now(); null means never.';
-
-COMMENT ON COLUMN public.email_schedules.last_success_at IS 'When it last ended well, by email_now(); null means never.';
-
-COMMENT ON COLUMN public.email_schedules.last_duration IS 'How long the last run took, by the real clock; null means never.';
-
-COMMENT ON COLUMN public.email_schedules.last_rows IS 'How many rows the last run that ended well dealt with: letters enqueued, errors replayed, rows removed. null means never.';
-
-COMMENT ON COLUMN public.email_schedules.last_error IS 'SQLSTATE and message of the last run; null means that it ended well.';
-
-COMMENT ON COLUMN public.email_schedules.last_run_by IS 'Who ran it last: pg_cron, a sidecar (email_workers.id) or a person''s role; null means nobody yet.';
-
 CREATE VIEW public.email_metrics AS
  SELECT m.name,
     m.email_type,
     m.status,
     m.reason_class,
     m.value
-   FROM ((public.email_health h
-     CROSS JOIN LATERAL ( VALUES ('lag_seconds'::text,(h.lag_seconds)::double precision), ('due'::text,(h.due)::double precision), ('in_flight'::text,(h.in_flight)::double precision), ('failed'::text,(h.failed)::double precision), ('workers_alive'::text,(h.workers_alive)::double precision), ('open_trigger_errors'::text,(h.open_trigger_errors)::double precision), ('paused_types'::text,(COALESCE(cardinality(h.paused_types), 0))::double precision), ('retries_waiting'::text,(( SELECT count(*) AS count
-                   FROM public.email_outbox o
-                  WHERE ((o.status = 'queued'::text) AND (o.retry_at IS NOT NULL))))::double precision), ('unresolved'::text,(( SELECT count(*) AS count
-                   FROM public.email_outbox o
-                  WHERE ((o.status = 'sending'::text) AND (o.locked_until IS NOT NULL) AND (o.claimed_at < (clock_timestamp() - '00:02:00'::interval)))))::double precision), ('schedules_late'::text,(( SELECT count(*) AS count
-                   FROM public.email_schedules s
-                  WHERE (s.enabled AND (COALESCE(s.last_success_at, '-infinity'::timestamp with time zone) < (public.email_now() - ((3)::double precision * s.every))))))::double precision)) v(name, value))
-     CROSS JOIN LATERAL ( SELECT v.name,
-            NULL::text AS text,
-            NULL::text AS text,
-            NULL::text AS text,
-            v.value) m(name, email_type, status, reason_class, value))
-UNION ALL
- SELECT 'ended_last_hour'::text AS name,
-    r.email_type,
-    r.status,
-    r.reason_class,
-    r.letters AS value
-   FROM public.email_recent r;
+   FROM public.email_metrics_now() m(name, email_type, status, reason_class, value);
 
 COMMENT ON VIEW public.email_metrics IS 'Figures for monitoring, one a row: the same whoever asks, so take the maximum over sidecars and not the sum.';
 
@@ -2219,6 +2131,81 @@ COMMENT ON COLUMN public.email_rates.adjusted_at IS 'When per_second was last ad
 COMMENT ON COLUMN public.email_rates.limited IS 'How often the provider said "too many requests" (429).';
 
 COMMENT ON COLUMN public.email_rates.limited_at IS 'When it last did; null means never.';
+
+CREATE VIEW public.email_recent AS
+ SELECT r.email_type,
+    r.status,
+    r.reason_class,
+    count(*) AS letters,
+    max(r.finished_at) AS last_finished
+   FROM ( SELECT o.email_type,
+            o.status,
+            public.email_reason_class(o.status, o.reason) AS reason_class,
+            o.finished_at
+           FROM public.email_outbox o
+          WHERE (o.finished_at > (public.email_now() - '01:00:00'::interval))) r
+  GROUP BY r.email_type, r.status, r.reason_class
+  ORDER BY r.email_type, r.status, r.reason_class;
+
+COMMENT ON VIEW public.email_recent IS 'What ended in the last hour, by type, status and kind of reason.';
+
+COMMENT ON COLUMN public.email_recent.email_type IS 'A code of email_types.';
+
+COMMENT ON COLUMN public.email_recent.status IS 'sent, failed or suppressed.';
+
+COMMENT ON COLUMN public.email_recent.reason_class IS 'As email_reason_class says; empty for what was sent.';
+
+COMMENT ON COLUMN public.email_recent.letters IS 'How many.';
+
+COMMENT ON COLUMN public.email_recent.last_finished IS 'When the latest of them ended.';
+
+CREATE TABLE public.email_schedules (
+    name text NOT NULL,
+    runs text NOT NULL,
+    code text,
+    every interval NOT NULL,
+    cron text NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    cron_job_id bigint,
+    last_started_at timestamp with time zone,
+    last_success_at timestamp with time zone,
+    last_duration interval,
+    last_rows integer,
+    last_error text,
+    last_run_by text,
+    CONSTRAINT email_schedules_cron_form CHECK ((cron ~ '^\S+( \S+){4}$'::text)),
+    CONSTRAINT email_schedules_every_positive CHECK ((every >= '00:01:00'::interval)),
+    CONSTRAINT email_schedules_runs_ours CHECK ((runs ~ '^email_[a-z0-9_]+$'::text))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE public.email_schedules IS 'What runs by the clock: by pg_cron where it is installed, otherwise (or when its jobs fail) by whichever sidecar comes first. After editing a row: select email_schedule_sync().';
+
+COMMENT ON COLUMN public.email_schedules.name IS 'What it is, for people; the pg_cron job is called "seqpulse-mailer: " and this.';
+
+COMMENT ON COLUMN public.email_schedules.runs IS 'The function that is called: public.<runs>(code), or public.<runs>() when code is null. It answers how many rows it dealt with.';
+
+COMMENT ON COLUMN public.email_schedules.code IS 'The kind of email it scans for; null means that it is not a scan.';
+
+COMMENT ON COLUMN public.email_schedules.every IS 'How often it is meant to run. A sidecar runs it when its last success is older than this (without a pg_cron job) or than twice this (with one).';
+
+COMMENT ON COLUMN public.email_schedules.cron IS 'The same for pg_cron, in UTC (pg_cron''s default): minute hour day month weekday.';
+
+COMMENT ON COLUMN public.email_schedules.enabled IS 'false: neither pg_cron nor a sidecar runs it.';
+
+COMMENT ON COLUMN public.email_schedules.cron_job_id IS 'cron.job.jobid, filled by email_schedule_sync(); null means that the sidecars run it.';
+
+COMMENT ON COLUMN public.email_schedules.last_started_at IS 'When it was last started, by email_now(); null means never.';
+
+COMMENT ON COLUMN public.email_schedules.last_success_at IS 'When it last ended well, by email_now(); null means never.';
+
+COMMENT ON COLUMN public.email_schedules.last_duration IS 'How long the last run took, by the real clock; null means never.';
+
+COMMENT ON COLUMN public.email_schedules.last_rows IS 'How many rows the last run that ended well dealt with: letters enqueued, errors replayed, rows removed. null means never.';
+
+COMMENT ON COLUMN public.email_schedules.last_error IS 'SQLSTATE and message of the last run; null means that it ended well.';
+
+COMMENT ON COLUMN public.email_schedules.last_run_by IS 'Who ran it last: pg_cron, a sidecar (email_workers.id) or a person''s role; null means nobody yet.';
 
 CREATE TABLE public.email_schema_history (
     version integer NOT NULL,
@@ -2953,6 +2940,11 @@ GRANT ALL ON FUNCTION public.email_may_send(worker text) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_may_track(delivery uuid) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_metrics_now() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_metrics_now() TO email_worker;
+GRANT ALL ON FUNCTION public.email_metrics_now() TO email_reader;
+GRANT ALL ON FUNCTION public.email_metrics_now() TO email_admin;
+
 REVOKE ALL ON FUNCTION public.email_missing(field text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_missing(field text) TO email_worker;
 
@@ -3450,6 +3442,42 @@ GRANT SELECT ON TABLE public.email_kpis TO email_admin;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.email_marketing_slots TO email_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_marketing_slots TO email_admin;
 
+GRANT SELECT ON TABLE public.email_metrics TO email_worker;
+GRANT SELECT ON TABLE public.email_metrics TO email_reader;
+GRANT SELECT ON TABLE public.email_metrics TO email_admin;
+
+GRANT SELECT ON TABLE public.email_outbox_masked TO email_reader;
+GRANT SELECT ON TABLE public.email_outbox_masked TO email_admin;
+
+GRANT SELECT ON TABLE public.email_outbox_summary TO email_worker;
+GRANT SELECT ON TABLE public.email_outbox_summary TO email_reader;
+GRANT SELECT ON TABLE public.email_outbox_summary TO email_admin;
+
+GRANT SELECT,INSERT ON TABLE public.email_preferences TO email_worker;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.email_preferences TO email_admin;
+
+GRANT UPDATE(user_id) ON TABLE public.email_preferences TO email_worker;
+GRANT SELECT(user_id) ON TABLE public.email_preferences TO email_reader;
+
+GRANT SELECT(marketing_opt_in) ON TABLE public.email_preferences TO email_reader;
+
+GRANT SELECT(product_updates_opt_in) ON TABLE public.email_preferences TO email_reader;
+
+GRANT SELECT(security_opt_in) ON TABLE public.email_preferences TO email_reader;
+
+GRANT SELECT(tracking_consent) ON TABLE public.email_preferences TO email_reader;
+
+GRANT SELECT(timezone) ON TABLE public.email_preferences TO email_reader;
+
+GRANT SELECT(updated_at) ON TABLE public.email_preferences TO email_reader;
+
+GRANT SELECT ON TABLE public.email_project_contacts TO email_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_project_contacts TO email_admin;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.email_rates TO email_worker;
+GRANT SELECT ON TABLE public.email_rates TO email_reader;
+GRANT SELECT ON TABLE public.email_rates TO email_admin;
+
 GRANT SELECT ON TABLE public.email_recent TO email_worker;
 GRANT SELECT ON TABLE public.email_recent TO email_reader;
 GRANT SELECT ON TABLE public.email_recent TO email_admin;
@@ -3487,42 +3515,6 @@ GRANT UPDATE(last_error) ON TABLE public.email_schedules TO email_worker;
 
 GRANT UPDATE(last_run_by) ON TABLE public.email_schedules TO email_worker;
 GRANT SELECT(last_run_by) ON TABLE public.email_schedules TO email_reader;
-
-GRANT SELECT ON TABLE public.email_metrics TO email_worker;
-GRANT SELECT ON TABLE public.email_metrics TO email_reader;
-GRANT SELECT ON TABLE public.email_metrics TO email_admin;
-
-GRANT SELECT ON TABLE public.email_outbox_masked TO email_reader;
-GRANT SELECT ON TABLE public.email_outbox_masked TO email_admin;
-
-GRANT SELECT ON TABLE public.email_outbox_summary TO email_worker;
-GRANT SELECT ON TABLE public.email_outbox_summary TO email_reader;
-GRANT SELECT ON TABLE public.email_outbox_summary TO email_admin;
-
-GRANT SELECT,INSERT ON TABLE public.email_preferences TO email_worker;
-GRANT SELECT,INSERT,UPDATE ON TABLE public.email_preferences TO email_admin;
-
-GRANT UPDATE(user_id) ON TABLE public.email_preferences TO email_worker;
-GRANT SELECT(user_id) ON TABLE public.email_preferences TO email_reader;
-
-GRANT SELECT(marketing_opt_in) ON TABLE public.email_preferences TO email_reader;
-
-GRANT SELECT(product_updates_opt_in) ON TABLE public.email_preferences TO email_reader;
-
-GRANT SELECT(security_opt_in) ON TABLE public.email_preferences TO email_reader;
-
-GRANT SELECT(tracking_consent) ON TABLE public.email_preferences TO email_reader;
-
-GRANT SELECT(timezone) ON TABLE public.email_preferences TO email_reader;
-
-GRANT SELECT(updated_at) ON TABLE public.email_preferences TO email_reader;
-
-GRANT SELECT ON TABLE public.email_project_contacts TO email_worker;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_project_contacts TO email_admin;
-
-GRANT SELECT,INSERT,UPDATE ON TABLE public.email_rates TO email_worker;
-GRANT SELECT ON TABLE public.email_rates TO email_reader;
-GRANT SELECT ON TABLE public.email_rates TO email_admin;
 
 GRANT SELECT ON TABLE public.email_schema_history TO email_worker;
 GRANT SELECT ON TABLE public.email_schema_history TO email_reader;

@@ -33,8 +33,10 @@ shot() {
         --force-device-scale-factor=1 --window-size="$3,$4" --virtual-time-budget=4000 \
         --screenshot="$PWD/docs/images/$1.png" "$2" >"$work/chromium" 2>&1 || { cat "$work/chromium" >&2; exit 1; }
     ! command -v pngquant >/dev/null 2>&1 || pngquant --force --skip-if-larger --quality=60-90 --output "docs/images/$1.png" "docs/images/$1.png" || true
+    # A page that was not drawn yet compresses to almost nothing.
+    [ "$(stat -c %s "docs/images/$1.png")" -gt 8000 ] || { echo "screenshots: $1.png is empty" >&2; exit 1; }
     echo "docs/images/$1.png: $(stat -c %s "docs/images/$1.png") bytes"
 }
 mkdir -p docs/images
 shot inbox "$inbox/" 1100 720
-shot gallery "$inbox/letters#E-ACT-05" 1100 720
+shot gallery "$inbox/letters" 1100 720

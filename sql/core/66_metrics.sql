@@ -39,9 +39,13 @@ comment on column public.email_recent.reason_class is 'As email_reason_class say
 comment on column public.email_recent.letters is 'How many.';
 comment on column public.email_recent.last_finished is 'When the latest of them ended.';
 
-drop view if exists public.email_metrics;
-create view public.email_metrics as
-select m.name, m.email_type, m.status, m.reason_class, m.value
+-- Through a function, so that the views it reads can be dropped and made again without it.
+create or replace function public.email_metrics_now()
+returns table (name text, email_type text, status text, reason_class text, value double precision)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+select v.name, null::text, null::text, null::text, v.value
 from public.email_health h
 cross join lateral (
     values
@@ -61,9 +65,15 @@ cross join lateral (
             select count(*) from public.email_schedules s where s.enabled and coalesce(s.last_success_at, '-infinity') < public.email_now() - 3 * s.every
         )::double precision)
 ) v (name, value)
-cross join lateral (select v.name, null::text, null::text, null::text, v.value) m (name, email_type, status, reason_class, value)
 union all
-select 'ended_last_hour', r.email_type, r.status, r.reason_class, r.letters from public.email_recent r;
+select 'ended_last_hour', r.email_type, r.status, r.reason_class, r.letters::double precision from public.email_recent r
+$$;
+comment on function public.email_metrics_now() is 'What the view email_metrics shows.';
+revoke all on function public.email_metrics_now() from public;
+
+drop view if exists public.email_metrics;
+create view public.email_metrics as
+select m.name, m.email_type, m.status, m.reason_class, m.value from public.email_metrics_now() m;
 comment on view public.email_metrics is
 'Figures for monitoring, one a row: the same whoever asks, so take the maximum over sidecars and not the sum.';
 comment on column public.email_metrics.name is
@@ -75,4 +85,4 @@ comment on column public.email_metrics.value is 'The figure.';
 
 select public.email_grant(g.privileges, r.role_name)
 from unnest(array['email_worker', 'email_reader', 'email_admin']) r (role_name)
-cross join (values ('select on public.email_recent, public.email_metrics'), ('execute on function public.email_reason_class(text, text)')) g (privileges);
+cross join (values ('select on public.email_recent, public.email_metrics'), ('execute on function public.email_reason_class(text, text), public.email_metrics_now()')) g (privileges);

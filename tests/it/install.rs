@@ -40,6 +40,34 @@ async fn a_second_migrate_changes_nothing_and_says_so() {
     assert_eq!(db.value::<String>(STATE, &[]).await, before);
 }
 
+/// An upgrade applies files that changed, in any combination: none may need another one's objects to be gone.
+#[tokio::test]
+async fn every_file_can_be_applied_again_alone_and_all_together() {
+    let db = TestDb::new().await;
+    let paths = db
+        .query("select path from public.email_sql_files order by path", &[])
+        .await;
+    for row in &paths {
+        let path: String = row.get(0);
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(&path);
+        let text = std::fs::read_to_string(file).expect("the file");
+        let applied = db
+            .client()
+            .await
+            .batch_execute(&format!("begin; {text}; rollback"))
+            .await;
+        let said = applied
+            .as_ref()
+            .map_or_else(crate::support::describe, |()| "done".to_owned());
+        db.exec("rollback").await;
+        assert_eq!(said, "done", "{path}");
+    }
+    db.exec("update public.email_sql_files set checksum = ''")
+        .await;
+    let again = mailer(&db, &["migrate"]).await;
+    assert!(again.status.success(), "{}", stderr(&again));
+}
+
 #[tokio::test]
 async fn check_lists_what_is_pending_exits_3_and_changes_nothing() {
     let db = TestDb::bare().await;
