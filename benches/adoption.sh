@@ -10,12 +10,12 @@
 #   lacking   without the indexes that are needed, which are built meanwhile
 #   busy      as it made it, while somebody holds every table open for seconds at a time (reports, slow requests)
 #
-# usage: benches/adoption.sh [plain] [lacking] [busy]     ROWS=1000000 SECONDS_PER_RUN=40
+# usage: benches/adoption.sh [plain] [lacking] [busy]     ROWS=1000000 SECONDS_PER_RUN=60
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 rows=${ROWS:-1000000}
-seconds=${SECONDS_PER_RUN:-40}
+seconds=${SECONDS_PER_RUN:-60}
 bin=${PGBIN:-$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)}
 export PATH=${bin:+$bin:}$PATH
 unset PGPORT PGDATABASE PGSERVICE # the server and its clients read the same environment

@@ -95,7 +95,8 @@ begin
         for thing in
             select c.relname from pg_index i join pg_class c on c.oid = i.indexrelid
             where i.indrelid = 'public.email_deliveries'::regclass and not i.indisprimary
-            and c.relname !~ '^(uq|ix)_email_deliveries_'
+            -- Ours; the application's own stay, whatever they are called.
+            and c.relname in ('ix_email_deliveries_provider_message_id', 'email_deliveries_kpi_idx')
         loop
             execute format('drop index public.%I', thing.relname);
         end loop;

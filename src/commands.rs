@@ -65,20 +65,20 @@ pub async fn migrate(args: MigrateArgs) -> Result<ExitCode, Failure> {
             .map_err(anyhow::Error::from)?;
         for finding in &findings {
             let pending = matches!(finding, Finding::Migration(_) | Finding::File(_));
-            println!("{}{finding}", if pending { "pending  " } else { "" });
+            say!("{}{finding}", if pending { "pending  " } else { "" });
         }
         if findings.iter().any(Finding::counts) {
             return Ok(ExitCode::from(3));
         }
-        println!("nothing pending, nothing drifted");
+        say!("nothing pending, nothing drifted");
         return Ok(ExitCode::SUCCESS);
     }
     let did = migrations::migrate(&config, |finding| {
         let applied = matches!(finding, Finding::Migration(_) | Finding::File(_));
-        println!("{}{finding}", if applied { "applied  " } else { "" });
+        say!("{}{finding}", if applied { "applied  " } else { "" });
     });
     if !did.await.map_err(anyhow::Error::from)? {
-        println!("nothing to do: everything is applied");
+        say!("nothing to do: everything is applied");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -141,7 +141,7 @@ pub async fn doctor() -> Result<ExitCode, Failure> {
 /// `preview`.
 pub fn preview(args: &PreviewArgs) -> Result<ExitCode, Failure> {
     let letters = crate::preview::run(&args.codes, &args.out).map_err(anyhow::Error::from)?;
-    println!(
+    say!(
         "{letters} letters; open {}",
         args.out.join("index.html").display()
     );

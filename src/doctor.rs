@@ -10,6 +10,7 @@ use tokio_postgres::Client;
 use crate::config::Config;
 use crate::db::pool::describe;
 use crate::db::{connect, version};
+use crate::provider::ProviderKind;
 
 const SESSION_FACTS: &str = include_str!("db/sql/session_facts.sql");
 const DOCTOR: &str = include_str!("db/sql/doctor.sql");
@@ -41,7 +42,7 @@ struct Report {
 impl Report {
     fn line(&mut self, status: Status, check: &str, detail: &str) {
         self.failed |= status == Status::Fail;
-        println!("{status:<5} {check:<15} {detail}");
+        say!("{status:<5} {check:<15} {detail}");
     }
 }
 
@@ -50,6 +51,11 @@ pub async fn examine(config: &Config) -> bool {
     let mut report = Report::default();
     match config.key_warning() {
         Some(warning) => report.line(Status::Warn, "provider key", warning),
+        None if config.provider_kind == ProviderKind::Console => report.line(
+            Status::Ok,
+            "provider",
+            "console: letters are printed and settled as sent, nothing leaves",
+        ),
         None => report.line(
             Status::Ok,
             "provider key",
@@ -87,15 +93,16 @@ async fn ask(client: &Client, report: &mut Report) -> Result<(), tokio_postgres:
         ),
     );
     let tls: String = facts.try_get("tls")?;
-    report.line(
-        Status::Ok,
-        "TLS",
-        if tls.is_empty() {
-            "not used for this connection"
-        } else {
-            &tls
-        },
-    );
+    let remote: bool = facts.try_get("remote")?;
+    match (tls.is_empty(), remote) {
+        (false, _) => report.line(Status::Ok, "TLS", &tls),
+        (true, false) => report.line(Status::Ok, "TLS", "not used, on this machine"),
+        (true, true) => report.line(
+            Status::Warn,
+            "TLS",
+            "not used, and the server is another machine: letters and addresses cross the network as they are; sslmode=verify-full",
+        ),
+    }
     if let Err(error) = version::check(client).await {
         report.line(Status::Fail, "schema", &error.to_string());
         return Ok(());

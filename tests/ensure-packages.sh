@@ -1,14 +1,16 @@
 #!/bin/sh
 # Installs what is missing, and only that, with apt where this user may; otherwise says what is missing.
 #
-#   sh tests/ensure-packages.sh [make] [build] [lint] [server] [tests] [letters]
+#   sh tests/ensure-packages.sh [make] [build] [lint] [server] [tests] [versions] [letters] [screenshots]
 #
 #   make     make itself
 #   build    what cargo needs to link, and a check that cargo is there
 #   lint     a check that rustfmt and clippy are there
 #   server   a PostgreSQL server, and pg_cron (without pg_cron the sidecar does its work)
 #   letters  npm, Chromium, SpamAssassin, a French dictionary
-#   tests    pgTAP, pg_prove, plpgsql_check, psql and pg_dump; a mail server, unless another one would have to go
+#   screenshots  Chromium and pngquant
+#   tests    pgTAP, pg_prove, plpgsql_check, psql and pg_dump, pgbouncer; a mail server, unless another one would have to go
+#   versions npm, which brings other versions of PostgreSQL (without it they are skipped)
 #
 # Exits 1 when something that cannot be done without is missing and could not be installed.
 set -eu
@@ -136,6 +138,10 @@ for group in "$@"; do
             has pg_prove || say "missing: pg_prove, pgTAP and plpgsql_check for the server in ${bin:-(none)}"
             ;;
         esac
+        if ! has pgbouncer && ! [ -x /usr/sbin/pgbouncer ]; then
+            say "Debian's package also starts a pgbouncer of its own on port 6432; nothing here uses it"
+            install "the pooler that the tests go through" pgbouncer || failed=yes
+        fi
         # Debian allows one mail server only, so installing Exim would remove the one that is there.
         if [ ! -x /usr/sbin/exim4 ]; then
             if [ -x /usr/sbin/sendmail ]; then
@@ -146,12 +152,20 @@ for group in "$@"; do
             fi
         fi
         ;;
+    versions)
+        has npm || install "npm, for servers of other PostgreSQL versions" npm || say "going on without other versions"
+        ;;
     letters)
         find_missing npm chromium spamassassin hunspell hunspell-fr python3
         # A Node.js from elsewhere brings its npm along.
         if has npm; then missing=$(printf '%s' "$missing" | sed 's/ npm//'); fi
         # shellcheck disable=SC2086
         [ -z "$missing" ] || install "the tools that check letters" $missing || failed=yes
+        ;;
+    screenshots)
+        find_missing chromium pngquant
+        # shellcheck disable=SC2086
+        [ -z "$missing" ] || install "the tools that make pictures" $missing || failed=yes
         ;;
     *)
         say "unknown group: $group"

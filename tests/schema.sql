@@ -175,7 +175,13 @@ CREATE FUNCTION public.email_answer_nps(token uuid, score integer, comment text 
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '2s';
 
-COMMENT ON FUNCTION public.email_answer_nps(token uuid, score integer, comment text) IS 'Records the answer to the newest survey a user was sent, as a signal nps_answered: recorded; answered before (the first answer stays); unknown (no such token, or its holder was asked nothing).';
+COMMENT ON FUNCTION public.email_answer_nps(token uuid, score integer, comment text) IS 'Records the answer to the newest survey a user was sent, as a signal nps_answered: recorded; answered before (the first answer stays); unknown (no user has this token).';
+
+CREATE FUNCTION public.email_application_columns() RETURNS TABLE(table_name text, column_name text, needed_for text)
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_application_columns() IS 'The columns of the application''s tables that triggers, scans and figures read, and what for. doctor says which of them are gone.';
 
 CREATE FUNCTION public.email_arm() RETURNS text
     LANGUAGE sql
@@ -249,7 +255,7 @@ CREATE FUNCTION public.email_cleanup() RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_cleanup() IS 'Removes up to 20,000 outbox rows that ended longer ago than email_settings.retention_sent (sent, suppressed) or retention_failed (failed), and as many trigger errors that were made up for as long ago. The journal stays. Answers how many outbox rows went.';
+COMMENT ON FUNCTION public.email_cleanup() IS 'Removes up to 20,000 outbox rows that ended longer ago than email_settings.retention_sent (sent, suppressed) or retention_failed (failed), and as many trigger errors that were made up for as long ago and slots of the cap that nobody has taken for as long. The journal stays. Answers how many outbox rows went.';
 
 CREATE FUNCTION public.email_cleanup_batches() RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -422,6 +428,12 @@ CREATE FUNCTION public.email_guard(source text, code text, facts jsonb, state te
 
 COMMENT ON FUNCTION public.email_guard(source text, code text, facts jsonb, state text, message text) IS 'After a trigger''s facts failed as a whole with this SQLSTATE and message: tries each alone and notes those that still fail. code null: the facts go to SOURCE_enqueue.';
 
+CREATE FUNCTION public.email_hand_back() RETURNS TABLE(email_type text, jobs bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_hand_back() IS 'The way back to the application''s own sender: switches the hand-over off, and makes jobs of its own of the letters that wait and that it would have scheduled itself. Answers how many, by type. Stop the sidecars first.';
+
 CREATE FUNCTION public.email_handover_context(letter jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -465,7 +477,8 @@ COMMENT ON FUNCTION public.email_handover_take(job jsonb, OUT changes jsonb, OUT
 
 CREATE FUNCTION public.email_handover_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp';
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms';
 
 COMMENT ON FUNCTION public.email_handover_trigger() IS 'Before a job is inserted into scheduled_jobs: takes the emails out of it. Never fails the application''s statement.';
 
@@ -517,11 +530,10 @@ CREATE FUNCTION public.email_key_id(dedupe_key text, part integer) RETURNS uuid
 
 COMMENT ON FUNCTION public.email_key_id(dedupe_key text, part integer) IS 'The id in this part of a dedupe key (parts are separated by colons, the first is 1); null when no uuid stands there.';
 
-CREATE FUNCTION public.email_kpi_event(of_delivery uuid, of_type text) RETURNS boolean
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp';
+CREATE FUNCTION public.email_kpi_feedback(of_delivery uuid, of_user uuid, key text) RETURNS TABLE(opened boolean, clicked boolean, tracked boolean)
+    LANGUAGE sql STABLE;
 
-COMMENT ON FUNCTION public.email_kpi_event(of_delivery uuid, of_type text) IS 'Whether a person (not a mail client''s prefetcher) did this with a letter: opened, clicked.';
+COMMENT ON FUNCTION public.email_kpi_feedback(of_delivery uuid, of_user uuid, key text) IS 'Whether a person (not a mail client''s prefetcher) opened and clicked a letter, and whether that can be known at all: its recipient consents to tracking, or something is known already. One row.';
 
 CREATE FUNCTION public.email_kpi_invoices(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(invoice_id text, failed_at timestamp with time zone, paid boolean)
     LANGUAGE sql STABLE
@@ -535,17 +547,10 @@ CREATE FUNCTION public.email_kpi_letters(of_codes text[], since timestamp with t
 
 COMMENT ON FUNCTION public.email_kpi_letters(of_codes text[], since timestamp with time zone, until timestamp with time zone) IS 'The letters of these codes that were sent, and those a holdout suppressed instead (held_out), after since and up to until; at is when.';
 
-CREATE FUNCTION public.email_kpi_tracked(of_delivery uuid, of_user uuid, key text) RETURNS boolean
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp';
+CREATE FUNCTION public.email_kpi_upgraded(of_project uuid, of_user uuid, since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(upgraded_at timestamp with time zone)
+    LANGUAGE sql STABLE;
 
-COMMENT ON FUNCTION public.email_kpi_tracked(of_delivery uuid, of_user uuid, key text) IS 'Whether opens and clicks of a letter can be known: its recipient consents to tracking, or one is known already.';
-
-CREATE FUNCTION public.email_kpi_upgrade(of_project uuid, of_user uuid, since timestamp with time zone, until timestamp with time zone) RETURNS timestamp with time zone
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp';
-
-COMMENT ON FUNCTION public.email_kpi_upgrade(of_project uuid, of_user uuid, since timestamp with time zone, until timestamp with time zone) IS 'When a project first went from free to a paid plan between since and until (signals plan_changed); of_project null: any project of the user. null: it did not.';
+COMMENT ON FUNCTION public.email_kpi_upgraded(of_project uuid, of_user uuid, since timestamp with time zone, until timestamp with time zone) IS 'When a project first went from free to a paid plan between since and until (signals plan_changed); of_project null: any project of the user. One row; null: it did not.';
 
 CREATE FUNCTION public.email_kpis_over(over interval DEFAULT '30 days'::interval) RETURNS TABLE(kpi text, value numeric, numerator bigint, denominator bigint, measured bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -608,7 +613,13 @@ CREATE FUNCTION public.email_may_track(delivery uuid) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_may_track(delivery uuid) IS 'Whether opens and clicks of this letter may be recorded: it is not security mail, went to its user''s own address, and that user consented.';
+COMMENT ON FUNCTION public.email_may_track(delivery uuid) IS 'Whether opens and clicks of this letter may be recorded: it is not security mail, and the person it went to has an account and consented.';
+
+CREATE FUNCTION public.email_metrics_now() RETURNS TABLE(name text, email_type text, status text, reason_class text, value double precision)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_metrics_now() IS 'What the view email_metrics shows.';
 
 CREATE FUNCTION public.email_missing(field text) RETURNS text
     LANGUAGE plpgsql
@@ -767,6 +778,12 @@ CREATE FUNCTION public.email_quota_current(ids bigint[], at_least integer, below
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) IS 'E-CONV-01 and E-CONV-02: true while the month lasts and the project is free and within the bounds; with the month''s figures.';
+
+CREATE FUNCTION public.email_reason_class(status text, reason text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_reason_class(status text, reason text) IS 'A row''s reason as one of a dozen words, for counting: what only one letter''s "still true" says is "not true any more".';
 
 CREATE FUNCTION public.email_record_event(provider text, event_id text, event_type text, occurred_at timestamp with time zone, delivery_id uuid, message_id text, address text, address_state text, details jsonb) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1068,11 +1085,11 @@ CREATE FUNCTION public.email_take_jobs() RETURNS TABLE(jobs bigint, letters bigi
 
 COMMENT ON FUNCTION public.email_take_jobs() IS 'Takes the emails out of every pending job of the application''s scheduler, as migrate does once: how many jobs were taken, how many letters they gave, how many of the jobs gave none (known already, or disabled), how many were left and noted in email_trigger_errors.';
 
-CREATE FUNCTION public.email_take_over(worker text, provider text, lease interval) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, held boolean, sent_before boolean, resolvable boolean, last_look boolean, age_seconds double precision)
+CREATE FUNCTION public.email_take_over(worker text, provider text, lease interval, busy uuid[] DEFAULT NULL::uuid[]) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, held boolean, sent_before boolean, resolvable boolean, last_look boolean, age_seconds double precision)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_take_over(worker text, provider text, lease interval) IS 'Claims one batch whose sidecar is gone or whose outcome is unknown and due to be asked for again. sent_before: it may have been accepted, so the provider decides whether it may be repeated; held: false for a member whose outcome is known already and that is only needed to repeat the request; last_look: a search that finds nothing now means not accepted; resolvable: false when the provider can no longer tell.';
+COMMENT ON FUNCTION public.email_take_over(worker text, provider text, lease interval, busy uuid[]) IS 'Claims one batch whose sidecar is gone, that this sidecar holds without knowing of it (busy: those it knows; the answer to its claim was lost), or whose outcome is unknown and due to be asked for again. sent_before: it may have been accepted, so the provider decides whether it may be repeated; held: false for a member whose outcome is known already and that is only needed to repeat the request; last_look: a search that finds nothing now means not accepted; resolvable: false when the provider can no longer tell.';
 
 CREATE FUNCTION public.email_take_probe(worker text) RETURNS boolean
     LANGUAGE plpgsql
@@ -1170,6 +1187,12 @@ CREATE FUNCTION public.email_unsubscribe(token uuid, category text DEFAULT NULL:
     SET lock_timeout TO '2s';
 
 COMMENT ON FUNCTION public.email_unsubscribe(token uuid, category text) IS 'Opts the holder of a token out of product or marketing, or of both (null). What is queued is decided at its claim, retries included. Answers whether the token is known; doing it twice changes nothing.';
+
+CREATE FUNCTION public.email_urgent_due() RETURNS boolean
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_urgent_due() IS 'Whether a letter of rank 80 or more is due: a sidecar keeps its last free request for those. One short index scan per rank, however many lie ahead.';
 
 CREATE FUNCTION public.email_user_of_address(address text) RETURNS uuid
     LANGUAGE plpgsql STABLE
@@ -1898,6 +1921,26 @@ COMMENT ON COLUMN public.email_marketing_slots.last_at IS 'When the slot was tak
 
 COMMENT ON COLUMN public.email_marketing_slots.outbox_id IS 'The email_outbox row that holds it.';
 
+CREATE VIEW public.email_metrics AS
+ SELECT m.name,
+    m.email_type,
+    m.status,
+    m.reason_class,
+    m.value
+   FROM public.email_metrics_now() m(name, email_type, status, reason_class, value);
+
+COMMENT ON VIEW public.email_metrics IS 'Figures for monitoring, one a row: the same whoever asks, so take the maximum over sidecars and not the sum.';
+
+COMMENT ON COLUMN public.email_metrics.name IS 'lag_seconds, due, in_flight, failed, workers_alive, open_trigger_errors as in email_health; paused_types how many; retries_waiting: rows whose backoff runs; unresolved: claimed more than two minutes ago and still not settled; schedules_late: not run well for three of their intervals; ended_last_hour as in email_recent.';
+
+COMMENT ON COLUMN public.email_metrics.email_type IS 'A code of email_types; null unless the figure is ended_last_hour.';
+
+COMMENT ON COLUMN public.email_metrics.status IS 'sent, failed or suppressed; null unless the figure is ended_last_hour.';
+
+COMMENT ON COLUMN public.email_metrics.reason_class IS 'As in email_recent; null unless the figure is ended_last_hour.';
+
+COMMENT ON COLUMN public.email_metrics.value IS 'The figure.';
+
 ALTER TABLE public.email_outbox ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.email_outbox_id_seq
     START WITH 1
@@ -2088,6 +2131,33 @@ COMMENT ON COLUMN public.email_rates.adjusted_at IS 'When per_second was last ad
 COMMENT ON COLUMN public.email_rates.limited IS 'How often the provider said "too many requests" (429).';
 
 COMMENT ON COLUMN public.email_rates.limited_at IS 'When it last did; null means never.';
+
+CREATE VIEW public.email_recent AS
+ SELECT r.email_type,
+    r.status,
+    r.reason_class,
+    count(*) AS letters,
+    max(r.finished_at) AS last_finished
+   FROM ( SELECT o.email_type,
+            o.status,
+            public.email_reason_class(o.status, o.reason) AS reason_class,
+            o.finished_at
+           FROM public.email_outbox o
+          WHERE (o.finished_at > (public.email_now() - '01:00:00'::interval))) r
+  GROUP BY r.email_type, r.status, r.reason_class
+  ORDER BY r.email_type, r.status, r.reason_class;
+
+COMMENT ON VIEW public.email_recent IS 'What ended in the last hour, by type, status and kind of reason.';
+
+COMMENT ON COLUMN public.email_recent.email_type IS 'A code of email_types.';
+
+COMMENT ON COLUMN public.email_recent.status IS 'sent, failed or suppressed.';
+
+COMMENT ON COLUMN public.email_recent.reason_class IS 'As email_reason_class says; empty for what was sent.';
+
+COMMENT ON COLUMN public.email_recent.letters IS 'How many.';
+
+COMMENT ON COLUMN public.email_recent.last_finished IS 'When the latest of them ended.';
 
 CREATE TABLE public.email_schedules (
     name text NOT NULL,
@@ -2648,6 +2718,10 @@ REVOKE ALL ON FUNCTION public.email_adv_02_enqueue(facts jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.email_answer_nps(token uuid, score integer, comment text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_answer_nps(token uuid, score integer, comment text) TO email_worker;
 
+REVOKE ALL ON FUNCTION public.email_application_columns() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_application_columns() TO email_worker;
+GRANT ALL ON FUNCTION public.email_application_columns() TO email_admin;
+
 REVOKE ALL ON FUNCTION public.email_arm() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_arm() TO email_admin;
 
@@ -2780,6 +2854,9 @@ REVOKE ALL ON FUNCTION public.email_grant(privileges text, role_name text) FROM 
 
 REVOKE ALL ON FUNCTION public.email_guard(source text, code text, facts jsonb, state text, message text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_hand_back() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_hand_back() TO email_admin;
+
 REVOKE ALL ON FUNCTION public.email_handover_context(letter jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_handover_enqueue(facts jsonb) FROM PUBLIC;
@@ -2821,15 +2898,13 @@ GRANT ALL ON FUNCTION public.email_isolate(worker text, row_id bigint, lease int
 REVOKE ALL ON FUNCTION public.email_key_id(dedupe_key text, part integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_key_id(dedupe_key text, part integer) TO email_worker;
 
-REVOKE ALL ON FUNCTION public.email_kpi_event(of_delivery uuid, of_type text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.email_kpi_feedback(of_delivery uuid, of_user uuid, key text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_kpi_invoices(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_kpi_letters(of_codes text[], since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.email_kpi_tracked(of_delivery uuid, of_user uuid, key text) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION public.email_kpi_upgrade(of_project uuid, of_user uuid, since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.email_kpi_upgraded(of_project uuid, of_user uuid, since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_kpis_over(over interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_kpis_over(over interval) TO email_reader;
@@ -2864,6 +2939,11 @@ REVOKE ALL ON FUNCTION public.email_may_send(worker text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_may_send(worker text) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_may_track(delivery uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_metrics_now() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_metrics_now() TO email_worker;
+GRANT ALL ON FUNCTION public.email_metrics_now() TO email_reader;
+GRANT ALL ON FUNCTION public.email_metrics_now() TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_missing(field text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_missing(field text) TO email_worker;
@@ -2933,6 +3013,11 @@ GRANT ALL ON FUNCTION public.email_quota_audience(code text, key_prefix text, at
 REVOKE ALL ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) TO email_worker;
 GRANT ALL ON FUNCTION public.email_quota_current(ids bigint[], at_least integer, below integer, quota integer) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_reason_class(status text, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_reason_class(status text, reason text) TO email_worker;
+GRANT ALL ON FUNCTION public.email_reason_class(status text, reason text) TO email_reader;
+GRANT ALL ON FUNCTION public.email_reason_class(status text, reason text) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_record_event(provider text, event_id text, event_type text, occurred_at timestamp with time zone, delivery_id uuid, message_id text, address text, address_state text, details jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_record_event(provider text, event_id text, event_type text, occurred_at timestamp with time zone, delivery_id uuid, message_id text, address text, address_state text, details jsonb) TO email_worker;
@@ -3079,8 +3164,8 @@ REVOKE ALL ON FUNCTION public.email_suppress_untrue(code text, ids bigint[]) FRO
 REVOKE ALL ON FUNCTION public.email_take_jobs() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_take_jobs() TO email_admin;
 
-REVOKE ALL ON FUNCTION public.email_take_over(worker text, provider text, lease interval) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.email_take_over(worker text, provider text, lease interval) TO email_worker;
+REVOKE ALL ON FUNCTION public.email_take_over(worker text, provider text, lease interval, busy uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_take_over(worker text, provider text, lease interval, busy uuid[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_take_probe(worker text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_take_probe(worker text) TO email_worker;
@@ -3120,6 +3205,9 @@ REVOKE ALL ON FUNCTION public.email_types_edited() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) TO email_worker;
 GRANT ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_urgent_due() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_urgent_due() TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_user_of_address(address text) FROM PUBLIC;
 
@@ -3354,6 +3442,10 @@ GRANT SELECT ON TABLE public.email_kpis TO email_admin;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.email_marketing_slots TO email_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_marketing_slots TO email_admin;
 
+GRANT SELECT ON TABLE public.email_metrics TO email_worker;
+GRANT SELECT ON TABLE public.email_metrics TO email_reader;
+GRANT SELECT ON TABLE public.email_metrics TO email_admin;
+
 GRANT SELECT ON TABLE public.email_outbox_masked TO email_reader;
 GRANT SELECT ON TABLE public.email_outbox_masked TO email_admin;
 
@@ -3385,6 +3477,10 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_project_contacts TO emai
 GRANT SELECT,INSERT,UPDATE ON TABLE public.email_rates TO email_worker;
 GRANT SELECT ON TABLE public.email_rates TO email_reader;
 GRANT SELECT ON TABLE public.email_rates TO email_admin;
+
+GRANT SELECT ON TABLE public.email_recent TO email_worker;
+GRANT SELECT ON TABLE public.email_recent TO email_reader;
+GRANT SELECT ON TABLE public.email_recent TO email_admin;
 
 GRANT SELECT ON TABLE public.email_schedules TO email_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_schedules TO email_admin;

@@ -238,8 +238,12 @@ begin
         ),
         journaled as (
             insert into public.email_deliveries as j
-                (user_id, project_id, email_type, dedupe_key, status, payload_json, error_message, created_at, outbox_id, provider, variant, slot)
+                (id, user_id, project_id, email_type, dedupe_key, status, payload_json, error_message, created_at, outbox_id, provider, variant, slot)
             select
+                -- From the key, so that a claim which a failover forgot is made again with the same bytes; unless somebody has
+                -- renamed the key of the row that has it.
+                case when exists (select from public.email_deliveries x where x.id = md5('seqpulse-mailer delivery ' || d.dedupe_key)::uuid)
+                    then gen_random_uuid() else md5('seqpulse-mailer delivery ' || d.dedupe_key)::uuid end,
                 d.user_id, d.project_id, d.email_type, d.dedupe_key,
                 case d.final when 'send' then 'queued' when 'fail' then 'failed' else 'suppressed' end,
                 case

@@ -88,7 +88,8 @@ revoke all on function public.email_isolate(text, bigint, interval) from public;
 
 -- Taking over --------------------------------------------------------------------------------------------------------------
 drop function if exists public.email_take_over(text, interval);
-create or replace function public.email_take_over(worker text, provider text, lease interval)
+drop function if exists public.email_take_over(text, text, interval);
+create or replace function public.email_take_over(worker text, provider text, lease interval, busy uuid[] default null)
 returns table (
     batch_id uuid,
     id bigint,
@@ -118,7 +119,10 @@ declare
     gone text[];
     looked_at uuid[] := array[]::uuid[];
 begin
-    if not public.email_may_send(worker) then
+    -- Not for the holder of a probe either: a repetition would be taken for the probe.
+    if not exists (
+        select from public.email_settings s where s.paused_at is null and s.armed_for is not distinct from public.email_identity()
+    ) then
         return;
     end if;
     gone := public.email_lost_workers(worker);
@@ -129,7 +133,10 @@ begin
         where o.status = 'sending'
         and (
             o.locked_until <= clock_timestamp()
-            or (o.locked_by = any(gone) and b.state is distinct from 'unknown' and b.recovery is distinct from 'again')
+            or (
+                (o.locked_by = any(gone) or (o.locked_by = $1 and o.batch_id <> all(busy)))
+                and b.state is distinct from 'unknown' and b.recovery is distinct from 'again'
+            )
         )
         and (b.provider is null or b.provider = $2 or b.resolve_until <= clock_timestamp())
         and o.batch_id <> all(looked_at)
@@ -147,11 +154,13 @@ begin
         order by o.batch_position
         limit 1
         for update skip locked;
-        continue when not found or not (first_member.locked_until <= clock_timestamp() or first_member.locked_by = any(gone));
+        continue when not found or not (
+            first_member.locked_until <= clock_timestamp() or first_member.locked_by = any(gone) or first_member.locked_by = worker
+        );
         select b.* into sent from public.email_batches b where b.batch_id = batch;
 
         if not found then
-            if first_member.claims < 2 then
+            if first_member.claims < 3 then
                 perform public.email_release_unsent(batch);
                 continue;
             end if;
@@ -188,14 +197,15 @@ begin
         where o.to_email is not null and c.project_id = o.project_id and lower(c.email) = lower(o.to_email) and c.user_id is null
         limit 1
     ) pc on true
-    where o.batch_id = batch and (o.status = 'sending' or m.place is not null)
+    where o.id = any(sent.members || array(select x.id from public.email_outbox x where x.batch_id = batch and x.status = 'sending'))
+    and o.batch_id = batch
     order by o.batch_position;
 end
 $$;
-comment on function public.email_take_over(text, text, interval) is
-'Claims one batch whose sidecar is gone or whose outcome is unknown and due to be asked for again. sent_before: it may have been accepted, so the provider decides whether it may be repeated; held: false for a member whose outcome is known already and that is only needed to repeat the request; last_look: a search that finds nothing now means not accepted; resolvable: false when the provider can no longer tell.';
-revoke all on function public.email_take_over(text, text, interval) from public;
+comment on function public.email_take_over(text, text, interval, uuid[]) is
+'Claims one batch whose sidecar is gone, that this sidecar holds without knowing of it (busy: those it knows; the answer to its claim was lost), or whose outcome is unknown and due to be asked for again. sent_before: it may have been accepted, so the provider decides whether it may be repeated; held: false for a member whose outcome is known already and that is only needed to repeat the request; last_look: a search that finds nothing now means not accepted; resolvable: false when the provider can no longer tell.';
+revoke all on function public.email_take_over(text, text, interval, uuid[]) from public;
 
 select public.email_grant(
-    'execute on function public.email_lost_workers(text), public.email_release_unsent(uuid), public.email_isolate(text, bigint, interval), public.email_take_over(text, text, interval)',
+    'execute on function public.email_lost_workers(text), public.email_release_unsent(uuid), public.email_isolate(text, bigint, interval), public.email_take_over(text, text, interval, uuid[])',
     'email_worker');

@@ -82,7 +82,11 @@ begin
             reason = case when h.doubtful and h.status = 'failed' then 'unknown outcome' else o.reason end,
             last_error = coalesce(h.error, case when h.status = 'sent' then null else o.last_error end),
             retry_at = case when h.outcome in ('transient', 'refused') and h.status = 'queued'
-                then clock_timestamp() + public.email_backoff(case when h.outcome = 'refused' then 1 else h.attempts_now end, h.wait) end,
+                then clock_timestamp() + case
+                    -- Nobody counts these, so the longer it has been due the longer it waits: up to a minute.
+                    when h.outcome = 'refused' then public.email_backoff(1, greatest(h.wait, least((public.email_now() - o.run_at) / 8, interval '1 minute') * random()))
+                    else public.email_backoff(h.attempts_now, h.wait)
+                end end,
             locked_by = case when h.status = 'sending' then o.locked_by end,
             locked_until = case when h.status = 'sending' then greatest(
                 clock_timestamp() + h.wait,
@@ -162,6 +166,7 @@ as $$
 #variable_conflict use_column
 declare
     key text;
+    ids bigint[];
 begin
     update public.email_deliveries d set
         status = 'sent',
@@ -176,10 +181,15 @@ begin
         return false;
     end if;
     -- Also one that waits to be sent again: an earlier attempt has arrived.
-    update public.email_outbox o set
-        status = 'sent', reason = null, last_error = null, retry_at = null, locked_by = null, locked_until = null,
-        finished_at = coalesce(o.finished_at, public.email_now())
-    where o.dedupe_key = key and o.status in ('sending', 'queued', 'failed');
+    with ended as (
+        update public.email_outbox o set
+            status = 'sent', reason = null, last_error = null, retry_at = null, locked_by = null, locked_until = null,
+            finished_at = coalesce(o.finished_at, public.email_now())
+        where o.dedupe_key = key and o.status in ('sending', 'queued', 'failed')
+        returning o.id
+    )
+    select array_agg(e.id) into ids from ended e;
+    perform public.email_slots_settle(ids, null);
     return true;
 end
 $$;

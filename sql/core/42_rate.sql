@@ -77,9 +77,42 @@ $$;
 comment on function public.email_note_limit(text, double precision) is 'Remembers how many requests a second the provider''s own headers allow.';
 revoke all on function public.email_note_limit(text, double precision) from public;
 
+create or replace function public.email_urgent_due() returns boolean
+language sql
+set search_path = pg_catalog, pg_temp
+as $$
+with recursive ranks as (
+    (
+        select o.rank from public.email_outbox o
+        where o.status = 'queued' and o.retry_at is null and o.rank >= 80
+        order by o.rank desc
+        limit 1
+    )
+    union all
+    select (
+        select o.rank from public.email_outbox o
+        where o.status = 'queued' and o.retry_at is null and o.rank < r.rank and o.rank >= 80
+        order by o.rank desc
+        limit 1
+    )
+    from ranks r
+    where r.rank is not null
+)
+select exists (
+    select from ranks r
+    where exists (
+        select from public.email_outbox o
+        where o.status = 'queued' and o.retry_at is null and o.rank = r.rank and o.run_at <= public.email_now()
+    )
+)
+$$;
+comment on function public.email_urgent_due() is
+'Whether a letter of rank 80 or more is due: a sidecar keeps its last free request for those. One short index scan per rank, however many lie ahead.';
+revoke all on function public.email_urgent_due() from public;
+
 select public.email_grant(g.privileges, 'email_worker')
 from (values
     ('select, insert, update on public.email_rates'),
-    ('execute on function public.email_take_turn(text, double precision, boolean), public.email_slow_down(text, double precision), public.email_note_limit(text, double precision)')
+    ('execute on function public.email_urgent_due(), public.email_take_turn(text, double precision, boolean), public.email_slow_down(text, double precision), public.email_note_limit(text, double precision)')
 ) g (privileges);
 select public.email_grant('select on public.email_rates', r.role_name) from unnest(array['email_reader', 'email_admin']) r (role_name);

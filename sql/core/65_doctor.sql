@@ -21,7 +21,7 @@ begin
             || coalesce((select format('; one message tries again at %s UTC', to_char(s.probe_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI')) from public.email_settings s where s.paused_by = 'provider'), '')
             || '; to start again: select public.email_resume()' else 'not paused' end;
 
-    return query select 'unknown outcomes',
+    return query select 'requests being resolved',
         case when count(*) filter (where b.mismatched_at is not null) > 0 then 'fail' when count(*) filter (where b.first_sent_at < clock_timestamp() - interval '1 hour') > 0 then 'warn' else 'ok' end,
         case when count(*) = 0 then 'none' else format('%s requests, the oldest sent at %s UTC, are being resolved', count(*), to_char(min(b.first_sent_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI'))
             || coalesce(format('; %s wait for a sidecar of another version or other settings, see email_batches.settings and mismatched_by', nullif(count(*) filter (where b.mismatched_at is not null), 0)), '') end
@@ -50,7 +50,7 @@ begin
         case when health.failed > 0 then 'warn' else 'ok' end,
         case when health.failed > 0 then format('%s; see: select id, email_type, reason, last_error from public.email_outbox where status = ''failed''', health.failed) else 'none' end;
 
-    return query select 'unknown outcomes',
+    return query select 'unknown letters',
         case when count(*) > 0 then 'warn' else 'ok' end,
         case when count(*) > 0 then format('%s letters may or may not have gone out; see: select * from public.email_unknown_outcomes', count(*)) else 'none' end
     from public.email_unknown_outcomes u;
@@ -59,12 +59,33 @@ begin
         case when health.open_trigger_errors > 0 then 'fail' else 'ok' end,
         case when health.open_trigger_errors > 0 then format('%s facts could not be enqueued; see email_trigger_errors, then: select public.email_replay_errors()', health.open_trigger_errors) else 'none' end;
 
+    -- Only where the application has a scheduler.
+    return query select 'hand-over',
+        case when s.handover and s.jobs_moved_at is null then 'warn' else 'ok' end,
+        case
+            when not s.handover then 'switched off (email_settings.handover): the application sends its own jobs'
+            when s.jobs_moved_at is null then 'the application''s pending jobs were not moved yet: run migrate'
+            else format('emails are taken out of scheduled_jobs since %s', to_char(s.jobs_moved_at, 'YYYY-MM-DD HH24:MI'))
+        end
+    from public.email_settings s
+    where exists (select from public.email_sql_files f where 'trigger email_handover' = any(f.objects));
+
     return query select 'triggers',
         case when bool_or(f.fingerprint <> public.email_fingerprint(f.objects)) then 'fail' else 'ok' end,
         coalesce(
             string_agg(f.path, ', ' order by f.path) filter (where f.fingerprint <> public.email_fingerprint(f.objects)) || ': changed, dropped or disabled by hand since migrate',
             count(*)::text || ' SQL files installed and unchanged')
     from public.email_sql_files f;
+
+    return query select 'application',
+        case when bool_or(a.attname is null) then 'fail' else 'ok' end,
+        coalesce(
+            string_agg(format('%s.%s is gone (%s)', n.table_name, n.column_name, n.needed_for), '; ' order by n.table_name, n.column_name) filter (where a.attname is null)
+                || ': bring the file in sql/triggers that reads it up to date, then: select public.email_replay_errors()',
+            format('the %s columns we read are there', count(*)))
+    from public.email_application_columns() n
+    left join pg_catalog.pg_attribute a
+        on a.attrelid = to_regclass('public.' || n.table_name) and a.attname = n.column_name and not a.attisdropped;
 
     return query select 'roles',
         case when count(r.rolname) = 4 then 'ok' else 'warn' end,

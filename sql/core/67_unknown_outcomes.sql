@@ -40,11 +40,7 @@ begin
             using hint = 'They are: select * from public.email_unknown_outcomes;', errcode = 'no_data_found';
     end if;
     if was_sent then
-        update public.email_deliveries d set
-            status = 'sent', sent_at = coalesce(d.sent_at, d.created_at), error_message = null, payload_json = d.payload_json - 'reason'
-        where d.id = delivery;
-        update public.email_outbox o set status = 'sent', reason = null, last_error = null
-        where o.dedupe_key = letter.dedupe_key and o.status = 'failed';
+        perform public.email_settle_unknown(delivery, null, coalesce(letter.sent_at, letter.created_at));
         return 'recorded as sent';
     end if;
     update public.email_deliveries d set

@@ -47,11 +47,19 @@ begin
         for update skip locked
     );
     perform public.email_cleanup_batches();
+    -- Whoever has had no capped letter for so long holds nothing any more; taking the slot makes the row anew.
+    delete from public.email_marketing_slots h
+    where h.recipient in (
+        select m.recipient from public.email_marketing_slots m
+        where m.last_at < public.email_now() - (select greatest(2 * s.marketing_cooldown, s.retention_failed) from public.email_settings s)
+        limit batch
+        for update skip locked
+    );
     return removed;
 end
 $$;
 comment on function public.email_cleanup() is
-'Removes up to 20,000 outbox rows that ended longer ago than email_settings.retention_sent (sent, suppressed) or retention_failed (failed), and as many trigger errors that were made up for as long ago. The journal stays. Answers how many outbox rows went.';
+'Removes up to 20,000 outbox rows that ended longer ago than email_settings.retention_sent (sent, suppressed) or retention_failed (failed), and as many trigger errors that were made up for as long ago and slots of the cap that nobody has taken for as long. The journal stays. Answers how many outbox rows went.';
 revoke all on function public.email_cleanup() from public;
 
 -- What webhooks reported -------------------------------------------------------------------------------------------------
@@ -114,7 +122,9 @@ begin
         update public.email_deliveries d set
             payload_json = jsonb_strip_nulls(jsonb_build_object('reason',
                 case when jsonb_typeof(d.payload_json) = 'object' then d.payload_json -> 'reason' end)),
-            error_message = null
+            error_message = null,
+            -- Whose slot of the cap it took: the address of somebody without an account.
+            slot = case when d.slot like '%@%' then 'erased:' || d.id else d.slot end
         from old
         where d.id = old.id
         returning old.created_at

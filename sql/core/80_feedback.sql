@@ -42,6 +42,8 @@ from (
     from public.email_deliveries d
     join public.email_types t on t.code = d.email_type
     where d.user_id = $1 and t.category = any($2) and d.status = 'sent'
+    -- Not a copy to somebody else.
+    and coalesce(d.slot, $1::text) = $1::text
     order by d.sent_at desc nulls last, d.id
     limit 1
 ) newest
@@ -190,23 +192,27 @@ set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
 declare
-    survey record;
+    asked uuid := (select p.user_id from public.email_preferences p where p.unsubscribe_token = token);
+    survey text;
 begin
     if score not between 0 and 10 or score is null then
         raise exception 'score % is not from 0 to 10', score using errcode = 'invalid_parameter_value';
     end if;
-    select d.user_id, d.dedupe_key into survey
-    from public.email_preferences p
-    join public.email_deliveries d on d.user_id = p.user_id
-    where p.unsubscribe_token = token and d.email_type = 'E-ADV-01' and d.status <> 'suppressed'
-    order by d.created_at desc, d.id
-    limit 1;
-    if not found then
+    if asked is null then
         return 'unknown';
     end if;
-    if public.email_signal('nps_answered', survey.user_id, null,
+    -- The newest survey; whoever has the link without one (a letter of the application's own) answers the one to come.
+    survey := coalesce(
+        (
+            select d.dedupe_key from public.email_deliveries d
+            where d.user_id = asked and d.email_type = 'E-ADV-01' and d.status <> 'suppressed'
+            order by d.created_at desc, d.id
+            limit 1
+        ),
+        format('nps_survey:%s:30d', asked));
+    if public.email_signal('nps_answered', asked, null,
         jsonb_strip_nulls(jsonb_build_object('score', score, 'comment', nullif(btrim(left(comment, 1000)), ''))),
-        null, 'nps_answered:' || survey.dedupe_key) is null
+        null, 'nps_answered:' || survey) is null
     then
         return 'answered before';
     end if;
@@ -214,7 +220,7 @@ begin
 end
 $$;
 comment on function public.email_answer_nps(uuid, integer, text) is
-'Records the answer to the newest survey a user was sent, as a signal nps_answered: recorded; answered before (the first answer stays); unknown (no such token, or its holder was asked nothing).';
+'Records the answer to the newest survey a user was sent, as a signal nps_answered: recorded; answered before (the first answer stays); unknown (no user has this token).';
 revoke all on function public.email_answer_nps(uuid, integer, text) from public;
 
 select public.email_grant(g.privileges, r.role_name)

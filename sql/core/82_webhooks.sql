@@ -22,27 +22,6 @@ comment on function public.email_is_machine(text) is
 revoke all on function public.email_is_machine(text) from public;
 
 -- Consent ------------------------------------------------------------------------------------------------------------------
--- Consent is a user's, so it does not cover a copy to somebody else (a contact, an invited person); security mail is never tracked.
-create or replace function public.email_may_track(delivery uuid) returns boolean
-language plpgsql stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return exists (
-        select
-        from public.email_deliveries d
-        join public.email_types t on t.code = d.email_type and t.category <> 'security'
-        join public.email_preferences p on p.user_id = d.user_id and p.tracking_consent
-        join public.users u on u.id = d.user_id and lower(u.email) = lower(d.payload_json ->> 'to_email')
-        where d.id = delivery
-    );
-end
-$$;
-comment on function public.email_may_track(uuid) is
-'Whether opens and clicks of this letter may be recorded: it is not security mail, went to its user''s own address, and that user consented.';
-revoke all on function public.email_may_track(uuid) from public;
-
--- Addresses ----------------------------------------------------------------------------------------------------------------
 create or replace function public.email_user_of_address(address text) returns uuid
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -55,6 +34,34 @@ $$;
 comment on function public.email_user_of_address(text) is 'The user with this address; null when there is none.';
 revoke all on function public.email_user_of_address(text) from public;
 
+-- Consent is a person's, so what counts is who got the letter, as at the claim (email_gates): a copy to a mere address is nobody's.
+create or replace function public.email_may_track(delivery uuid) returns boolean
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    letter record;
+    person uuid;
+begin
+    select d.user_id, d.project_id, d.payload_json ->> 'to_email' as address into letter
+    from public.email_deliveries d join public.email_types t on t.code = d.email_type
+    where d.id = delivery and t.category <> 'security';
+    if letter.address is null then
+        return false;
+    end if;
+    person := coalesce(public.email_user_of_address(letter.address), (
+        select c.user_id from public.email_project_contacts c
+        where c.project_id = letter.project_id and c.user_id = letter.user_id and lower(c.email) = lower(letter.address)
+        limit 1
+    ));
+    return exists (select from public.email_preferences p where p.user_id = person and p.tracking_consent);
+end
+$$;
+comment on function public.email_may_track(uuid) is
+'Whether opens and clicks of this letter may be recorded: it is not security mail, and the person it went to has an account and consented.';
+revoke all on function public.email_may_track(uuid) from public;
+
+-- Addresses ----------------------------------------------------------------------------------------------------------------
 create or replace function public.email_note_address(provider text, address text, state text, owner uuid) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -178,7 +185,7 @@ begin
         end if;
         owner := public.email_user_of_address(whose);
         -- Nor about strangers: an account may send for others too.
-        if whose ~ '^[^@[:space:]]+@[^@[:space:]]+$' and (
+        if whose ~ '^[^@[:space:]]+@[^@[:space:]]+$' and not exists (select from public.email_forgotten f where f.user_id = owner) and (
             letter.id is not null or owner is not null
             or exists (select from public.email_project_contacts c where lower(c.email) = lower(whose))
             or exists (select from public.email_suppressions s where lower(s.email) = lower(whose))

@@ -83,56 +83,6 @@ comment on function public.email_kpi_letters(text[], timestamptz, timestamptz) i
 'The letters of these codes that were sent, and those a holdout suppressed instead (held_out), after since and up to until; at is when.';
 revoke all on function public.email_kpi_letters(text[], timestamptz, timestamptz) from public;
 
-create or replace function public.email_kpi_event(of_delivery uuid, of_type text) returns boolean
-language sql stable
-set search_path = pg_catalog, pg_temp
-as $$
-select exists (
-    select from public.email_events e
-    where e.email_delivery_id = of_delivery and e.event_type = of_type and coalesce(e.details ->> 'machine', 'false') <> 'true'
-)
-$$;
-comment on function public.email_kpi_event(uuid, text) is 'Whether a person (not a mail client''s prefetcher) did this with a letter: opened, clicked.';
-revoke all on function public.email_kpi_event(uuid, text) from public;
-
-create or replace function public.email_kpi_tracked(of_delivery uuid, of_user uuid, key text) returns boolean
-language sql stable
-set search_path = pg_catalog, pg_temp
-as $$
--- A user's consent covers what went to the user: a copy's key ends with its address, and most contacts have no account.
-select exists (
-    select from public.email_preferences p
-    where p.user_id = of_user and p.tracking_consent
-    and (strpos(key, '@') = 0 or exists (
-        select from public.email_project_contacts c where c.user_id = of_user and right(key, length(c.email) + 1) = ':' || lower(c.email)
-    ))
-)
-or exists (select from public.email_events e where e.email_delivery_id = of_delivery and e.event_type in ('opened', 'clicked'))
-$$;
-comment on function public.email_kpi_tracked(uuid, uuid, text) is 'Whether opens and clicks of a letter can be known: its recipient consents to tracking, or one is known already.';
-revoke all on function public.email_kpi_tracked(uuid, uuid, text) from public;
-
-create or replace function public.email_kpi_upgrade(of_project uuid, of_user uuid, since timestamptz, until timestamptz) returns timestamptz
-language sql stable
-set search_path = pg_catalog, pg_temp
-as $$
-select coalesce(
-    (
-        select min(s.occurred_at) from public.email_signals s
-        where s.project_id = of_project and s.kind = 'plan_changed' and s.occurred_at >= since and s.occurred_at <= until
-        and s.payload ->> 'from' = 'free' and s.payload ->> 'to' <> 'free'
-    ),
-    (
-        select min(s.occurred_at) from public.email_signals s
-        where of_project is null and s.user_id = of_user and s.kind = 'plan_changed' and s.occurred_at >= since and s.occurred_at <= until
-        and s.payload ->> 'from' = 'free' and s.payload ->> 'to' <> 'free'
-    )
-)
-$$;
-comment on function public.email_kpi_upgrade(uuid, uuid, timestamptz, timestamptz) is
-'When a project first went from free to a paid plan between since and until (signals plan_changed); of_project null: any project of the user. null: it did not.';
-revoke all on function public.email_kpi_upgrade(uuid, uuid, timestamptz, timestamptz) from public;
-
 create or replace function public.email_kpi_invoices(since timestamptz, until timestamptz)
 returns table (invoice_id text, failed_at timestamptz, paid boolean)
 language sql stable
@@ -216,11 +166,10 @@ begin
     -- cannot be converted.
     kpi := 'free_to_pro_conversion_30d';
     begin
-        select count(*) filter (where
-                public.email_kpi_upgrade(p.id, null, p.created_at, p.created_at + interval '30 days') is not null
-            ), count(*)
+        select count(u.upgraded_at), count(*)
         into numerator, denominator
         from public.projects p
+        cross join lateral public.email_kpi_upgraded(p.id, null, p.created_at, p.created_at + interval '30 days') u
         left join lateral (
             select s.payload ->> 'from' as plan from public.email_signals s
             where s.project_id = p.id and s.kind = 'plan_changed'
@@ -238,9 +187,7 @@ begin
 
     -- Per project and month: three letters about one month's quota are one attempt.
     kpi := 'quota_email_to_upgrade';
-    select count(*) filter (where
-            public.email_kpi_upgrade(q.project_id, q.user_id, q.first_at, q.first_at + interval '7 days') is not null
-        ), count(*)
+    select count(u.upgraded_at), count(*)
     into numerator, denominator
     from (
         select l.project_id, case when l.project_id is null then l.user_id end as user_id, min(l.at) as first_at
@@ -249,6 +196,7 @@ begin
         group by l.project_id, case when l.project_id is null then l.user_id end,
             coalesce(substring(l.dedupe_key from ':([0-9]{4}-[0-9]{2})$'), to_char(l.at, 'YYYY-MM'))
     ) q
+    cross join lateral public.email_kpi_upgraded(q.project_id, q.user_id, q.first_at, q.first_at + interval '7 days') u
     where q.first_at > since - interval '7 days' and q.first_at <= until - interval '7 days';
     measured := denominator;
     value := public.email_percent(numerator, denominator);
@@ -256,10 +204,10 @@ begin
 
     -- Every alert sent counts, copies to on-call people too; opens are known of those who consented to tracking only.
     kpi := 'alert_open_rate';
-    select count(*) filter (where public.email_kpi_event(l.id, 'opened')), count(*),
-        count(*) filter (where public.email_kpi_tracked(l.id, l.user_id, l.dedupe_key))
+    select count(*) filter (where f.opened), count(*), count(*) filter (where f.tracked)
     into numerator, denominator, measured
     from public.email_kpi_letters(array['E-ACT-05'], since, until) l
+    cross join lateral public.email_kpi_feedback(l.id, l.user_id, l.dedupe_key) f
     where not l.held_out;
     value := case when measured > 0 then public.email_percent(numerator, denominator) end;
     return next;

@@ -86,12 +86,13 @@ begin
 
     -- Opens and clicks.  None of E-SEC-02: security mail is never tracked.
     return query
-    select l.email_type, w.kpi, false,
-        count(*) filter (where public.email_kpi_event(l.id, w.event_type)), count(*), count(*) filter (where public.email_kpi_tracked(l.id, l.user_id, l.dedupe_key)), null::numeric
-    from (values
+    select l.email_type, w.kpi, false, count(*) filter (where case w.event_type when 'opened' then f.opened else f.clicked end),
+        count(*), count(*) filter (where f.tracked), null::numeric
+    from public.email_kpi_letters(array['E-ACT-04', 'E-ADV-02'], since, until) l
+    join (values
         ('E-ACT-04', 'open_rate', 'opened'), ('E-ACT-04', 'click_rate', 'clicked'), ('E-ADV-02', 'review_click_rate', 'clicked')
-    ) w (code, kpi, event_type)
-    cross join lateral public.email_kpi_letters(array[w.code], since, until) l
+    ) w (code, kpi, event_type) on w.code = l.email_type
+    cross join lateral public.email_kpi_feedback(l.id, l.user_id, l.dedupe_key) f
     where not l.held_out
     group by l.email_type, w.kpi;
 
@@ -145,9 +146,7 @@ begin
         ('E-CONV-05', 'upgrade_30d', interval '30 days')
     ) w (code, kpi, within)
     cross join lateral public.email_kpi_letters(array[w.code], since - w.within, until - w.within) l
-    cross join lateral (
-        select public.email_kpi_upgrade(l.project_id, l.user_id, l.at, l.at + w.within) as upgraded_at
-    ) u
+    cross join lateral public.email_kpi_upgraded(l.project_id, l.user_id, l.at, l.at + w.within) u
     left join lateral (
         select s.payload ->> 'to' as plan from public.email_signals s
         where s.project_id = l.project_id and s.kind = 'plan_changed' and s.occurred_at < l.at
@@ -160,9 +159,11 @@ begin
     -- Of those who clicked.
     return query
     select 'E-CONV-04', 'click_to_upgrade_7d', false,
-        count(*) filter (where public.email_kpi_upgrade(l.project_id, l.user_id, l.at, l.at + interval '7 days') is not null), count(*), count(*), null::numeric
+        count(u.upgraded_at), count(*), count(*), null::numeric
     from public.email_kpi_letters(array['E-CONV-04'], since - interval '7 days', until - interval '7 days') l
-    where not l.held_out and public.email_kpi_event(l.id, 'clicked');
+    cross join lateral public.email_kpi_feedback(l.id, l.user_id, l.dedupe_key) f
+    cross join lateral public.email_kpi_upgraded(l.project_id, l.user_id, l.at, l.at + interval '7 days') u
+    where not l.held_out and f.clicked;
 
     -- Active within seven days of the letter (for a sequence: of its first).
     begin

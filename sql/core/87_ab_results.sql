@@ -22,10 +22,9 @@ begin
         public.email_percent(r.opens, r.measured), round(o.low, 2), round(o.high, 2)
     from (
         select d.email_type::text, d.variant, count(*) as sent,
-            count(*) filter (where public.email_kpi_tracked(d.id, d.user_id, d.dedupe_key)) as measured,
-            count(*) filter (where public.email_kpi_event(d.id, 'clicked')) as clicks,
-            count(*) filter (where public.email_kpi_event(d.id, 'opened')) as opens
+            count(*) filter (where f.tracked) as measured, count(*) filter (where f.clicked) as clicks, count(*) filter (where f.opened) as opens
         from public.email_deliveries d
+        cross join lateral public.email_kpi_feedback(d.id, d.user_id, d.dedupe_key) f
         where d.email_type = any(array(select distinct v.email_type from public.email_subject_variants v))
         and d.created_at > until - over - interval '14 days'
         and d.status = 'sent' and d.sent_at > until - over and d.sent_at <= until

@@ -3,7 +3,7 @@
 -- cause       signal pro_feature_attempted {feature}; user_id is who tried, else the project's owner.  The application's own
 --             env_forced job causes the same letter (feature multi_env, original_env, forced_env) through the hand-over.
 -- when        now
--- key         pro_feature:{user}:{feature}:{month}; the UTC month of the signal
+-- key         pro_feature:{user}:{feature}:{month}; the UTC month of the signal.  The application's own: env_forced:{project}:{date}
 -- still true  the project is still free; without a project, all of the user's are
 -- figures     project_name, project_id; feature where the payload has none
 -- params      none
@@ -57,10 +57,14 @@ begin
         jsonb_strip_nulls(jsonb_build_object(
             'project_name', p.name,
             'project_id', p.id,
-            'feature', coalesce(o.payload ->> 'feature', substring(o.dedupe_key from '^pro_feature:[^:]+:(.+):[^:]+$'))
+            'feature', coalesce(o.payload ->> 'feature', substring(o.dedupe_key from '^pro_feature:[^:]+:(.+):[^:]+$'),
+                case when o.dedupe_key like 'env\_forced:%' then 'multi_env' end)
         ))
     from public.email_outbox o
-    cross join lateral (select coalesce(o.project_id, (o.payload ->> 'project_id')::uuid) as project_id) i
+    cross join lateral (
+        select coalesce(o.project_id, (o.payload ->> 'project_id')::uuid,
+            case when o.dedupe_key like 'env\_forced:%' then public.email_key_id(o.dedupe_key, 2) end) as project_id
+    ) i
     left join public.projects p on p.id = i.project_id
     where o.id = any(ids);
 end

@@ -139,6 +139,7 @@ revoke all on function public.email_handover_take(jsonb) from public;
 create or replace function public.email_handover_trigger() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '100ms'
 as $$
 declare
     changed jsonb;
@@ -272,4 +273,57 @@ $$;
 comment on function public.email_handover_enqueue(jsonb) is 'Takes the emails out of jobs that could not be taken before. facts: [{job_id}].';
 revoke all on function public.email_handover_enqueue(jsonb) from public;
 
-select public.email_grant('execute on function public.email_take_jobs(), public.email_handover_pending(), public.email_handover_move(uuid[])', 'email_admin');
+-- The way back ---------------------------------------------------------------------------------------------------------------
+-- Letters that wait and that the application would schedule itself become jobs of its own again, with the figures of now.  What it
+-- never sent stays.  Their rows go: a key that is known would be taken for done when the DBA switches again.
+create or replace function public.email_hand_back()
+returns table (email_type text, jobs bigint)
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    ids bigint[];
+begin
+    update public.email_settings set handover = false where handover;
+    ids := array(
+        select o.id from public.email_outbox o
+        where o.status = 'queued'
+        and split_part(o.dedupe_key, ':', 1) in
+            ('welcome_signup', 'no_project_after_signup', 'first_verdict_available', 'critical_verdict_alert', 'free_quota_80', 'free_quota_reached', 'env_forced')
+        for update skip locked
+    );
+    return query
+    with letters as (
+        select o.*, g.recipient, g.context
+        from public.email_gates(ids) g
+        join public.email_outbox o on o.id = g.id
+        -- What is not true any more, or must not go out, ends here.
+        where g.verdict not in ('suppress', 'fail')
+    ),
+    handed as (
+        insert into public.scheduled_jobs (job_type, scheduled_at, status, job_metadata)
+        select
+            'email_send', case when isfinite(l.run_at) then l.run_at else l.due_at end, 'pending',
+            jsonb_build_object('user_id', l.user_id, 'to_email', l.recipient, 'email_type', l.email_type, 'dedupe_key', l.dedupe_key,
+                'project_id', l.project_id, 'context', l.context - '{time_zone,cta_path}'::text[])
+        from letters l
+        returning id
+    ),
+    unclaimed as (
+        -- The provider refused it before, for now.
+        update public.email_deliveries d set status = 'failed', error_message = coalesce(d.error_message, 'handed back')
+        from letters l
+        where d.dedupe_key = l.dedupe_key and d.status = 'queued'
+    ),
+    gone as (
+        delete from public.email_outbox o using letters l where o.id = l.id
+        returning o.email_type
+    )
+    select g.email_type, count(*) from gone g group by g.email_type order by g.email_type;
+end
+$$;
+comment on function public.email_hand_back() is
+'The way back to the application''s own sender: switches the hand-over off, and makes jobs of its own of the letters that wait and that it would have scheduled itself. Answers how many, by type. Stop the sidecars first.';
+revoke all on function public.email_hand_back() from public;
+
+select public.email_grant('execute on function public.email_take_jobs(), public.email_handover_pending(), public.email_handover_move(uuid[]), public.email_hand_back()', 'email_admin');

@@ -260,6 +260,13 @@ impl Config {
                     ));
                 }
             }
+            let reports = matches!(
+                self.provider_kind,
+                ProviderKind::Resend | ProviderKind::Postmark
+            );
+            if reports && self.webhook_secret.is_none() {
+                warnings.push("EMAIL_WEBHOOK_SECRET is not set: bounces, complaints and opt-outs at the provider are not heard".into());
+            }
         }
         warnings.extend(self.key_warning().map(str::to_owned));
         warnings

@@ -12,6 +12,7 @@ use super::pool::{DbError, Pool};
 const READY: &str = include_str!("sql/batch_ready.sql");
 const SPLIT: &str = include_str!("sql/batch_split.sql");
 const TAKE_TURN: &str = include_str!("sql/take_turn.sql");
+const URGENT_DUE: &str = include_str!("sql/urgent_due.sql");
 const EXTEND_LEASE: &str = include_str!("sql/extend_lease.sql");
 
 /// One request that is about to leave, as `email_batches` records it.
@@ -157,6 +158,11 @@ pub async fn take_turn(
     } else {
         Err(wait)
     })
+}
+
+/// Whether a letter that must not wait behind bulk mail is due.
+pub async fn urgent_due(pool: &Pool) -> Result<bool, DbError> {
+    Ok(pool.query_one(URGENT_DUE, &[]).await?.try_get(0)?)
 }
 
 /// Renews the lease of a batch whose request is in flight; answers how many rows this sidecar still held.

@@ -7,6 +7,7 @@ pub mod connect;
 mod connect_error;
 pub mod events;
 pub mod feedback;
+pub mod figures;
 pub mod intent;
 pub mod listen;
 pub mod outbox;

@@ -200,11 +200,13 @@ fn until(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
 }
 
-/// Takes over one batch that was left behind or whose outcome is due to be asked for; `None` when there is none.
+/// Takes over one batch that was left behind or whose outcome is due to be asked for; `None` when there is none. `busy`
+/// are the batches this sidecar knows it holds.
 pub async fn take_over(
     pool: &Pool,
     worker: &Identity,
     lease: Duration,
+    busy: &[Uuid],
 ) -> Result<Option<Claim>, DbError> {
     let rows = pool
         .query(
@@ -213,6 +215,7 @@ pub async fn take_over(
                 (&worker.id, Type::TEXT),
                 (&worker.provider, Type::TEXT),
                 (&lease.as_secs_f64(), Type::FLOAT8),
+                (&busy, Type::UUID_ARRAY),
             ],
         )
         .await?;

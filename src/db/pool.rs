@@ -46,8 +46,21 @@ pub(crate) fn describe(error: &tokio_postgres::Error) -> String {
 /// A value and its type, which spares the server the round trip of a described statement.
 pub type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
+/// How a pool is used at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Connections it may open.
+    pub limit: usize,
+    /// Connections that are open.
+    pub open: usize,
+    /// Of these, not in use.
+    pub idle: usize,
+    /// Statements that wait for one.
+    pub waiting: usize,
+}
+
 /// Connections whose sessions can all be renewed at once.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Pool {
     inner: deadpool_postgres::Pool,
     generation: Arc<AtomicU64>,
@@ -128,6 +141,17 @@ impl Pool {
     pub fn renew(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
         drop(self.inner.retain(|_, _| false));
+    }
+
+    /// How it is used at this moment.
+    pub fn usage(&self) -> Usage {
+        let status = self.inner.status();
+        Usage {
+            limit: status.max_size,
+            open: status.size,
+            idle: status.available,
+            waiting: status.waiting,
+        }
     }
 
     /// Closes the pool for good.

@@ -6,6 +6,7 @@
 
 mod builder;
 mod error;
+mod signals;
 
 use std::fs::{self, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
@@ -17,12 +18,13 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, User};
+use nix::sys::signal::Signal;
+use nix::unistd::User;
 
 use super::leash::Leash;
 use super::pg_bin::PgBin;
 use error::Doing;
+use signals::signal;
 
 pub use builder::ClusterBuilder;
 pub use error::ClusterError;
@@ -211,44 +213,6 @@ impl Cluster {
         self.signal_postmaster(Signal::SIGHUP)
     }
 
-    /// Freezes the whole server (SIGSTOP of the postmaster and its children), as a half-open connection looks.
-    ///
-    /// [`thaw`](Self::thaw) ends it.
-    pub fn freeze(&self) -> Result<(), ClusterError> {
-        // The postmaster first, so that it starts nobody new while its children are being stopped.
-        self.signal_postmaster(Signal::SIGSTOP)?;
-        self.signal_children(Signal::SIGSTOP);
-        Ok(())
-    }
-
-    /// Ends [`freeze`](Self::freeze).
-    pub fn thaw(&self) -> Result<(), ClusterError> {
-        self.signal_children(Signal::SIGCONT);
-        self.signal_postmaster(Signal::SIGCONT)
-    }
-
-    fn signal_postmaster(&self, what: Signal) -> Result<(), ClusterError> {
-        match &self.server {
-            Some(server) => {
-                signal(server, what).doing(|| format!("sending {what} to the postmaster"))
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn signal_children(&self, what: Signal) {
-        let Some(server) = &self.server else { return };
-        let path = format!("/proc/{0}/task/{0}/children", server.id());
-        for pid in fs::read_to_string(path)
-            .unwrap_or_default()
-            .split_whitespace()
-            .filter_map(|pid| pid.parse().ok())
-        {
-            // A backend may end by itself in between.
-            let _gone = kill(Pid::from_raw(pid), what);
-        }
-    }
-
     fn log_path(&self) -> PathBuf {
         self.dir.join("postgres.log")
     }
@@ -300,6 +264,26 @@ impl Cluster {
             }
             reason = String::from_utf8_lossy(&output.stderr).into_owned();
         }
+        Err(ClusterError::Initdb(reason.trim().to_owned()))
+    }
+
+    /// Copies a running server and becomes its standby (`-R`).
+    fn base_backup(&self, primary: u16) -> Result<(), ClusterError> {
+        let output = self
+            .command("pg_basebackup")?
+            .args(["--host=127.0.0.1", "--checkpoint=fast", "--no-sync"])
+            .args(["--wal-method=stream", "--write-recovery-conf"])
+            .arg(format!("--port={primary}"))
+            .arg(format!("--username={SUPERUSER}"))
+            .arg("--pgdata")
+            .arg(self.pgdata())
+            .stderr(Stdio::piped())
+            .output()
+            .doing(|| format!("running {}", self.bin.program("pg_basebackup").display()))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let reason = String::from_utf8_lossy(&output.stderr);
         Err(ClusterError::Initdb(reason.trim().to_owned()))
     }
 
@@ -415,11 +399,6 @@ impl Drop for Cluster {
 /// `name = 'value'` with its quotes doubled.
 fn conf_line(name: &str, value: &str) -> String {
     format!("{name} = '{}'\n", value.replace('\'', "''"))
-}
-
-fn signal(child: &Child, what: Signal) -> io::Result<()> {
-    let pid = i32::try_from(child.id()).expect("a process id fits i32");
-    kill(Pid::from_raw(pid), what).map_err(io::Error::from)
 }
 
 /// Below the range the kernel hands out to outgoing connections, so that the port is still free after a restart.

@@ -8,7 +8,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::scenario::{Actor, Deed, Expected, Fact, Outcome, Scene, fill};
-use super::scenes::SCENES;
+use super::scenes::ACTS;
 use super::show::Show;
 use super::stage::{DemoError, Stage};
 use super::table::{Figure, Row};
@@ -43,10 +43,10 @@ struct Recorded {
 
 /// Plays all scenes and prints the table. True: every letter did what it must.
 pub(super) async fn play(stage: &mut Stage, show: Show) -> Result<bool, DemoError> {
-    show.heading("Thirteen days in the life of SEQPULSE");
+    show.heading("Two weeks in the life of SEQPULSE");
     let start = Instant::now();
     let mut rows = Vec::new();
-    for scene in SCENES {
+    for scene in ACTS.into_iter().flatten() {
         rows.extend(enact(stage, scene, show).await?);
     }
     let others = stage.arrived().len() - rows.iter().filter(|row| row.arrived()).count();
@@ -94,7 +94,15 @@ async fn enact(stage: &mut Stage, scene: &Scene, show: Show) -> Result<Vec<Row>,
             &lost.row.status,
         );
     }
-    Ok(awaited.into_iter().map(|letter| letter.row).collect())
+    stage.wait_for_reports().await;
+    // Who waits has a line of its own when the wait is over.
+    let told =
+        |letter: &Awaited| !(letter.settled && matches!(letter.letter.outcome, Outcome::Waits(_)));
+    Ok(awaited
+        .into_iter()
+        .filter(told)
+        .map(|letter| letter.row)
+        .collect())
 }
 
 /// Lets a fact happen.
@@ -109,13 +117,16 @@ async fn happen(stage: &Stage, fact: &Fact) -> Result<(), DemoError> {
             stage.session(actor).query(statement, &parameters).await?;
         }
         Deed::Unsubscribe(code, to) => {
-            let letter = stage.letter(code, to).ok_or(DemoError::NoLink(code))?;
+            let letter = stage.source(&stage.letter(code, to)?);
             stage.browser().unsubscribe(&letter).await?;
         }
         Deed::Answer(to, score) => {
-            let letter = stage.letter("E-ADV-01", to);
-            let letter = letter.ok_or(DemoError::NoLink("E-ADV-01"))?;
+            let letter = stage.source(&stage.letter("E-ADV-01", to)?);
             stage.browser().answer(&letter, score).await?;
+        }
+        Deed::Happens(happening, code, to) => {
+            let letter = stage.letter(code, to)?;
+            stage.report(&letter, happening).await?;
         }
     }
     Ok(())
@@ -157,6 +168,13 @@ async fn look(stage: &mut Stage, awaited: &mut [Awaited], show: Show) -> Result<
                     letter.row.good = true;
                     letter.settled = true;
                     show.held_back(code, step, who, &letter.row.status);
+                }
+            }
+            Outcome::Waits(reason) => {
+                if recorded.status == "queued" && letter.row.status.contains(reason) {
+                    letter.row.good = true;
+                    letter.settled = true;
+                    show.waits(code, step, who, &letter.row.status);
                 }
             }
         }
@@ -217,7 +235,7 @@ impl Awaited {
                 status: "not enqueued".to_owned(),
                 latency: None,
                 good: false,
-                due: !matches!(letter.outcome, Outcome::HeldBack(_)),
+                due: matches!(letter.outcome, Outcome::Arrives | Outcome::FallsDue),
             },
         }
     }

@@ -1,5 +1,7 @@
 //! What a scene of the demo is. The scenes themselves are data, in [`super::scenes`].
 
+use crate::sandbox::Happening;
+
 /// A moment of the story, what happens at it, and the letters that must have come of it before the story goes on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scene {
@@ -39,6 +41,8 @@ pub(super) enum Deed {
     Unsubscribe(&'static str, &'static str),
     /// A score of the survey, from the letter to an address.
     Answer(&'static str, &'static str),
+    /// Something happens to the latest letter of a code to an address, and the provider reports it.
+    Happens(Happening, &'static str, &'static str),
 }
 
 /// A letter that must go out, or must not.
@@ -64,13 +68,16 @@ pub(super) enum Outcome {
     FallsDue,
     /// The journal says suppressed, for a reason that contains this.
     HeldBack(&'static str),
+    /// It is still queued, for a reason that contains this; a later scene expects it again.
+    Waits(&'static str),
 }
 
 /// Ids of people and projects, by the names that scenes use.
-const CAST: [(&str, &str); 10] = [
+const CAST: [(&str, &str); 11] = [
     ("{nassir}", "00000000-0000-4000-8000-000000000001"),
     ("{nadia}", "00000000-0000-4000-8000-000000000002"),
     ("{eloise}", "00000000-0000-4000-8000-000000000003"),
+    ("{karim}", "00000000-0000-4000-8000-000000000004"),
     ("{jb}", "00000000-0000-4000-8000-000000000005"),
     ("{chloe}", "00000000-0000-4000-8000-000000000006"),
     ("{maelys}", "00000000-0000-4000-8000-000000000007"),
@@ -91,16 +98,17 @@ pub(super) fn fill(text: &str) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::scenes::SCENES;
+    use super::super::scenes::ACTS;
     use super::*;
     use crate::mail::CODES;
 
     #[test]
     fn every_code_of_the_catalogue_arrives() {
-        let arriving: BTreeSet<&str> = SCENES
-            .iter()
+        let arriving: BTreeSet<&str> = ACTS
+            .into_iter()
+            .flatten()
             .flat_map(|scene| scene.letters)
-            .filter(|letter| !matches!(letter.outcome, Outcome::HeldBack(_)))
+            .filter(|letter| matches!(letter.outcome, Outcome::Arrives | Outcome::FallsDue))
             .map(|letter| letter.code)
             .collect();
         let catalogue: BTreeSet<&str> = CODES.iter().copied().collect();
@@ -109,12 +117,16 @@ mod tests {
 
     #[test]
     fn time_goes_forward_and_every_name_is_known() {
-        let moments: Vec<(i32, &str)> = SCENES.iter().map(|s| (s.day, s.time)).collect();
+        let moments: Vec<(i32, &str)> = ACTS
+            .into_iter()
+            .flatten()
+            .map(|s| (s.day, s.time))
+            .collect();
         assert!(moments.is_sorted(), "{moments:?}");
-        for scene in SCENES {
+        for scene in ACTS.into_iter().flatten() {
             let parameters = scene.facts.iter().flat_map(|fact| match fact.deed {
                 Deed::Statement(_, _, parameters) => parameters,
-                Deed::Unsubscribe(..) | Deed::Answer(..) => &[],
+                Deed::Unsubscribe(..) | Deed::Answer(..) | Deed::Happens(..) => &[],
             });
             let keys = scene.letters.iter().map(|letter| &letter.key);
             for text in parameters.chain(keys) {

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal as _, stdout};
 use std::time::Duration;
 
-use super::table::{Figure, Row, clip, label, milliseconds, pad};
+use super::table::{Figure, Row, clip, held_back, label, milliseconds, pad, wait};
 
 /// Widths of the columns, which together fit 80: code and step, recipient, subject.
 const LABEL: usize = 17;
@@ -90,13 +90,19 @@ impl Show {
         latency: Option<Duration>,
     ) {
         let mark = self.paint(Style::Good, "✉");
-        let latency = latency.map_or_else(String::new, milliseconds);
+        let told = clip(subject, SUBJECT);
+        // Nothing hangs at the end of a line without a latency.
+        let told = latency.map_or_else(
+            || told.clone(),
+            |latency| {
+                let latency = self.paint(Style::Dim, &milliseconds(latency));
+                format!("{} {latency}", pad(&told, SUBJECT))
+            },
+        );
         println!(
-            "    {mark} {} {} {} {}",
+            "    {mark} {} {} {told}",
             pad(&label(code, step), LABEL),
-            pad(who, WHO),
-            pad(&clip(subject, SUBJECT), SUBJECT),
-            self.paint(Style::Dim, &latency)
+            pad(who, WHO)
         );
     }
 
@@ -107,8 +113,19 @@ impl Show {
             "    {mark} {} {} {}",
             pad(&label(code, step), LABEL),
             pad(who, WHO),
-            self.paint(Style::Dim, status)
+            self.paint(Style::Dim, &held_back(status))
         );
+    }
+
+    /// A letter that has to wait.
+    pub(super) fn waits(self, code: &str, step: &str, who: &str, status: &str) {
+        println!(
+            "    … {} {} {}",
+            pad(&label(code, step), LABEL),
+            pad(who, WHO),
+            self.paint(Style::Dim, "waits")
+        );
+        self.aside(&format!("        {}", wait(status)));
     }
 
     /// A letter that should have arrived by now.
@@ -140,7 +157,7 @@ impl Show {
         );
         println!("  {}", "─".repeat(LABEL + WHO + SUBJECT + 15));
         for row in rows {
-            let text = line(&label(row.code, row.step), row.who, row.told(), &row.when);
+            let text = line(&label(row.code, row.step), row.who, &row.told(), &row.when);
             println!(
                 "{}",
                 match (row.good, row.arrived()) {
@@ -179,7 +196,7 @@ impl Show {
         println!("\n{}", self.paint(style, &text));
         let mut latencies: Vec<Duration> = arrived.iter().filter_map(|row| row.latency).collect();
         latencies.sort();
-        let mut text = format!("thirteen days in {} s", took.as_secs());
+        let mut text = format!("two weeks in {} s", took.as_secs());
         if let Some(median) = latencies.get(latencies.len() / 2) {
             let _infallible = write!(
                 text,

@@ -17,6 +17,9 @@ use super::cluster::Cluster;
 use super::leash::Leash;
 use super::stage::{DATABASE, DemoError, PATIENCE, SIDECAR_ROLE, doing};
 
+/// The sandbox signs its reports with it, as Resend does.
+pub(super) const WEBHOOK_SECRET: &str = "whsec_ZGVtby13ZWJob29rLXNpZ25pbmcta2V5";
+
 /// `run` as a child process of its own, as a service manager would start it.
 #[derive(Debug)]
 pub(super) struct Sidecar {
@@ -54,6 +57,7 @@ impl Sidecar {
             .env("FRONTEND_URL", "https://app.seqpulse.example")
             .env("PUBLIC_URL", format!("http://{listen}"))
             .env("HTTP_LISTEN", listen.to_string())
+            .env("EMAIL_WEBHOOK_SECRET", WEBHOOK_SECRET)
             // A moved clock is taken up within one poll.
             .env("EMAIL_POLL_SECONDS", "1")
             .stdin(Stdio::null())

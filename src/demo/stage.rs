@@ -1,6 +1,7 @@
 //! Sets the demo up: Postgres, the application's tables, `migrate`, the sandbox and the sidecar, all as in production but
 //! for the sandbox, which runs inside this process.
 
+use std::collections::HashSet;
 use std::io;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -10,15 +11,16 @@ use serde_json::Value;
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::sleep;
 use tokio_postgres::{Client, NoTls};
+use uuid::Uuid;
 
 use super::browser::Browser;
 use super::clock::{Clock, Moment};
 use super::cluster::{Cluster, ClusterError};
 use super::scenario::Actor;
 use super::show::Show;
-use super::sidecar::{Sidecar, migrate};
+use super::sidecar::{Sidecar, WEBHOOK_SECRET, migrate};
 use crate::sandbox::ledger::Entry;
-use crate::sandbox::{Sandbox, SandboxOptions};
+use crate::sandbox::{Happening, Reader, Sandbox, SandboxOptions};
 
 const SEQPULSE_SCHEMA: &str = include_str!("../../tests/seqpulse_schema.sql");
 const APPLICATION: &str = include_str!("sql/application.sql");
@@ -70,8 +72,14 @@ pub enum DemoError {
     /// A page of the sidecar did not answer as it should.
     #[error("a page of the sidecar")]
     Page(#[from] reqwest::Error),
-    /// A letter that the story needs a link of does not have it, or did not arrive.
-    #[error("no letter with a link to {0}")]
+    /// A report of the provider's stand-in was not taken.
+    #[error("the sidecar did not take the report of a webhook; its log ends with:\n{0}")]
+    NotTaken(String),
+    /// A letter that the story needs did not arrive.
+    #[error("{0} did not arrive, and the story goes on with it")]
+    NoLetter(&'static str),
+    /// A letter lacks a link that the story needs.
+    #[error("the letter has no link to {0}")]
     NoLink(&'static str),
     /// A bug.
     #[error("a task of the demo panicked")]
@@ -143,6 +151,10 @@ impl Stage {
 
         operator.batch_execute(SIDECAR).await?;
         let sidecar = Sidecar::start(&cluster, &sandbox.url())?;
+        sandbox.change_settings(|settings| {
+            settings.webhook_url = Some(format!("http://{}/webhooks/resend", sidecar.listen));
+            settings.webhook_secret = Some(WEBHOOK_SECRET.to_owned());
+        });
         let mut stage = Self {
             sidecar,
             application,
@@ -186,14 +198,62 @@ impl Stage {
         &self.browser
     }
 
-    /// The latest letter of a kind to an address, as the provider's stand-in was given it.
-    pub(super) fn letter(&self, code: &str, to: &str) -> Option<Value> {
+    /// The latest letter of a kind to an address.
+    pub(super) fn letter(&self, code: &'static str, to: &str) -> Result<Entry, DemoError> {
         let entries = self.sandbox.entries();
-        let entry = entries
-            .iter()
+        entries
+            .into_iter()
             .rev()
-            .find(|entry| entry.email_type.as_deref() == Some(code) && entry.to.contains(to))?;
-        self.sandbox.source(entry.id)
+            .find(|entry| entry.email_type.as_deref() == Some(code) && entry.to.contains(to))
+            .ok_or(DemoError::NoLetter(code))
+    }
+
+    /// What the provider's stand-in was given for it.
+    pub(super) fn source(&self, entry: &Entry) -> Value {
+        self.sandbox.source(entry.id).unwrap_or_default()
+    }
+
+    /// Waits until the sidecar has taken the reports that all letters so far were delivered: their times must not slip into
+    /// the next scene.
+    pub(super) async fn wait_for_reports(&self) {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            let delivered: HashSet<Uuid> = self
+                .sandbox
+                .webhooks()
+                .iter()
+                .filter(|attempt| attempt.taken && attempt.kind == "email.delivered")
+                .filter_map(|attempt| attempt.message)
+                .collect();
+            if delivered.len() >= self.sandbox.count() {
+                return;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Lets something happen to a letter, and waits until the sidecar has taken the provider's report of it.
+    pub(super) async fn report(
+        &self,
+        letter: &Entry,
+        happening: Happening,
+    ) -> Result<(), DemoError> {
+        let event = self
+            .sandbox
+            .report(letter.id, happening, &Reader::default());
+        let start = Instant::now();
+        while !self
+            .sandbox
+            .webhooks()
+            .iter()
+            .any(|attempt| attempt.taken && Some(&attempt.id) == event.as_ref())
+        {
+            if start.elapsed() > PATIENCE {
+                return Err(DemoError::NotTaken(self.sidecar.log()));
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
     }
 
     /// Runs what `pg_cron` would have run by now.

@@ -32,13 +32,26 @@ impl Row {
     }
 
     /// Subject, or what the journal says instead.
-    pub(super) fn told(&self) -> &str {
+    pub(super) fn told(&self) -> String {
         if self.arrived() {
-            &self.subject
+            self.subject.clone()
         } else {
-            &self.status
+            held_back(&self.status)
         }
     }
+}
+
+/// A status with its reason, for people.
+pub(super) fn held_back(status: &str) -> String {
+    status.replacen("suppressed: ", "held back: ", 1)
+}
+
+/// Why a letter waits, without status and without ids, for people.
+pub(super) fn wait(status: &str) -> &str {
+    let reason = status
+        .rsplit_once(": ")
+        .map_or(status, |(_, reason)| reason);
+    reason.split(" (").next().unwrap_or(reason)
 }
 
 /// One line of `email_kpis`.
@@ -96,6 +109,17 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_is_told_without_ids() {
+        let status =
+            "queued: cap: one letter in 24:00:00, the slot is free at 07:30Z (outbox 5 has it)";
+        assert_eq!(
+            wait(status),
+            "one letter in 24:00:00, the slot is free at 07:30Z"
+        );
+        assert_eq!(wait("queued"), "queued");
+    }
+
+    #[test]
     fn a_row_tells_its_subject_only_when_it_arrived() {
         let mut row = Row {
             code: "E-TRX-01",
@@ -110,6 +134,6 @@ mod tests {
         };
         assert_eq!(row.told(), "Bienvenue");
         "suppressed: address bounced".clone_into(&mut row.status);
-        assert_eq!(row.told(), "suppressed: address bounced");
+        assert_eq!(row.told(), "held back: address bounced");
     }
 }

@@ -172,12 +172,22 @@ impl Scalar {
     fn into_number<E: Error>(self) -> Result<f64, E> {
         match self {
             Self::Number(number) => Ok(number),
-            Self::Text(text) => text
-                .trim()
-                .parse()
-                .map_err(|_| E::invalid_type(Unexpected::Str(&text), &"a number")),
+            Self::Text(text) => {
+                figure(&text).ok_or_else(|| E::invalid_type(Unexpected::Str(&text), &"a number"))
+            }
         }
     }
+}
+
+/// A number as the application's own code may have written it for its letters: `+18 %`, `1,3 pts`.
+fn figure(text: &str) -> Option<f64> {
+    let bare = text
+        .trim()
+        .trim_end_matches(|c: char| c == '%' || c.is_whitespace());
+    let bare = bare.strip_suffix("pts").unwrap_or(bare).trim_end();
+    bare.parse()
+        .or_else(|_| bare.replace(',', ".").parse())
+        .ok()
 }
 
 impl<'de> Deserialize<'de> for Scalar {

@@ -149,6 +149,23 @@ pub enum ErrorKind {
     },
 }
 
+impl ErrorKind {
+    /// One word, for metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Transient { counts: true, .. } => "server_error",
+            Self::Transient { counts: false, .. } => "no_connection",
+            Self::TooFast { .. } => "too_fast",
+            Self::Permanent => "permanent",
+            Self::Address => "address",
+            Self::BatchRefused => "batch_refused",
+            Self::Unknown { .. } => "unknown",
+            Self::KeyConflict => "key_conflict",
+            Self::SenderWide { .. } => "sender_wide",
+        }
+    }
+}
+
 impl SendError {
     /// Nothing was sent and trying the same again later may work.
     pub fn is_transient(&self) -> bool {

@@ -8,25 +8,30 @@
 //! | this one | start, the claiming loop, draining |
 //! | [`deliver`] | one batch: render, send, settle |
 //! | [`pulse`] | the heartbeat |
+//! | [`figures`] | what the database counts, for `/metrics` |
 //! | [`rest`] | when the loop may sleep, and how long, without missing a row |
 //! | [`schedule`] | what is due by the clock, where `pg_cron` does not run it |
 
 mod deliver;
+mod figures;
 mod pulse;
 mod rest;
 mod schedule;
 pub mod vitals;
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::config::Config;
+use crate::db::intent;
 use crate::db::listen::{self, Wakes};
 use crate::db::outbox::{self, Claiming, Identity};
 use crate::db::pool::{DbError, Pool};
@@ -37,6 +42,9 @@ use vitals::Vitals;
 
 /// How often a busy loop looks for batches that were left behind. An idle one is woken for it (`email_next_seconds`).
 const LOOK_FOR_LOST: Duration = Duration::from_secs(1);
+
+/// While all slots but the last are taken, how often a loop looks for letters that deserve the last one.
+const LOOK_FOR_URGENT: Duration = Duration::from_millis(200);
 
 /// What the loop and the deliveries share.
 pub(crate) struct Shared {
@@ -50,10 +58,21 @@ pub(crate) struct Shared {
     settings: serde_json::Value,
     /// Held by the one delivery that waits for the fleet's next turn.
     turn: tokio::sync::Mutex<()>,
+    /// The batches being delivered: one that is ours in the database and not here got lost with the answer to its claim.
+    busy: Mutex<HashSet<Uuid>>,
     slots: Arc<Semaphore>,
 }
 
 impl Shared {
+    fn busy(&self) -> MutexGuard<'_, HashSet<Uuid>> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether what is claimed now would take the last request in flight, which is kept for urgent letters.
+    fn is_last_slot(&self) -> bool {
+        self.config.concurrency > 1 && self.slots.available_permits() == 0
+    }
+
     /// Batches being delivered.
     pub(crate) fn in_flight(&self) -> usize {
         usize::from(self.config.concurrency).saturating_sub(self.slots.available_permits())
@@ -81,9 +100,11 @@ pub async fn run(
         vitals,
         settings: deliver::settings(&config),
         turn: tokio::sync::Mutex::default(),
+        busy: Mutex::default(),
         slots: Arc::new(Semaphore::new(concurrency)),
         config,
     });
+    shared.vitals.watch(shared.pool.clone());
     let stop = CancellationToken::new();
     let listener = tokio::spawn(listen::listen(
         shared.config.listen_database.clone(),
@@ -102,6 +123,7 @@ pub async fn run(
         pacer.clone(),
         stop.clone(),
     ));
+    let counting = tokio::spawn(figures::run(Arc::clone(&shared), stop.clone()));
     tracing::info!(
         worker = shared.worker.id,
         provider = shared.worker.provider,
@@ -128,7 +150,7 @@ pub async fn run(
         );
     }
     stop.cancel();
-    for task in [listener, heart, clockwork] {
+    for task in [listener, heart, clockwork, counting] {
         if let Err(error) = task.await {
             tracing::error!(%error, "a background task ended badly");
         }
@@ -140,11 +162,18 @@ pub async fn run(
 
 /// Claims while there is work, sleeps until there may be some. Never ends by itself.
 async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
+    pacer.known(shared).await;
     let mut sleeper = Sleeper::default();
     let mut failures = 0;
     let mut looked = Instant::now();
     loop {
         let permit = slot(shared).await;
+        if shared.is_last_slot() && !urgent(shared).await {
+            drop(permit);
+            // Until a delivery has ended, or it is time to look for urgent letters again.
+            let _freed = tokio::time::timeout(LOOK_FOR_URGENT, shared.slots.acquire_many(2)).await;
+            continue;
+        }
         let (claimed, ()) = tokio::join!(
             next(shared, pacer, &mut looked),
             sleeper.rise_if_busy(&shared.wakes)
@@ -152,6 +181,7 @@ async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
         match claimed {
             Ok(Claiming::Batch(claim)) => {
                 failures = 0;
+                shared.busy().insert(claim.batch);
                 sleeper.found(claim.letters.len() >= usize::from(shared.config.batch_size));
                 tokio::spawn(deliver::deliver(Arc::clone(shared), claim, permit));
             }
@@ -183,6 +213,11 @@ async fn slot(shared: &Shared) -> OwnedSemaphorePermit {
         .expect("the semaphore is never closed")
 }
 
+/// Whether the last slot is needed now. A database that does not answer is the claim's to report.
+async fn urgent(shared: &Shared) -> bool {
+    intent::urgent_due(&shared.pool).await.unwrap_or(true)
+}
+
 /// The next batch: one that was left behind first, because its recipients have been waiting longest.
 async fn next(shared: &Shared, pacer: &Pacer, looked: &mut Instant) -> Result<Claiming, DbError> {
     let lease = shared.config.lease;
@@ -190,11 +225,15 @@ async fn next(shared: &Shared, pacer: &Pacer, looked: &mut Instant) -> Result<Cl
     if due {
         *looked = Instant::now();
     }
-    if due && let Some(claim) = outbox::take_over(&shared.pool, &shared.worker, lease).await? {
+    let busy: Vec<Uuid> = shared.busy().iter().copied().collect();
+    if due
+        && let Some(claim) = outbox::take_over(&shared.pool, &shared.worker, lease, &busy).await?
+    {
         // There may be more than one.
         pacer.leases_due();
         return Ok(Claiming::Batch(claim));
     }
+    let asked = Instant::now();
     let claim = outbox::claim(
         &shared.pool,
         &shared.worker,
@@ -202,6 +241,7 @@ async fn next(shared: &Shared, pacer: &Pacer, looked: &mut Instant) -> Result<Cl
         lease,
     )
     .await?;
+    shared.vitals.statement("claim", asked.elapsed());
     shared.vitals.claimed(match &claim {
         Claiming::Batch(claim) => claim.letters.len(),
         Claiming::Nothing { .. } => 0,

@@ -3,23 +3,30 @@
 //! Writing is a few atomics or a short, uncontended lock, so that being watched costs sending nothing. Only what this
 //! process did is counted here; what the database knows (suppressed, queued, waiting) is in its views.
 
+mod figures;
+mod gauges;
+
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::db::figures::Figure;
 use crate::db::outbox::Pulse;
+use crate::db::pool::Pool;
+pub(super) use figures::EVERY as FIGURES_EVERY;
+use figures::Figures;
 
 /// Seconds; providers answer in 0.1 to 1 s and are given up after `EMAIL_TIMEOUT_SECONDS`.
 const REQUEST_BUCKETS: [f64; 10] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+/// Seconds; a claim or a settlement takes a few milliseconds.
+const STATEMENT_BUCKETS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 /// How late a heartbeat may be beyond three polls: longer than a statement may take.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -58,11 +65,14 @@ impl fmt::Display for NotReady {
 #[derive(Debug)]
 pub struct Vitals {
     state: Arc<State>,
+    figures: Arc<Figures>,
     registry: Registry,
     letters: Family<LetterLabels, Counter>,
     claims: Family<ClaimLabels, Counter>,
     claimed: Counter,
     requests: Family<RequestLabels, Histogram, fn() -> Histogram>,
+    answers: Family<AnswerLabels, Counter>,
+    statements: Family<StatementLabels, Histogram, fn() -> Histogram>,
     heartbeats_failed: Counter,
     webhooks: Family<WebhookLabels, Counter>,
 }
@@ -89,6 +99,17 @@ struct RequestLabels {
     provider: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AnswerLabels {
+    provider: &'static str,
+    answer: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StatementLabels {
+    statement: &'static str,
+}
+
 impl Default for Vitals {
     /// For the default `EMAIL_POLL_SECONDS`.
     fn default() -> Self {
@@ -102,13 +123,18 @@ impl Vitals {
         let state = Arc::new(State {
             patience: poll * 3 + GRACE,
             now: Mutex::default(),
+            pool: OnceLock::new(),
         });
+        let figures = Arc::new(Figures::default());
         let mut registry = Registry::with_prefix("seqpulse_mailer");
         let letters = Family::default();
         let claims = Family::default();
         let claimed = Counter::default();
         let histogram: fn() -> Histogram = || Histogram::new(REQUEST_BUCKETS);
         let requests = Family::new_with_constructor(histogram);
+        let answers = Family::default();
+        let histogram: fn() -> Histogram = || Histogram::new(STATEMENT_BUCKETS);
+        let statements = Family::new_with_constructor(histogram);
         let heartbeats_failed = Counter::default();
         let webhooks = Family::default();
         registry.register(
@@ -138,6 +164,17 @@ impl Vitals {
             requests.clone(),
         );
         registry.register(
+            "provider_answers",
+            "Letters by what the provider answered: accepted, server_error, no_connection, too_fast, permanent, address, unknown, sender_wide, …",
+            answers.clone(),
+        );
+        registry.register_with_unit(
+            "statement_duration",
+            "Time the database took for a statement of this sidecar, with waiting for a connection: claim or settle",
+            Unit::Seconds,
+            statements.clone(),
+        );
+        registry.register(
             "heartbeats_failed",
             "Heartbeats that the database did not answer",
             heartbeats_failed.clone(),
@@ -148,13 +185,17 @@ impl Vitals {
             webhooks.clone(),
         );
         registry.register_collector(Box::new(Arc::clone(&state)));
+        registry.register_collector(Box::new(Arc::clone(&figures)));
         Self {
             state,
+            figures,
             registry,
             letters,
             claims,
             claimed,
             requests,
+            answers,
+            statements,
             heartbeats_failed,
             webhooks,
         }
@@ -173,6 +214,31 @@ impl Vitals {
         self.requests
             .get_or_create(&RequestLabels { provider })
             .observe(took.as_secs_f64());
+    }
+
+    /// What the provider said to a letter: `accepted`, or a word of [`crate::provider::ErrorKind::word`].
+    pub fn answered(&self, provider: &'static str, answer: &'static str) {
+        self.answers
+            .get_or_create(&AnswerLabels { provider, answer })
+            .inc();
+    }
+
+    /// The database answered a claim or a settlement after `took`.
+    pub fn statement(&self, statement: &'static str, took: Duration) {
+        self.statements
+            .get_or_create(&StatementLabels { statement })
+            .observe(took.as_secs_f64());
+    }
+
+    /// Shows how this pool is used from now on.
+    pub fn watch(&self, pool: Pool) {
+        // There is one pool in a process; a second would not be this sidecar's.
+        let _ = self.state.pool.set(pool);
+    }
+
+    /// What the database counts, as of now.
+    pub fn set_figures(&self, figures: Vec<Figure>) {
+        self.figures.set(figures);
     }
 
     /// A letter's outcome was recorded; `outcome` is a word of `public.email_settle`.
@@ -254,6 +320,7 @@ struct State {
     /// How old a heartbeat may be.
     patience: Duration,
     now: Mutex<Now>,
+    pool: OnceLock<Pool>,
 }
 
 #[expect(
@@ -301,59 +368,6 @@ impl State {
         }
         reasons
     }
-}
-
-impl Collector for State {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let reasons = self.not_ready();
-        let now = self.now();
-        let mut gauges = vec![
-            (
-                "ready",
-                "1 when /readyz answers 200",
-                truth(reasons.is_empty()),
-            ),
-            (
-                "listening",
-                "1 when notifications arrive",
-                truth(now.listening),
-            ),
-            (
-                "armed",
-                "1 when this database may be sent from",
-                truth(now.armed),
-            ),
-            (
-                "paused",
-                "1 when sending is paused for all sidecars",
-                truth(now.paused),
-            ),
-        ];
-        if let Some(seen) = now.seen {
-            let age = seen.elapsed().as_secs_f64();
-            gauges.push((
-                "heartbeat_age_seconds",
-                "Since the database last answered a heartbeat",
-                age,
-            ));
-        }
-        if let Some(lag) = now.lag {
-            gauges.push((
-                "queue_lag_seconds",
-                "Age of the oldest letter that is due and not sent",
-                lag.as_secs_f64(),
-            ));
-        }
-        for (name, help, value) in gauges {
-            let gauge = ConstGauge::new(value);
-            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
-        }
-        Ok(())
-    }
-}
-
-fn truth(value: bool) -> f64 {
-    if value { 1.0 } else { 0.0 }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Several sidecars at once: one account limit, and what a lost one leaves behind.
 
+use nix::sys::signal::Signal;
 use seqpulse_mailer::sandbox::fault::{Fault, FaultRule};
 
 use crate::delivery::{sandbox, settled};
@@ -54,13 +55,35 @@ async fn what_was_claimed_and_never_sent_goes_back_to_the_queue() {
 }
 
 #[tokio::test]
+async fn a_claim_whose_answer_was_lost_is_found_by_the_sidecar_itself() {
+    let db = TestDb::only(&["E-TRX-01"]).await;
+    sign_up_many(&db, 3).await;
+    db.exec("select count(*) from public.email_claim('self', 'resend', 2, '1 hour')")
+        .await;
+    let known = "array(select batch_id from public.email_outbox where batch_id is not null)";
+    for (busy, waiting) in [(known, 1), ("'{}'", 3)] {
+        db.exec(&format!(
+            "select count(*) from public.email_take_over('self', 'resend', '1 hour', {busy})"
+        ))
+        .await;
+        let queued: i64 = db
+            .value(
+                "select count(*) from public.email_outbox where status = 'queued'",
+                &[],
+            )
+            .await;
+        assert_eq!(queued, waiting);
+    }
+}
+
+#[tokio::test]
 async fn a_row_that_takes_its_sidecars_down_is_given_up_alone() {
     let db = TestDb::only(&["E-TRX-01"]).await;
     sign_up_many(&db, 4).await;
     // Sidecars that die between the claim and the request.
-    for round in 0..8 {
+    for round in 0..10 {
         db.exec(&format!(
-            "select count(*) from public.email_take_over('victim {round}', 'resend', '0 seconds');
+            "select count(*) from public.email_take_over('victim {round}', 'resend', '0 seconds', '{{}}');
              select count(*) from public.email_claim('victim {round}', 'resend', 100, '0 seconds')"
         ))
         .await;
@@ -137,4 +160,84 @@ async fn too_many_requests_slow_everybody_down_and_cost_no_attempt() {
     assert!(row.get::<_, bool>(0), "it was told");
     assert!(row.get::<_, bool>(1), "it goes slower");
     assert_eq!(row.get::<_, i64>(2), 0, "no attempt is spent");
+}
+
+#[tokio::test]
+async fn an_urgent_letter_never_waits_behind_bulk_mail() {
+    let db = TestDb::only(&["E-TRX-01"]).await;
+    let sandbox = sandbox().await;
+    sandbox.change_settings(|settings| settings.resend_rate_per_second = Some(10));
+    sign_up_many(&db, 400).await;
+    db.exec("update public.email_outbox set priority = 10")
+        .await;
+    let _fleet = [(); 2].map(|()| {
+        Sidecar::builder(&db, "resend", &sandbox.url())
+            .env("EMAIL_BATCH_SIZE", "4")
+            .env("EMAIL_RATE_PER_SECOND", "10")
+            .spawn()
+    });
+    wait_for("the drain to be under way", async || sandbox.count() > 40).await;
+    db.sign_up("Urgent", "urgent@seqpulse.test").await;
+    let before = sandbox.count();
+    wait_for("the urgent letter", async || {
+        sandbox
+            .entries()
+            .iter()
+            .any(|entry| &*entry.to == "urgent@seqpulse.test")
+    })
+    .await;
+    let place = sandbox
+        .entries()
+        .iter()
+        .position(|entry| &*entry.to == "urgent@seqpulse.test")
+        .expect("it is there");
+    // Six bulk requests were claimed already; two of them may have had their turns.
+    assert!(
+        place - before < 40,
+        "{} bulk letters went out first",
+        place - before
+    );
+}
+
+#[tokio::test]
+async fn a_sidecar_that_stood_still_sends_nothing_when_it_comes_back() {
+    for provider in ["resend", "postmark"] {
+        let db = TestDb::only(&["E-TRX-01"]).await;
+        let sandbox = sandbox().await;
+        sandbox.add_fault(FaultRule::once(Fault::AcceptThenDelay { ms: 1_500 }));
+        let zombie = impatient(&db, provider, &sandbox)
+            .env("EMAIL_LEASE_SECONDS", "1")
+            .env("EMAIL_TIMEOUT_SECONDS", "2")
+            .spawn();
+        sign_up_many(&db, 5).await;
+        wait_for("the provider to have them", async || sandbox.count() == 5).await;
+        zombie.signal(Signal::SIGSTOP);
+        let _other = impatient(&db, provider, &sandbox)
+            .env("EMAIL_TIMEOUT_SECONDS", "2")
+            .spawn();
+        settled(&db, &sandbox, 5).await;
+        zombie.signal(Signal::SIGCONT);
+        zombie.wait_for_log("the lease was lost meanwhile").await;
+        settled(&db, &sandbox, 5).await;
+    }
+}
+
+#[tokio::test]
+async fn a_second_sigterm_leaves_at_once_and_the_rest_is_taken_over() {
+    let db = TestDb::only(&["E-TRX-01"]).await;
+    let sandbox = sandbox().await;
+    sandbox.add_fault(FaultRule::once(Fault::AcceptThenDelay { ms: 3_000 }));
+    let mut hasty = Sidecar::builder(&db, "resend", &sandbox.url())
+        .env("EMAIL_TIMEOUT_SECONDS", "300")
+        .env("EMAIL_LEASE_SECONDS", "3600")
+        .spawn();
+    sign_up_many(&db, 5).await;
+    wait_for("the provider to have them", async || sandbox.count() == 5).await;
+    hasty.signal(Signal::SIGTERM);
+    hasty.wait_for_log("draining").await;
+    hasty.signal(Signal::SIGTERM);
+    let status = hasty.wait_exit().await;
+    assert!(!status.success(), "it did not drain: {status}");
+    let _other = impatient(&db, "resend", &sandbox).spawn();
+    settled(&db, &sandbox, 5).await;
 }

@@ -1,25 +1,33 @@
 //! Integration tests: one binary, so that one Postgres serves the whole run.
 
+mod adding_an_email;
 mod app_safety;
 mod catalog;
 mod certificates;
 mod cluster;
 mod connect;
+mod crash;
 mod cron;
 mod dashboards;
 mod delivery;
 mod demo;
+mod docs;
+mod failover;
+mod faults;
 mod fleet;
 mod http;
 mod install;
 mod letters;
+mod observe;
 mod outcomes;
 mod pages;
+mod pgbouncer;
 mod pgtap;
 mod plpgsql_check;
 mod policy;
 mod post;
 mod providers;
+mod reference;
 mod rights;
 mod sandbox;
 mod schedules;

@@ -116,7 +116,7 @@ async fn a_repetition_with_other_bytes_is_left_to_a_sidecar_that_matches() {
     assert_eq!(open, 3, "it waits");
     let doctor: String = db
         .value(
-            "select detail from public.email_doctor() where check_name = 'unknown outcomes'",
+            "select detail from public.email_doctor() where check_name = 'requests being resolved'",
             &[],
         )
         .await;
@@ -240,4 +240,29 @@ async fn a_persons_pause_is_never_probed() {
     assert_eq!(sandbox.requests().len(), 0);
     db.exec("select public.email_resume()").await;
     settled(&db, &sandbox, 2).await;
+}
+
+#[tokio::test]
+async fn a_claim_that_a_failover_forgot_meets_its_own_key() {
+    let db = TestDb::only(&["E-TRX-01"]).await;
+    let sandbox = sandbox().await;
+    sign_up_many(&db, 3).await;
+    let mut first = impatient(&db, "resend", &sandbox).spawn();
+    settled(&db, &sandbox, 3).await;
+    first.stop().await;
+    // What was committed last did not reach the new primary: claim, journal, intent and outcome.
+    db.exec(
+        "delete from public.email_batches;
+         delete from public.email_deliveries;
+         update public.email_outbox set status = 'queued', claims = 0, batch_id = null, batch_position = null, claimed_at = null,
+             batch_attempts = null, finished_at = null",
+    )
+    .await;
+    let _second = impatient(&db, "resend", &sandbox).spawn();
+    settled(&db, &sandbox, 3).await;
+    assert_eq!(
+        sandbox.requests().len(),
+        2,
+        "one request, and the same again"
+    );
 }

@@ -421,7 +421,29 @@ async fn a_score_may_stand_in_the_link_only() {
 }
 
 #[tokio::test]
-async fn scores_that_are_none_and_people_who_were_not_asked_record_nothing() {
+async fn an_answer_before_the_survey_is_the_answer_to_it() {
+    let db = TestDb::new().await;
+    let (user, token) = reader(&db, "lea").await;
+    let web = Web::start(&db, &[]).await;
+    let path = format!("/nps/{token}");
+    web.post(&path, "score=8").await;
+    sent(&db, user, "E-ADV-01", &format!("nps_survey:{user}:30d")).await;
+    assert!(
+        web.post(&path, "score=3")
+            .await
+            .body
+            .contains("déjà répondu")
+    );
+    // Another survey, with a key of its own, is another question.
+    sent(&db, user, "E-ADV-01", &format!("nps_survey:{user}:1y")).await;
+    db.exec("update public.email_deliveries set created_at = created_at + interval '1 year' where dedupe_key like '%1y'").await;
+    web.post(&path, "score=3").await;
+    let scores = "select string_agg(payload ->> 'score', ' ' order by id) from public.email_signals where kind = 'nps_answered'";
+    assert_eq!(db.value::<String>(scores, &[]).await, "8 3");
+}
+
+#[tokio::test]
+async fn scores_that_are_none_and_people_we_do_not_ask_record_nothing() {
     let db = TestDb::new().await;
     let (_, token) = reader(&db, "lea").await;
     let web = Web::start(&db, &[]).await;
@@ -442,13 +464,15 @@ async fn scores_that_are_none_and_people_who_were_not_asked_record_nothing() {
         web.post(&format!("/nps/{token}"), "comment=x").await.status,
         StatusCode::BAD_REQUEST
     );
-    for token in [token, Uuid::new_v4()] {
+    let contact: Uuid = db
+        .value(
+            "insert into public.email_project_contacts (project_id, email, role) values (gen_random_uuid(), 'ops@example.com', 'admin') returning unsubscribe_token",
+            &[],
+        )
+        .await;
+    for token in [contact, Uuid::new_v4()] {
         let answer = web.post(&format!("/nps/{token}"), "score=9").await;
-        assert_eq!(
-            answer.status,
-            StatusCode::NOT_FOUND,
-            "no survey went to this token"
-        );
+        assert_eq!(answer.status, StatusCode::NOT_FOUND);
     }
     assert_eq!(
         db.value::<i64>(

@@ -284,7 +284,8 @@ async fn a_journal_in_another_shape_is_adopted_with_what_it_has() {
              status text not null,
              created_at timestamptz not null
          );
-         create index journal_by_user on email_deliveries (user_id, email_type);",
+         create index journal_by_user on email_deliveries (user_id, email_type);
+         create index journal_by_type on email_deliveries (email_type, created_at);",
     )
     .await;
     let said = migrated(&db).await;
@@ -292,6 +293,7 @@ async fn a_journal_in_another_shape_is_adopted_with_what_it_has() {
         "index journal_once stays and does the work of uq_email_deliveries_dedupe_key",
         "index journal_by_user stays and does the work of ix_email_deliveries_user_id",
         "building index ix_email_deliveries_created_at",
+        "index journal_by_type stays and does the work of email_deliveries_kpi_idx",
         "dropped 2 foreign keys of email_deliveries",
     ] {
         assert!(said.contains(sentence), "{sentence}\n{said}");
@@ -307,6 +309,8 @@ async fn a_journal_in_another_shape_is_adopted_with_what_it_has() {
         [
             "email_deliveries_pkey",
             "ix_email_deliveries_created_at",
+            "ix_email_deliveries_provider_message_id",
+            "journal_by_type",
             "journal_by_user",
             "journal_once"
         ]

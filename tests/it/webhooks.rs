@@ -563,7 +563,21 @@ async fn opens_and_clicks_are_stored_only_with_consent() {
     let security = letter(&db, "security", "E-SEC-01").await;
     let copy = letter(&db, "copy", "E-ACT-04").await;
     db.query("update public.email_deliveries set payload_json = '{\"to_email\": \"ops@example.org\"}' where id = $1", &[&copy.delivery]).await;
-    for (letter, expected) in [(&consenting, 2), (&silent, 0), (&security, 0), (&copy, 0)] {
+    // A copy for another account goes by that account's consent.
+    let theirs = letter(&db, "theirs", "E-ACT-04").await;
+    db.query("update public.email_deliveries set payload_json = '{\"to_email\": \"Consenting@example.com\"}' where id = $1", &[&theirs.delivery]).await;
+    db.query(
+        "update public.email_preferences set tracking_consent = false where user_id = $1",
+        &[&theirs.user],
+    )
+    .await;
+    for (letter, expected) in [
+        (&theirs, 2),
+        (&consenting, 2),
+        (&silent, 0),
+        (&security, 0),
+        (&copy, 0),
+    ] {
         for kind in ["Open", "Click"] {
             assert_eq!(
                 from_postmark(&web, &postmark_event(letter, kind, &open)).await,
@@ -642,6 +656,11 @@ async fn nothing_is_kept_about_somebody_who_was_forgotten() {
     let db = TestDb::new().await;
     let web = Web::start(&db, RESEND).await;
     let lea = letter(&db, "lea", "E-TRX-01").await;
+    db.query(
+        "insert into public.email_forgotten (user_id) values ($1)",
+        &[&lea.user],
+    )
+    .await;
     db.exec("update public.email_deliveries set payload_json = null")
         .await;
     from_resend(
@@ -654,7 +673,49 @@ async fn nothing_is_kept_about_somebody_who_was_forgotten() {
         ),
     )
     .await;
+    let by_address =
+        json!({"type": "suppression.added", "data": {"email": lea.email, "origin": "bounce"}});
+    from_resend(&web, "by address", &by_address).await;
     assert_eq!(suppression(&db, &lea).await, None);
+}
+
+#[tokio::test]
+async fn a_crowd_at_the_door_has_four_connections_and_no_more() {
+    let db = TestDb::new().await;
+    let web = Web::start(&db, RESEND).await;
+    let lea = letter(&db, "lea", "E-TRX-01").await;
+    let other = db.connect().await;
+    other
+        .batch_execute("begin; update public.email_deliveries set status = status")
+        .await
+        .expect("locked");
+    let failed = resend_event(&lea, "email.failed", &json!({}));
+    let ids: Vec<String> = (0..30).map(|number| format!("msg_{number}")).collect();
+    let crowd = futures_util::future::join_all(ids.iter().map(|id| from_resend(&web, id, &failed)));
+    let watch = async {
+        let sessions = format!(
+            "from pg_stat_activity where usename = 'web_of_{}'",
+            db.name()
+        );
+        let blocked = format!("select count(*) = 4 {sessions} and wait_event_type = 'Lock'");
+        db.wait_until(&blocked).await;
+        let open: i64 = db.value(&format!("select count(*) {sessions}"), &[]).await;
+        other.batch_execute("rollback").await.expect("free");
+        open
+    };
+    let (answers, open) = tokio::join!(crowd, watch);
+    assert_eq!(open, 4);
+    assert!(
+        answers
+            .iter()
+            .all(|status| [StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE].contains(status)),
+        "{answers:?}"
+    );
+    let stored = answers
+        .iter()
+        .filter(|status| **status == StatusCode::OK)
+        .count();
+    assert_eq!(events(&db, &lea).await.len(), stored, "200 means stored");
 }
 
 #[tokio::test]

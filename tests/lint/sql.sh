@@ -31,7 +31,7 @@ for file in migrations/*.sql sql/core/*.sql sql/triggers/*.sql; do
     inlined=
     case $file in
     # Functions that must be inlined; see the head of the file.
-    sql/core/62_activity.sql)
+    sql/core/62_activity.sql | sql/core/84_kpi_facts.sql)
         inlined='--ignore PS001 --ignore PS005 --ignore PS016'
         ;;
     esac

@@ -1,7 +1,7 @@
 -- E-CONV-04: somebody tried a Pro feature.
 begin;
 \ir support/fixtures.sql
-select plan(19);
+select plan(21);
 
 select fixture.account('nassir') as nassir \gset
 select fixture.account('teammate') as teammate \gset
@@ -59,6 +59,13 @@ select is_empty(
 select fixture.replayed_keys('E-CONV-04', 'insert into public.email_signals (kind, user_id, payload) select ''pro_feature_attempted'', id, ''{"feature": "export"}'' from public.users where name like ''Broken%''') as replayed \gset
 select is(:'replayed'::text[], array['pro_feature:' || :'broken' || ':export:' || :'month'], 'what was missed is made up for');
 select is((select count(*) from public.email_trigger_errors where replayed_at is null), 2::bigint, 'and what cannot be stays open');
+
+-- The application's own key, as a plain insert may carry it.
+select fixture.account('owner') as owner \gset
+select fixture.project(:'owner', 'Forced') as forced \gset
+insert into public.email_outbox (email_type, user_id, dedupe_key) values ('E-CONV-04', :'owner', 'env_forced:' || :'forced' || ':2026-02-19');
+select is(fixture.context_of('env_forced:' || :'forced' || ':2026-02-19') ->> 'feature', 'multi_env', 'a forced environment is the feature multi_env');
+select is(fixture.context_of('env_forced:' || :'forced' || ':2026-02-19') ->> 'project_name', 'Forced', 'of the project in its key');
 
 select * from finish();
 rollback;

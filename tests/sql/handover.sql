@@ -2,7 +2,7 @@
 -- be taken.
 begin;
 \ir support/fixtures.sql
-select plan(49);
+select plan(55);
 
 create function fixture.job(kind text, metadata jsonb, due timestamptz default now(), state text default 'pending', deployment uuid default null)
 returns uuid
@@ -144,6 +144,25 @@ update public.email_settings set handover = true;
 select results_eq('select jobs, letters, known_or_disabled, left_alone from public.email_take_jobs()', $$ values (1::bigint, 1::bigint, 0::bigint, 8::bigint) $$,
     'switched on again, what waits is taken by hand');
 select is(fixture.status_of(:'mine'), 'completed');
+
+-- The way back ------------------------------------------------------------------------------------------------------------
+-- What waits now: a welcome, a refused quota, an env_forced, an alert, a first verdict without a verdict, and codes with keys of their own.
+update public.email_outbox set run_at = now() + interval '10 minutes' where email_type = 'E-CONV-03';
+update public.users set is_active = false where id = :'nadia';
+insert into public.email_outbox (email_type, user_id, dedupe_key) values ('E-RET-01', :'nassir', 'weekly_usage:' || :'nassir' || ':2026-W07');
+select results_eq('select * from public.email_hand_back()',
+    $$ values ('E-ACT-05', 1::bigint), ('E-CONV-03', 1::bigint), ('E-CONV-04', 1::bigint) $$,
+    'what the application would have scheduled is handed back; what is not true any more is not');
+select results_eq(
+    $$ select job_type::text, status::text, job_metadata -> 'context' ->> 'deployment_number' from public.scheduled_jobs where job_metadata ->> 'dedupe_key' = 'critical_verdict_alert:' || (select id from public.deployments) $$,
+    $$ values ('email_send', 'pending', '7') $$, 'as a pending job, with the figures of now');
+select is((select scheduled_at from public.scheduled_jobs where status = 'pending' and job_metadata ->> 'email_type' = 'E-CONV-03'),
+    now() + interval '10 minutes', 'at its time');
+select results_eq($$ select email_type from public.email_outbox where status = 'queued' order by 1 $$, $$ values ('E-ACT-01'), ('E-ACT-04'), ('E-RET-01'), ('E-TRX-01') $$, 'the rest stays');
+select is((select handover from public.email_settings), false, 'and the hand-over is off');
+update public.email_settings set handover = true;
+select is((select letters from public.email_take_jobs()), 3::bigint, 'there and back again: the same letters');
+update public.users set is_active = true where id = :'nadia';
 
 -- The journal --------------------------------------------------------------------------------------------------------------
 insert into public.email_deliveries (user_id, email_type, dedupe_key, status, provider_message_id) values

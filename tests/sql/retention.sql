@@ -2,7 +2,7 @@
 -- the trigger errors are in schedules.sql.
 begin;
 \ir support/scans.sql
-select plan(19);
+select plan(21);
 select pg_temp.at('2027-06-01 12:00Z');
 
 -- Letters ------------------------------------------------------------------------------------------------------------------
@@ -40,6 +40,19 @@ select is((select context_erased_until from email_settings), email_now() - inter
 select is(email_erase_contexts(), 1, 'the rest at the next run');
 select is((select count(*) from email_deliveries where payload_json ? 'to_email'), 0::bigint, 'so that none is left');
 select throws_ok($$ update email_settings set retention_context = '29 days' $$, '23514', null, 'sequences need a month');
+
+-- Whose slot it was is an address where there is no account.
+update email_settings set context_erased_until = '-infinity';
+insert into email_deliveries (user_id, email_type, dedupe_key, status, payload_json, slot, created_at)
+select gen_random_uuid(), 'E-ACT-04', 's ' || n, 'sent', '{"to_email": "x@example.com"}', case n when 1 then 'x@example.com' else gen_random_uuid()::text end, email_now() - interval '90 days'
+from generate_series(1, 2) n;
+select email_erase_contexts() \g /dev/null
+select results_eq($$ select slot = 'erased:' || id, slot like '%@%' from email_deliveries where dedupe_key like 's %' order by dedupe_key $$,
+    $$ values (true, false), (false, false) $$, 'a slot that is an address is erased too, that of a user stays');
+insert into email_marketing_slots (recipient, last_at, outbox_id) values
+    ('long@example.com', email_now() - interval '91 days', 1), ('lately@example.com', email_now() - interval '89 days', 2);
+select email_cleanup() \g /dev/null
+select is((select array_agg(recipient) from email_marketing_slots where recipient like '%@%'), '{lately@example.com}', 'a slot nobody has taken for 90 days goes');
 
 -- Signals --------------------------------------------------------------------------------------------------------------------
 -- A day in the past of email_settings' mark: a fact that arrives as late as that was never seen.

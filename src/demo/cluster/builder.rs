@@ -20,6 +20,7 @@ pub struct ClusterBuilder {
     max_connections: u32,
     databases: Vec<String>,
     pg_cron: Option<String>,
+    primary: Option<u16>,
     settings: Vec<(String, String)>,
 }
 
@@ -32,6 +33,7 @@ impl Default for ClusterBuilder {
             max_connections: 200,
             databases: Vec::new(),
             pg_cron: None,
+            primary: None,
             settings: Vec::new(),
         }
     }
@@ -74,6 +76,13 @@ impl ClusterBuilder {
         self.database(database)
     }
 
+    /// A hot standby that streams from this running server, instead of a new cluster.
+    #[must_use]
+    pub fn standby_of(mut self, primary: &Cluster) -> Self {
+        self.primary = Some(primary.port());
+        self
+    }
+
     /// One more line of `postgresql.conf`; the last one of a name wins.
     #[must_use]
     pub fn setting(mut self, name: &str, value: &str) -> Self {
@@ -101,7 +110,10 @@ impl ClusterBuilder {
             pg_cron,
             leash,
         };
-        cluster.initdb()?;
+        match self.primary {
+            Some(port) => cluster.base_backup(port)?,
+            None => cluster.initdb()?,
+        }
         cluster.append_conf(&self.conf(pg_cron, &cluster.dir))?;
         for database in &self.databases {
             cluster.create_database(database)?;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::compose::Written;
 use super::settled;
 use crate::db::outbox::{self, AccountNews, Claim, Settlement};
+use crate::failpoint;
 use crate::provider::{ErrorKind, Outcome, SendError};
 use crate::worker::Shared;
 
@@ -131,6 +132,7 @@ pub(super) async fn settle(shared: &Shared, claim: &Claim, verdicts: Verdicts, s
     let answered = Instant::now();
     let mut pause = Duration::from_millis(100);
     loop {
+        let asked = Instant::now();
         let settling = outbox::settle(
             &shared.pool,
             &shared.worker,
@@ -140,6 +142,8 @@ pub(super) async fn settle(shared: &Shared, claim: &Claim, verdicts: Verdicts, s
         );
         let error = match settling.await {
             Ok(held) => {
+                failpoint::pass("settled");
+                shared.vitals.statement("settle", asked.elapsed());
                 report(shared, claim, &settlements, held, started);
                 return;
             }
@@ -155,10 +159,21 @@ pub(super) async fn settle(shared: &Shared, claim: &Claim, verdicts: Verdicts, s
     }
 }
 
+/// `email_deliveries.id` of these letters, for people who search the log for one.
+fn deliveries(claim: &Claim, members: &[&Settlement]) -> String {
+    let ids: Vec<String> = claim
+        .letters
+        .iter()
+        .filter(|letter| members.iter().any(|member| member.id == letter.id))
+        .map(|letter| letter.delivery.to_string())
+        .collect();
+    ids.join(" ")
+}
+
 fn report(shared: &Shared, claim: &Claim, settlements: &[Settlement], held: i32, started: Instant) {
     let mut sent = 0;
     // A whole batch mostly fails for one reason: one line for all of it.
-    let mut failures: BTreeMap<(&str, &str), (i64, usize)> = BTreeMap::new();
+    let mut failures: BTreeMap<(&str, &str), Vec<&Settlement>> = BTreeMap::new();
     for settlement in settlements {
         if let Some(letter) = claim
             .letters
@@ -176,16 +191,17 @@ fn report(shared: &Shared, claim: &Claim, settlements: &[Settlement], held: i32,
         let why = settlement.error.as_deref().unwrap_or("no reason given");
         failures
             .entry((settlement.outcome, why))
-            .or_insert((settlement.id, 0))
-            .1 += 1;
+            .or_default()
+            .push(settlement);
     }
-    for ((outcome, why), (first_id, letters)) in failures {
-        tracing::warn!(batch = %claim.batch, outcome, letters, first_id, "not sent: {why}");
+    for ((outcome, why), members) in failures {
+        tracing::warn!(batch = %claim.batch, outcome, letters = members.len(), first_id = members[0].id, deliveries = deliveries(claim, &members), "not sent: {why}");
     }
     if usize::try_from(held).is_ok_and(|held| held < settlements.len()) {
         tracing::warn!(batch = %claim.batch, held, letters = settlements.len(), "the lease was lost meanwhile, or a webhook was faster; whoever holds the rest resolves it");
     }
-    tracing::debug!(batch = %claim.batch, letters = settlements.len(), sent, ms = started.elapsed().as_millis(), "settled");
+    // Fields are made only when somebody listens.
+    tracing::debug!(batch = %claim.batch, letters = settlements.len(), sent, ms = started.elapsed().as_millis(), deliveries = deliveries(claim, &settlements.iter().collect::<Vec<_>>()), "settled");
     // What waits for a retry changes how long the loop may sleep.
     if sent < settlements.len() {
         shared.wakes.wake();

@@ -263,6 +263,11 @@ async fn bare_template() {
                 .batch_execute(SEQPULSE_SCHEMA)
                 .await
                 .expect("SEQPULSE's schema loads");
+            // As PostgreSQL has it from 15 on.
+            client
+                .batch_execute("revoke create on schema public from public")
+                .await
+                .expect("a superuser may");
             drop(client);
             close_template(BARE_TEMPLATE).await;
         })

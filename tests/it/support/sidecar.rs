@@ -1,6 +1,7 @@
 //! The real binary as a child process, as an operator runs it.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -28,8 +29,13 @@ impl Sidecar {
     /// Settings of a `run` against `db` that sends to a provider at `provider_url`; add or replace with
     /// [`SidecarBuilder::env`].
     pub(crate) fn builder(db: &TestDb, provider: &str, provider_url: &str) -> SidecarBuilder {
+        Self::builder_at(db.url(), provider, provider_url)
+    }
+
+    /// As [`Sidecar::builder`], against the database at this address.
+    pub(crate) fn builder_at(url: &str, provider: &str, provider_url: &str) -> SidecarBuilder {
         let env = [
-            ("DATABASE_URL", db.url()),
+            ("DATABASE_URL", url),
             ("EMAIL_PROVIDER", provider),
             ("EMAIL_PROVIDER_URL", provider_url),
             ("EMAIL_API_KEY", "re_test_key_000000000000"),
@@ -99,9 +105,15 @@ impl Sidecar {
         self.wait_exit().await
     }
 
-    /// SIGKILL, then waits: nothing is drained.
+    /// Whether it has ended, by itself or by a signal.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        let status = self.child.try_wait().expect("a child can be waited for");
+        status.is_some()
+    }
+
+    /// SIGKILL, then waits: nothing is drained. Nothing happens to one that has ended already.
     pub(crate) async fn kill9(&mut self) {
-        self.child.kill().expect("the sidecar is running");
+        self.child.kill().expect("the sidecar can be signalled");
         self.wait_exit().await;
     }
 
@@ -165,7 +177,12 @@ impl SidecarBuilder {
 
     /// Starts it without waiting for anything.
     pub(crate) fn spawn(self) -> Sidecar {
-        let mut command = Command::new(BINARY);
+        self.spawn_program(Path::new(BINARY))
+    }
+
+    /// The same for another build of the program.
+    pub(crate) fn spawn_program(self, program: &Path) -> Sidecar {
+        let mut command = Command::new(program);
         command
             .args(&self.args)
             .env_clear()

@@ -1,0 +1,1 @@
+select public.email_urgent_due()

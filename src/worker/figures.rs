@@ -1,0 +1,26 @@
+//! Reads what the database counts once a minute, for `/metrics`. A task of its own: on a large queue counting takes a
+//! moment, and neither the heartbeat nor the claim waits for it.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Shared;
+use super::vitals::FIGURES_EVERY;
+use crate::db::figures::figures;
+
+/// Until `stop`. A database that does not answer is the heartbeat's news; here it only leaves the figures out.
+pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
+    let mut every = tokio::time::interval(FIGURES_EVERY);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = every.tick() => {}
+        }
+        match figures(&shared.pool).await {
+            Ok(figures) => shared.vitals.set_figures(figures),
+            Err(error) => tracing::debug!(%error, "could not read public.email_metrics"),
+        }
+    }
+}

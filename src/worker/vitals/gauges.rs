@@ -1,0 +1,92 @@
+//! What is true at this moment, read when somebody asks for the metrics.
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::gauge::ConstGauge;
+
+use super::State;
+
+impl Collector for State {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let reasons = self.not_ready();
+        let now = self.now();
+        let mut gauges = vec![
+            (
+                "ready",
+                "1 when /readyz answers 200",
+                truth(reasons.is_empty()),
+            ),
+            (
+                "listening",
+                "1 when notifications arrive",
+                truth(now.listening),
+            ),
+            (
+                "armed",
+                "1 when this database may be sent from",
+                truth(now.armed),
+            ),
+            (
+                "paused",
+                "1 when sending is paused for all sidecars",
+                truth(now.paused),
+            ),
+        ];
+        if let Some(seen) = now.seen {
+            let age = seen.elapsed().as_secs_f64();
+            gauges.push((
+                "heartbeat_age_seconds",
+                "Since the database last answered a heartbeat",
+                age,
+            ));
+        }
+        if let Some(lag) = now.lag {
+            gauges.push((
+                "queue_lag_seconds",
+                "Age of the oldest letter that is due and not sent",
+                lag.as_secs_f64(),
+            ));
+        }
+        drop(now);
+        if let Some(pool) = self.pool.get() {
+            let pool = pool.usage();
+            gauges.extend([
+                (
+                    "pool_connections",
+                    "Database connections of the pool, open ones",
+                    whole(pool.open),
+                ),
+                (
+                    "pool_connections_idle",
+                    "Database connections of the pool that are open and not in use",
+                    whole(pool.idle),
+                ),
+                (
+                    "pool_connections_limit",
+                    "Database connections the pool may open",
+                    whole(pool.limit),
+                ),
+                (
+                    "pool_waiting",
+                    "Statements that wait for a database connection",
+                    whole(pool.waiting),
+                ),
+            ]);
+        }
+        for (name, help, value) in gauges {
+            let gauge = ConstGauge::new(value);
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        Ok(())
+    }
+}
+
+fn truth(value: bool) -> f64 {
+    if value { 1.0 } else { 0.0 }
+}
+
+fn whole(count: usize) -> f64 {
+    u32::try_from(count).map_or(f64::INFINITY, f64::from)
+}

@@ -1,0 +1,218 @@
+//! `docs/reference.md`: every table, view and function with its COMMENT, who may use it, and an example that was run.
+//!
+//! `make reference` (or `UPDATE_GOLDEN=1`) writes it anew.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use crate::support::{TestDb, describe};
+
+const EXAMPLES: &str = include_str!("../reference_examples.sql");
+
+/// What the examples and the documents speak of: a user, a project, row 42 that waits and row 43 that has failed.
+pub(crate) const SCENE: &str = "
+insert into public.users (id, name, email, hashed_password) values ('00000000-0000-4000-8000-000000000001', 'Nassir', 'nassir@seqpulse.test', 'x');
+insert into public.projects (id, name, owner_id, api_key, hmac_secret)
+values ('00000000-0000-4000-8000-000000000002', 'Shop', '00000000-0000-4000-8000-000000000001', 'k', 's');
+insert into public.email_preferences (user_id) values ('00000000-0000-4000-8000-000000000001') on conflict do nothing;
+insert into public.email_outbox (id, email_type, user_id, dedupe_key, run_at) overriding system value
+values (42, 'E-TRX-01', '00000000-0000-4000-8000-000000000001', 'scene:42', now() + interval '1 day');
+insert into public.email_outbox (id, email_type, user_id, dedupe_key, status, last_error, finished_at) overriding system value
+values (43, 'E-TRX-01', '00000000-0000-4000-8000-000000000001', 'scene:43', 'failed', 'HTTP 422', now());
+insert into public.email_deliveries (user_id, email_type, dedupe_key, status, payload_json, error_message, outbox_id)
+values ('00000000-0000-4000-8000-000000000001', 'E-TRX-01', 'scene:43', 'failed', '{\"to_email\": \"nassir@seqpulse.test\"}', 'HTTP 422', 43);";
+
+/// The examples by function, in the order of the file.
+fn examples() -> Vec<(String, String)> {
+    let mut examples: Vec<(String, String)> = Vec::new();
+    for line in EXAMPLES.lines() {
+        match line.strip_prefix("-- email_") {
+            Some(name) => examples.push((format!("email_{name}"), String::new())),
+            None => {
+                if let Some((_, sql)) = examples.last_mut() {
+                    sql.push_str(line);
+                    sql.push('\n');
+                }
+            }
+        }
+    }
+    for (_, sql) in &mut examples {
+        *sql = sql.trim().to_owned();
+    }
+    examples
+}
+
+/// Runs SQL as this role and undoes it.
+pub(crate) async fn run(db: &TestDb, role: &str, sql: &str) -> Result<(), String> {
+    let client = db.client().await;
+    let result = client
+        .batch_execute(&format!("begin; set local role {role}; {sql}"))
+        .await;
+    client.batch_execute("rollback").await.expect("undone");
+    result.map_err(|error| describe(&error))
+}
+
+/// Functions of the contract that the documents speak of and that are not in the schema yet. Empty this list when they are.
+pub(crate) fn still_to_come(error: &str) -> bool {
+    [
+        "cancel",
+        "enable_phase",
+        "explain",
+        "forget_user",
+        "retry",
+        "retry_failed",
+    ]
+    .iter()
+    .any(|name| error.starts_with(&format!("42883: function public.email_{name}(")))
+}
+
+#[tokio::test]
+async fn every_example_runs_as_email_admin() {
+    let db = TestDb::new().await;
+    db.exec(SCENE).await;
+    for (name, sql) in examples() {
+        let answer = run(&db, "email_admin", &sql).await;
+        if answer.as_ref().is_err_and(|error| still_to_come(error)) {
+            continue;
+        }
+        assert_eq!(answer, Ok(()), "{name}: {sql}");
+    }
+}
+
+struct Function {
+    name: String,
+    signature: String,
+    callers: String,
+    comment: String,
+}
+
+async fn functions(db: &TestDb) -> Vec<Function> {
+    db.query(
+        "select p.proname::text,
+            p.proname || '(' || pg_get_function_arguments(p.oid) || ') → ' || pg_get_function_result(p.oid),
+            coalesce((
+                select string_agg(r.rolname, ', ' order by r.rolname) from pg_roles r
+                where r.rolname in ('email_worker', 'email_reader', 'email_admin', 'email_app') and has_function_privilege(r.oid, p.oid, 'execute')
+            ), ''),
+            coalesce(obj_description(p.oid, 'pg_proc'), '')
+         from pg_proc p
+         where p.pronamespace = 'public'::regnamespace and p.proname like 'email\\_%' and p.proname !~ '^email_[a-z]+_[0-9]{2}_'
+         and p.prorettype <> 'trigger'::regtype
+         order by p.proname, pg_get_function_arguments(p.oid)",
+        &[],
+    )
+    .await
+    .iter()
+    .map(|row| Function {
+        name: row.get(0),
+        signature: row.get(1),
+        callers: row.get(2),
+        comment: row.get(3),
+    })
+    .collect()
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('\n', " ")
+}
+
+/// Tables or views with their columns.
+async fn relations(db: &TestDb, kind: &str, out: &mut String) {
+    let rows = db
+        .query(
+            "select c.relname::text, coalesce(obj_description(c.oid, 'pg_class'), ''), a.attname::text,
+                format_type(a.atttypid, a.atttypmod) || case when a.attnotnull and c.relkind = 'r' then '' when c.relkind = 'r' then ', null' else '' end,
+                coalesce(col_description(c.oid, a.attnum), ''),
+                coalesce((
+                    select string_agg(r.rolname, ', ' order by r.rolname) from pg_roles r
+                    where r.rolname in ('email_worker', 'email_reader', 'email_admin') and has_table_privilege(r.oid, c.oid, 'select')
+                ), '')
+             from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+             where c.relnamespace = 'public'::regnamespace and c.relname like 'email\\_%' and c.relkind::text = $1 and c.relname <> 'email_schema_history'
+             order by c.relname, a.attnum",
+            &[&kind],
+        )
+        .await;
+    let mut before = String::new();
+    for row in &rows {
+        let [name, about, column, column_type, comment, readers]: [String; 6] =
+            std::array::from_fn(|index| row.get(index));
+        if name != before {
+            let readers = if readers.is_empty() {
+                "Read through functions only.".to_owned()
+            } else {
+                format!("Readable as a whole by {readers}.")
+            };
+            let _ = write!(
+                out,
+                "\n### {name}\n\n{about} {readers}\n\n| column | type | meaning |\n|---|---|---|\n"
+            );
+            before = name;
+        }
+        let _ = writeln!(out, "| `{column}` | {column_type} | {} |", cell(&comment));
+    }
+}
+
+#[tokio::test]
+async fn beside_the_schema_dump_the_reference_is_current() {
+    let db = TestDb::new().await;
+    let functions = functions(&db).await;
+    let by_name: BTreeMap<String, String> = examples().into_iter().collect();
+    let mut out = String::from(
+        "# Reference\n\nEvery table, view and function, as its COMMENT in the database says (`\\d+` and `\\df+` show the same). Written by \
+         `make reference`; do not edit: the comments stand beside what they describe, in `migrations/` and `sql/`.\n\n\
+         Every name is in the schema `public`. The functions of one code (`email_trx_01_enqueue` and so on) are described at the top of \
+         its file in `sql/triggers/`.\n\n## Functions for people\n",
+    );
+    for (name, example) in examples() {
+        for function in functions.iter().filter(|function| function.name == name) {
+            let _ = write!(
+                out,
+                "\n### {name}\n\n`{}`\n\n{} May be called by {}.\n\n```sql\n{example}\n```\n",
+                function.signature, function.comment, function.callers
+            );
+        }
+    }
+    out.push_str("\n## Views\n");
+    relations(&db, "v", &mut out).await;
+    out.push_str("\n## Tables\n");
+    relations(&db, "r", &mut out).await;
+    out.push_str("\n## Functions the rest is made of\n\n| function | may be called by | what it does |\n|---|---|---|\n");
+    for function in functions
+        .iter()
+        .filter(|function| !by_name.contains_key(&function.name))
+    {
+        let callers = if function.callers.is_empty() {
+            "its owner"
+        } else {
+            &function.callers
+        };
+        let _ = writeln!(
+            out,
+            "| `{}` | {callers} | {} |",
+            cell(&function.signature),
+            cell(&function.comment)
+        );
+    }
+
+    let out = out
+        .replace("timestamp with time zone", "timestamptz")
+        .replace("double precision", "float8");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference.md");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, &out).expect("docs/reference.md can be written");
+        return;
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    let stale: Vec<&str> = out
+        .lines()
+        .filter(|line| !written.lines().any(|known| known == *line))
+        .collect();
+    assert!(
+        written == out,
+        "docs/reference.md is not what the comments say; run `make reference`. New:\n{}",
+        stale.join("\n")
+    );
+}
