@@ -104,8 +104,6 @@ pub(super) async fn beat(shared: Arc<Shared>, pacer: Pacer, stop: CancellationTo
             continue;
         };
         tell(before.as_ref(), &now);
-        // A loop that never sleeps must look for batches left behind too.
-        pacer.leases_due();
         // At the first beat too: a session may be older than a clock that was moved since the start.
         let clock_before = before
             .as_ref()
