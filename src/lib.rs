@@ -9,11 +9,12 @@
 //! | [`migrate`] | refinery migrations, then the repeatable SQL files, and their drift |
 //! | [`worker`] | the sidecar's loop: wake, claim, render, send, settle |
 //! | [`mail`] | the catalogue: from a code and its context to subject, HTML, text and headers |
-//! | [`provider`] | Resend, Postmark and console behind one trait |
+//! | [`provider`] | Resend, Postmark, SMTP and console behind one trait |
 //! | [`http`] | the pages that letters link to, health and metrics |
 //! | [`preview`] | every letter with sample data, as files or as one page |
 //! | [`doctor`] | one line per thing that can be wrong with an installation |
 //! | [`sandbox`] | a stand-in for the providers, with an inbox page |
+//! | `failpoint` | where tests kill the process; empty in release builds |
 //! | [`demo`] | a private Postgres and everything above, to look at |
 
 /// Prints a line for people. A reader who has seen enough (`doctor | head`) is no reason to panic, as `println!` would: the
@@ -31,6 +32,7 @@ pub mod config;
 pub mod db;
 pub mod demo;
 pub mod doctor;
+mod failpoint;
 pub mod http;
 pub mod mail;
 pub mod migrate;

@@ -869,7 +869,7 @@ CREATE FUNCTION public.email_percent(part bigint, whole bigint) RETURNS numeric
 COMMENT ON FUNCTION public.email_percent(part bigint, whole bigint) IS 'part of whole in percent, two decimals; null when whole is 0.';
 
 CREATE FUNCTION public.email_pick(row_limit integer) RETURNS bigint[]
-    LANGUAGE sql
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_pick(row_limit integer) IS 'Locks up to so many due rows that no other sidecar has locked, and answers their ids in the order they should go out; null when there is none.';
@@ -1149,7 +1149,9 @@ COMMENT ON FUNCTION public.email_settings_edited() IS 'Before every update of em
 
 CREATE FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[], refused text DEFAULT NULL::text, refused_until timestamp with time zone DEFAULT NULL::timestamp with time zone, limited double precision DEFAULT NULL::double precision, provider_limit double precision DEFAULT NULL::double precision) RETURNS integer
     LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp';
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
 
 COMMENT ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[], refused text, refused_until timestamp with time zone, limited double precision, provider_limit double precision) IS 'Records the outcomes of one batch. sent. transient (an attempt is spent), refused and released (none is) wait in the queue again; of a repeated request they tell nothing, so it stays claimed. permanent and address end failed, the latter also suppresses the address. unknown, server_error (an attempt is spent) and mismatch stay claimed until the provider is asked again; untouched was not sent this time. missing: the provider does not have it, back to the queue. conflict: recorded under the same key: sent when it was a repetition, else lost, which is failed as unknown outcome. refused pauses everything; limited (seconds) slows the fleet down; provider_limit is what the provider''s header says. Answers how many rows it still held.';
 

@@ -22,7 +22,8 @@ pub(crate) async fn measure(stage: &Stage, options: &Options) -> anyhow::Result<
     stage.go().await?;
     let sidecar = Process::sidecar(&stage.leash, &stage.database(), &stage.provider(), &[])?;
     stage.listening(1).await?;
-    sleep(Duration::from_secs(2)).await;
+    // The schedules of a new database are all due once.
+    sleep(Duration::from_secs(6)).await;
     let (queries, cpu) = (transactions(stage).await?, sidecar.cpu()?);
     sleep(WATCHED).await;
     #[expect(clippy::cast_precision_loss, reason = "small numbers")]

@@ -219,7 +219,7 @@ impl Stage {
         if !latency.is_zero() {
             let ms = u64::try_from(latency.as_millis())?;
             // Only to what sends: the control API answers at once in any case.
-            let rule = json!({"fault": {"kind": "latency", "ms": ms}});
+            let rule = json!({"kind": "latency", "ms": ms});
             self.control("POST", "/_sandbox/faults", Some(rule)).await?;
         }
         Ok(())

@@ -3,41 +3,110 @@
 
 -- Picking ----------------------------------------------------------------------------------------------------------------
 -- The heaviest rank first, and within it by run_at: one short index scan per rank, however many rows wait or lie ahead.
+--
+-- What was sent leaves dead entries at the head of the index, which nobody can clear away while an old snapshot is held.  So a
+-- session remembers for each rank (email.picked) how far it has come, and looks from there on.  That is a hint and nothing
+-- more: everything is read when it leads to nothing, and once a second, so that a row that appears before that place, because
+-- its transaction took long or another sidecar gave it back, is found too.
 create or replace function public.email_pick(row_limit integer) returns bigint[]
-language sql
+language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
-with recursive ranks as (
-    (
-        select o.rank from public.email_outbox o
-        where o.status = 'queued' and o.retry_at is null
-        order by o.rank desc
-        limit 1
-    )
-    union all
-    select (
-        select o.rank from public.email_outbox o
-        where o.status = 'queued' and o.retry_at is null and o.rank < r.rank
-        order by o.rank desc
-        limit 1
-    )
-    from ranks r
-    where r.rank is not null
-),
-picked as (
-    select d.id, d.rank, d.run_at
-    from ranks r
-    cross join lateral (
-        select o.id, o.rank, o.run_at from public.email_outbox o
-        where o.status = 'queued' and o.retry_at is null and o.rank = r.rank and o.run_at <= public.email_now()
-        order by o.run_at, o.id
-        limit row_limit
-        for update skip locked
-    ) d
-    where r.rank is not null
-    limit row_limit
-)
-select array_agg(p.id order by p.rank desc, p.run_at, p.id) from picked p
+declare
+    instant constant timestamptz := public.email_now();
+    -- A row whose transaction began this long ago may still appear behind the others.
+    settled constant timestamptz := instant - interval '5 seconds';
+    known jsonb := nullif(current_setting('email.picked', true), '')::jsonb;
+    picked bigint[];
+    last_rank integer;
+    last_run_at timestamptz;
+    last_id bigint;
+begin
+    if known is not null and clock_timestamp() < (known ->> 'read_at')::timestamptz + interval '1 second' then
+        with ranks as (
+            select r.rank, coalesce((k.place ->> 0)::timestamptz, '-infinity') as run_at, coalesce((k.place ->> 1)::bigint, 0) as id
+            from (
+                select t.priority from public.email_types t
+                union
+                select p::integer from jsonb_object_keys(known -> 'places') p
+            ) r (rank)
+            cross join lateral (select known -> 'places' -> r.rank::text) k (place)
+            order by r.rank desc
+        ),
+        due as (
+            select d.id, d.rank, d.run_at
+            from ranks r
+            cross join lateral (
+                select o.id, o.rank, o.run_at from public.email_outbox o
+                where o.status = 'queued' and o.retry_at is null and o.rank = r.rank and o.run_at <= instant
+                and (o.run_at, o.id) >= (r.run_at, r.id)
+                order by o.run_at, o.id
+                limit row_limit
+                for update skip locked
+            ) d
+            limit row_limit
+        )
+        select array_agg(d.id order by d.rank desc, d.run_at, d.id), min(d.rank),
+            (array_agg(d.run_at order by d.rank, d.run_at desc, d.id desc))[1], (array_agg(d.id order by d.rank, d.run_at desc, d.id desc))[1]
+        into picked, last_rank, last_run_at, last_id
+        from due d;
+    else
+        known := null;
+    end if;
+
+    if known is null or picked is null then
+        known := jsonb_build_object('read_at', clock_timestamp());
+        with recursive ranks as (
+            (
+                select o.rank from public.email_outbox o
+                where o.status = 'queued' and o.retry_at is null
+                order by o.rank desc
+                limit 1
+            )
+            union all
+            select (
+                select o.rank from public.email_outbox o
+                where o.status = 'queued' and o.retry_at is null and o.rank < r.rank
+                order by o.rank desc
+                limit 1
+            )
+            from ranks r
+            where r.rank is not null
+        ),
+        due as (
+            select d.id, d.rank, d.run_at
+            from ranks r
+            cross join lateral (
+                select o.id, o.rank, o.run_at from public.email_outbox o
+                where o.status = 'queued' and o.retry_at is null and o.rank = r.rank and o.run_at <= instant
+                order by o.run_at, o.id
+                limit row_limit
+                for update skip locked
+            ) d
+            where r.rank is not null
+            limit row_limit
+        )
+        select array_agg(d.id order by d.rank desc, d.run_at, d.id), min(d.rank),
+            (array_agg(d.run_at order by d.rank, d.run_at desc, d.id desc))[1], (array_agg(d.id order by d.rank, d.run_at desc, d.id desc))[1]
+        into picked, last_rank, last_run_at, last_id
+        from due d;
+    end if;
+
+    -- Ranks above the last one picked were read to their end, and when there was room left, all were.
+    perform set_config('email.picked', jsonb_build_object(
+        'read_at', known -> 'read_at',
+        'places', coalesce(known -> 'places', '{}') || coalesce((
+            select jsonb_object_agg(r.rank, case
+                when r.rank = last_rank and cardinality(picked) = row_limit and last_run_at < settled
+                    then jsonb_build_array(last_run_at, last_id)
+                else jsonb_build_array(settled, 0)
+            end)
+            from (select t.priority from public.email_types t union select last_rank) r (rank)
+            where r.rank >= last_rank or r.rank is not null and (cardinality(picked) = row_limit) is not true
+        ), '{}')
+    )::text, false);
+    return picked;
+end
 $$;
 comment on function public.email_pick(integer) is 'Locks up to so many due rows that no other sidecar has locked, and answers their ids in the order they should go out; null when there is none.';
 revoke all on function public.email_pick(integer) from public;
@@ -97,6 +166,10 @@ begin
     if most = 0 then
         return;
     end if;
+
+    -- Nothing leaves before its intent is committed (email_batch_ready), which flushes this commit too: it need not wait for
+    -- the disk by itself.  When the server crashes in between, nothing was claimed and nothing was sent.
+    perform set_config('synchronous_commit', 'off', true);
 
     -- Backoffs that are over go back to the end of their queue.
     if exists (select from public.email_outbox o where o.status = 'queued' and o.retry_at <= clock_timestamp()) then

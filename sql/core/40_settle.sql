@@ -28,6 +28,9 @@ create or replace function public.email_settle(
 ) returns integer
 language plpgsql
 set search_path = pg_catalog, pg_temp
+-- A session keeps its plans: one made while a table was empty would read all of it later, and be compiled for that each time.
+set enable_seqscan = off
+set jit = off
 as $$
 declare
     sent public.email_batches;

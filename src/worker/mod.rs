@@ -162,6 +162,7 @@ pub async fn run(
 
 /// Claims while there is work, sleeps until there may be some. Never ends by itself.
 async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
+    pacer.known(shared).await;
     let mut sleeper = Sleeper::default();
     let mut failures = 0;
     let mut looked = Instant::now();

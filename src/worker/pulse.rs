@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
@@ -20,6 +21,8 @@ struct Flags {
     armed: AtomicBool,
     /// Leases may have run out since they were last looked at.
     leases_due: AtomicBool,
+    /// A heartbeat has put our LISTEN session on record.
+    known: Notify,
 }
 
 impl Pacer {
@@ -33,6 +36,12 @@ impl Pacer {
 
     pub(super) fn take_leases_due(&self) -> bool {
         self.flags.leases_due.swap(false, Ordering::Relaxed)
+    }
+
+    /// Waits until our LISTEN session is on record: by it a sidecar that dies is missed at once, and one that dies before only
+    /// when its lease is over. No longer than a poll: a sidecar works without LISTEN too.
+    pub(super) async fn known(&self, shared: &Shared) {
+        let _known = tokio::time::timeout(shared.config.poll, self.flags.known.notified()).await;
     }
 
     /// Whether this database may be worked on (contract §6, rule 9).
@@ -61,6 +70,9 @@ impl Pacer {
         {
             Ok(pulse) => {
                 self.flags.armed.store(pulse.armed, Ordering::Relaxed);
+                if session.is_some() {
+                    self.flags.known.notify_one();
+                }
                 shared.vitals.seen(&pulse, session.is_some());
                 shared.vitals.set_lag(pulse.lag);
                 if pulse.pooled {
@@ -92,8 +104,6 @@ pub(super) async fn beat(shared: Arc<Shared>, pacer: Pacer, stop: CancellationTo
             continue;
         };
         tell(before.as_ref(), &now);
-        // A loop that never sleeps must look for batches left behind too.
-        pacer.leases_due();
         // At the first beat too: a session may be older than a clock that was moved since the start.
         let clock_before = before
             .as_ref()

@@ -38,6 +38,8 @@ pub(super) struct Sleeper {
     /// The last one was full.
     full: bool,
     found_at: Instant,
+    /// Something waits for a moment, which may be the end of a lease.
+    lease_may_end: bool,
 }
 
 impl Default for Sleeper {
@@ -47,6 +49,7 @@ impl Default for Sleeper {
             busy: 0,
             full: false,
             found_at: Instant::now(),
+            lease_may_end: true,
         }
     }
 }
@@ -71,6 +74,7 @@ impl Sleeper {
     pub(super) async fn rest(&mut self, shared: &Shared, pacer: &Pacer, next: Option<Duration>) {
         self.busy = 0;
         self.full = false;
+        self.lease_may_end = next.is_some();
         if next == Some(Duration::ZERO) {
             pacer.leases_due();
         }
@@ -115,6 +119,7 @@ impl Sleeper {
         self.busy = 0;
         self.full = false;
         self.on_watch = None;
+        self.lease_may_end = true;
         shared.wakes.rise().await;
         let until = Instant::now() + shared.config.poll;
         self.sleep(shared, pacer, until, until).await;
@@ -138,7 +143,7 @@ impl Sleeper {
         tokio::select! {
             () = shared.wakes.woken() => true,
             () = sleep_until(end) => {
-                if end >= until {
+                if end >= until && self.lease_may_end {
                     pacer.leases_due();
                 }
                 false

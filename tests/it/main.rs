@@ -6,6 +6,7 @@ mod catalog;
 mod certificates;
 mod cluster;
 mod connect;
+mod crash;
 mod cron;
 mod dashboards;
 mod delivery;

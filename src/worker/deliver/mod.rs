@@ -25,6 +25,7 @@ use uuid::Uuid;
 use super::Shared;
 use crate::db::intent;
 use crate::db::outbox::{Claim, Claimed, Settlement};
+use crate::failpoint;
 use crate::provider::{ErrorKind, Outcome, Recovery};
 use compose::Written;
 pub(super) use compose::settings;
@@ -47,6 +48,11 @@ pub(super) async fn deliver(shared: Arc<Shared>, claim: Claim, permit: OwnedSema
 /// One request at most; answers the halves of a batch that was refused as a whole.
 async fn one(shared: &Shared, claim: Claim) -> Option<[Claim; 2]> {
     let started = Instant::now();
+    failpoint::pass(if claim.prior.is_some() {
+        "taken over"
+    } else {
+        "claimed"
+    });
     if let Some(prior) = claim.prior {
         if !prior.resolvable {
             let verdicts = Verdicts::all(&claim, "lost", &lost_for_good(prior.age));
@@ -55,6 +61,7 @@ async fn one(shared: &Shared, claim: Claim) -> Option<[Claim; 2]> {
         }
         if shared.provider.recovery() == Recovery::Search {
             let verdicts = resolve::search(shared, &claim, prior).await;
+            failpoint::pass("searched");
             settle::settle(shared, &claim, verdicts, started).await;
             return None;
         }
@@ -117,7 +124,7 @@ async fn split(shared: &Shared, claim: Claim, halves: [Vec<i64>; 2]) -> Option<[
     let lease = shared.config.lease;
     shared.busy().extend(batches);
     match intent::split(&shared.pool, &shared.worker, claim.batch, &members, lease).await {
-        Ok(_) => {}
+        Ok(_) => failpoint::pass("split"),
         Err(error) => {
             shared.busy().retain(|busy| !batches.contains(busy));
             // Still on record as sent: it is asked for again, refused again, and split then.

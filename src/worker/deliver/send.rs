@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::compose::{self, Written};
 use crate::db::intent::{self, Intent, Limits, Verdict};
 use crate::db::outbox::Claim;
+use crate::failpoint;
 use crate::provider::{Outcome, Recovery, Request};
 use crate::worker::Shared;
 
@@ -70,8 +71,12 @@ pub(super) async fn send(shared: &Shared, claim: &Claim, written: &[Written<'_>]
             Recovery::Nothing => WITHOUT_END,
         },
     };
+    failpoint::pass("unrecorded");
     match ready(shared, &intent).await {
-        Ready::Go => Sent::Answered(transmit(shared, claim, &request).await),
+        Ready::Go => {
+            failpoint::pass("recorded");
+            Sent::Answered(transmit(shared, claim, &request).await)
+        }
         Ready::Stale => Sent::Withheld {
             outcome: "untouched",
             why: "this sidecar stood still for too long between asking and sending".into(),
@@ -138,7 +143,9 @@ async fn ready(shared: &Shared, intent: &Intent<'_>) -> Ready {
 
 async fn transmit(shared: &Shared, claim: &Claim, request: &Request) -> Vec<Outcome> {
     let started = Instant::now();
-    let outcomes = while_renewing(shared, claim, shared.provider.send(request)).await;
+    let sending = failpoint::pass_during("in flight", shared.provider.send(request));
+    let outcomes = while_renewing(shared, claim, sending).await;
+    failpoint::pass("answered");
     shared
         .vitals
         .request(shared.worker.provider, started.elapsed());

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::compose::Written;
 use super::settled;
 use crate::db::outbox::{self, AccountNews, Claim, Settlement};
+use crate::failpoint;
 use crate::provider::{ErrorKind, Outcome, SendError};
 use crate::worker::Shared;
 
@@ -141,6 +142,7 @@ pub(super) async fn settle(shared: &Shared, claim: &Claim, verdicts: Verdicts, s
         );
         let error = match settling.await {
             Ok(held) => {
+                failpoint::pass("settled");
                 shared.vitals.statement("settle", asked.elapsed());
                 report(shared, claim, &settlements, held, started);
                 return;

@@ -105,9 +105,15 @@ impl Sidecar {
         self.wait_exit().await
     }
 
-    /// SIGKILL, then waits: nothing is drained.
+    /// Whether it has ended, by itself or by a signal.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        let status = self.child.try_wait().expect("a child can be waited for");
+        status.is_some()
+    }
+
+    /// SIGKILL, then waits: nothing is drained. Nothing happens to one that has ended already.
     pub(crate) async fn kill9(&mut self) {
-        self.child.kill().expect("the sidecar is running");
+        self.child.kill().expect("the sidecar can be signalled");
         self.wait_exit().await;
     }
 
