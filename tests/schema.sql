@@ -500,19 +500,19 @@ CREATE FUNCTION public.email_erase_letters(ids bigint[]) RETURNS integer
 
 COMMENT ON FUNCTION public.email_erase_letters(ids bigint[]) IS 'Erases what is personal about these outbox rows, here, in the journal and in the events; rows whose request is not settled yet follow when it is. Answers how many were erased now.';
 
-CREATE FUNCTION public.email_explain(id bigint) RETURNS SETOF text
+CREATE FUNCTION public.email_explain(id bigint) RETURNS TABLE(sentence text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_explain(id bigint) IS 'Why a letter has or has not gone out: one sentence per gate with the value it saw now, what happened so far, and when it will be tried again. Also for rows that have left the outbox.';
 
-CREATE FUNCTION public.email_explain(user_id uuid, code text) RETURNS SETOF text
+CREATE FUNCTION public.email_explain(user_id uuid, code text) RETURNS TABLE(sentence text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_explain(user_id uuid, code text) IS 'Would this user get this email now, and if not, why not: the last one, the one that waits, or else what the gates would say about one enqueued now (about their newest project, where it is about one). Changes nothing.';
 
-CREATE FUNCTION public.email_explain_gates(row_id bigint) RETURNS SETOF text
+CREATE FUNCTION public.email_explain_gates(row_id bigint) RETURNS TABLE(sentence text)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
