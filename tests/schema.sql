@@ -19,6 +19,12 @@ CREATE FUNCTION public.email_act_01_enqueue(facts jsonb) RETURNS void
 
 COMMENT ON FUNCTION public.email_act_01_enqueue(facts jsonb) IS 'E-ACT-01: enqueues what sign-ups cause. facts: [{user_id, created_at}].';
 
+CREATE FUNCTION public.email_act_01_facts(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(happened_at timestamp with time zone, fact jsonb)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_act_01_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-ACT-01: the sign-ups of a time, as its facts.';
+
 CREATE FUNCTION public.email_act_01_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -41,6 +47,12 @@ CREATE FUNCTION public.email_act_02_enqueue(facts jsonb) RETURNS void
 
 COMMENT ON FUNCTION public.email_act_02_enqueue(facts jsonb) IS 'E-ACT-02: enqueues what new projects cause. facts: [{project_id, user_id, created_at}].';
 
+CREATE FUNCTION public.email_act_02_facts(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(happened_at timestamp with time zone, fact jsonb)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_act_02_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-ACT-02: the new projects of a time, as its facts.';
+
 CREATE FUNCTION public.email_act_02_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -62,6 +74,12 @@ CREATE FUNCTION public.email_act_03_enqueue(facts jsonb) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_act_03_enqueue(facts jsonb) IS 'E-ACT-03: enqueues what running deployments cause. facts: [{deployment_id, project_id, started_at}].';
+
+CREATE FUNCTION public.email_act_03_facts(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(happened_at timestamp with time zone, fact jsonb)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_act_03_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-ACT-03: the deployments that started of a time, as its facts.';
 
 CREATE FUNCTION public.email_act_03_finished(project uuid) RETURNS boolean
     LANGUAGE plpgsql STABLE
@@ -92,6 +110,12 @@ CREATE FUNCTION public.email_act_04_enqueue(facts jsonb) RETURNS void
 
 COMMENT ON FUNCTION public.email_act_04_enqueue(facts jsonb) IS 'E-ACT-04: enqueues what first verdicts cause. facts: [{deployment_id, created_at, at}].';
 
+CREATE FUNCTION public.email_act_04_facts(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(happened_at timestamp with time zone, fact jsonb)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_act_04_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-ACT-04: the first verdicts of a time, as its facts.';
+
 CREATE FUNCTION public.email_act_04_first(deployment uuid, verdict_at timestamp with time zone) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET enable_bitmapscan TO 'off'
@@ -120,6 +144,12 @@ CREATE FUNCTION public.email_act_05_enqueue(facts jsonb) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_act_05_enqueue(facts jsonb) IS 'E-ACT-05: enqueues what critical verdicts cause. facts: [{deployment_id, verdict, created_at, at}].';
+
+CREATE FUNCTION public.email_act_05_facts(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(happened_at timestamp with time zone, fact jsonb)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_act_05_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-ACT-05: the critical verdicts of a time, as its facts.';
 
 CREATE FUNCTION public.email_act_05_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -170,6 +200,12 @@ CREATE FUNCTION public.email_adv_02_enqueue(facts jsonb) RETURNS void
 
 COMMENT ON FUNCTION public.email_adv_02_enqueue(facts jsonb) IS 'E-ADV-02: enqueues what answers of promoters cause. facts: [{signal_id}].';
 
+CREATE FUNCTION public.email_adv_02_facts(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(happened_at timestamp with time zone, fact jsonb)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_adv_02_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-ADV-02: the answers of a time, as its facts.';
+
 CREATE FUNCTION public.email_answer_nps(token uuid, score integer, comment text DEFAULT NULL::text) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -188,6 +224,12 @@ CREATE FUNCTION public.email_arm() RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_arm() IS 'Says that this database is the one to send from: call it after a restore or a rename, once nobody else sends from the original.';
+
+CREATE FUNCTION public.email_as_of() RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_as_of() IS 'Facts after this moment are not known yet: infinity, save in a dry run, where it is the moment that is played through.';
 
 CREATE FUNCTION public.email_audience(code text) RETURNS TABLE(user_id uuid, project_id uuid, to_email text, dedupe_key text, run_at timestamp with time zone, payload jsonb)
     LANGUAGE plpgsql
@@ -213,6 +255,12 @@ CREATE FUNCTION public.email_batch_split(worker text, batch uuid, ids bigint[], 
 
 COMMENT ON FUNCTION public.email_batch_split(worker text, batch uuid, ids bigint[], batches uuid[], lease interval) IS 'Puts the members of a batch that was refused as a whole into smaller ones, so that the guilty one ends up alone; answers how many it still held.';
 
+CREATE FUNCTION public.email_batches_forget() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_batches_forget() IS 'After a request with members to be forgotten is settled: erases them.';
+
 CREATE FUNCTION public.email_bill_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -225,6 +273,12 @@ CREATE FUNCTION public.email_bill_01_enqueue(facts jsonb) RETURNS void
 
 COMMENT ON FUNCTION public.email_bill_01_enqueue(facts jsonb) IS 'E-BILL-01: enqueues all steps of failed payments, and ends those that a payment made needless. facts: [{signal_id}].';
 
+CREATE FUNCTION public.email_bill_01_facts(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(happened_at timestamp with time zone, fact jsonb)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_bill_01_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-BILL-01: the failed payments, and payments of a time, as its facts.';
+
 CREATE FUNCTION public.email_bill_02_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -236,6 +290,18 @@ CREATE FUNCTION public.email_bill_02_enqueue(facts jsonb) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_bill_02_enqueue(facts jsonb) IS 'E-BILL-02: enqueues what payments cause. facts: [{signal_id}].';
+
+CREATE FUNCTION public.email_bill_02_facts(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(happened_at timestamp with time zone, fact jsonb)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_bill_02_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-BILL-02: the payments of a time, as its facts.';
+
+CREATE FUNCTION public.email_cancel(id bigint, reason text DEFAULT NULL::text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_cancel(id bigint, reason text) IS 'Ends one letter: suppressed for this reason (null: cancelled). One that is being sent is only ended when the provider turns out not to have accepted it. Answers in words what was done.';
 
 CREATE FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, taken_over boolean, age_seconds double precision)
     LANGUAGE plpgsql
@@ -268,6 +334,12 @@ CREATE FUNCTION public.email_cleanup_events() RETURNS integer
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_cleanup_events() IS 'Removes those of the 20,000 oldest email_events that happened longer ago than email_settings.retention_events; answers how many.';
+
+CREATE FUNCTION public.email_cleanup_slots() RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_cleanup_slots() IS 'Removes slots that were taken longer ago than the cooldown and 31 days; answers how many. Nobody waits for them, and the address of somebody without an account does not stay.';
 
 CREATE FUNCTION public.email_conv_01_audience() RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
     LANGUAGE plpgsql
@@ -305,6 +377,12 @@ CREATE FUNCTION public.email_conv_03_enqueue(facts jsonb) RETURNS void
 
 COMMENT ON FUNCTION public.email_conv_03_enqueue(facts jsonb) IS 'E-CONV-03: enqueues what refused deployments cause. facts: [{signal_id}].';
 
+CREATE FUNCTION public.email_conv_03_facts(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(happened_at timestamp with time zone, fact jsonb)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_conv_03_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-CONV-03: the refused deployments of a time, as its facts.';
+
 CREATE FUNCTION public.email_conv_04_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -316,6 +394,12 @@ CREATE FUNCTION public.email_conv_04_enqueue(facts jsonb) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_conv_04_enqueue(facts jsonb) IS 'E-CONV-04: enqueues what attempts at Pro features cause. facts: [{signal_id}].';
+
+CREATE FUNCTION public.email_conv_04_facts(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(happened_at timestamp with time zone, fact jsonb)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_conv_04_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-CONV-04: the attempts at Pro features of a time, as its facts.';
 
 CREATE FUNCTION public.email_conv_05_audience() RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
     LANGUAGE plpgsql
@@ -374,6 +458,24 @@ CREATE FUNCTION public.email_drop_counts(of_project uuid, zone text, monday date
 
 COMMENT ON FUNCTION public.email_drop_counts(of_project uuid, zone text, monday date, checked_at timestamp with time zone) IS 'Deployments a project started in the local week before monday''s (before), in monday''s (week), and in the seven days until checked_at (lately).';
 
+CREATE FUNCTION public.email_dry_run(code text, past interval) RETURNS TABLE(outcome text, reason text, letters bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_dry_run(code text, past interval) IS 'What this kind of email would have done over the past interval, had it been enabled since its beginning: how many it would have enqueued, sent, deferred by the cap (most of them sent later), suppressed or failed by reason, and how many would still wait. Other letters are taken as they really went, and what is not dated (preferences, suppressions, plans) as it is now. Changes nothing, save that numbers of email_outbox.id are skipped; takes the time of up to 200 scans.';
+
+CREATE FUNCTION public.email_dry_run_step(code text, facts jsonb, pending bigint[]) RETURNS bigint[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_dry_run_step(code text, facts jsonb, pending bigint[]) IS 'One moment of a dry run: enqueues these facts (null: what a scan finds) and decides about those of the run''s rows (pending) that are due; answers the run''s rows.';
+
+CREATE FUNCTION public.email_enable_phase(n integer) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_enable_phase(n integer) IS 'Enables the kinds of email of the phases up to n and disables the others (what they have queued is suppressed); answers how many are enabled now.';
+
 CREATE FUNCTION public.email_enqueue(email_type text, user_id uuid, dedupe_key text, payload jsonb DEFAULT '{}'::jsonb, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, project_id uuid DEFAULT NULL::uuid, to_email text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -386,11 +488,47 @@ CREATE FUNCTION public.email_erase_contexts() RETURNS integer
 
 COMMENT ON FUNCTION public.email_erase_contexts() IS 'Erases address, subject, context and error text of up to 20,000 letters in the journal, and the personal keys of as many email_signals, that are older than email_settings.retention_context. Keys, status, reason and times stay, so that no letter is ever sent twice. Answers how many rows it erased.';
 
+CREATE FUNCTION public.email_erase_journal(ids uuid[]) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_erase_journal(ids uuid[]) IS 'Erases what is personal about these letters of the journal and their events: status, reason, times and keys stay. Answers how many.';
+
+CREATE FUNCTION public.email_erase_letters(ids bigint[]) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_erase_letters(ids bigint[]) IS 'Erases what is personal about these outbox rows, here, in the journal and in the events; rows whose request is not settled yet follow when it is. Answers how many were erased now.';
+
+CREATE FUNCTION public.email_explain(id bigint) RETURNS SETOF text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_explain(id bigint) IS 'Why a letter has or has not gone out: one sentence per gate with the value it saw now, what happened so far, and when it will be tried again. Also for rows that have left the outbox.';
+
+CREATE FUNCTION public.email_explain(user_id uuid, code text) RETURNS SETOF text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_explain(user_id uuid, code text) IS 'Would this user get this email now, and if not, why not: the last one, the one that waits, or else what the gates would say about one enqueued now (about their newest project, where it is about one). Changes nothing.';
+
+CREATE FUNCTION public.email_explain_gates(row_id bigint) RETURNS SETOF text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_explain_gates(row_id bigint) IS 'One sentence per gate about a row of the outbox, as it would be decided now, and one about what comes of it.';
+
 CREATE FUNCTION public.email_extend_lease(worker text, batch uuid, lease interval) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_extend_lease(worker text, batch uuid, lease interval) IS 'Renews the lease of a batch while its request is in flight; answers how many rows it still held.';
+
+CREATE FUNCTION public.email_facts(code text, since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(happened_at timestamp with time zone, fact jsonb)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_facts(code text, since timestamp with time zone, until timestamp with time zone) IS 'What the tables still know of the facts of a time that cause this code, in their order; none for a code that is found by scanning.';
 
 CREATE FUNCTION public.email_fingerprint(objects text[]) RETURNS text
     LANGUAGE sql STABLE
@@ -404,17 +542,23 @@ CREATE FUNCTION public.email_first_name(name text) RETURNS text
 
 COMMENT ON FUNCTION public.email_first_name(name text) IS 'What a letter calls somebody: the first word of their name; null when there is none.';
 
+CREATE FUNCTION public.email_forget_user(user_id uuid) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_forget_user(user_id uuid) IS 'Erases a user''s address, name and contexts from every table of ours, drops what is queued, and sends nothing more, security included. Keys, status, reasons and times stay. What is being sent at this moment is erased when its outcome is known. Repeat it at will; the application''s own row is the application''s to erase. Answers in words what was done.';
+
 CREATE FUNCTION public.email_function(code text, suffix text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_function(code text, suffix text) IS 'The name of a code''s function: E-TRX-01 and enqueue give email_trx_01_enqueue.';
 
-CREATE FUNCTION public.email_gates(ids bigint[]) RETURNS TABLE(id bigint, gate text, verdict text, reason text, recipient text, person uuid, slot text, token uuid, tracking boolean, context jsonb, superseded boolean, expires_at timestamp with time zone, forgotten boolean, known boolean, suppressed text, active boolean, product_updates_opt_in boolean, marketing_opt_in boolean, held_out boolean, untrue text, failure text)
+CREATE FUNCTION public.email_gates(ids bigint[]) RETURNS TABLE(id bigint, gate text, verdict text, reason text, recipient text, person uuid, slot text, reader uuid, token uuid, tracking boolean, context jsonb, superseded boolean, expires_at timestamp with time zone, forgotten boolean, known boolean, suppressed text, active boolean, product_updates_opt_in boolean, marketing_opt_in boolean, held_out boolean, untrue text, failure text, category text, capped boolean, claims integer, held text)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_gates(ids bigint[]) IS 'What the policy says about each row now: the gate it stops at (send: none), verdict send, wait, retry, suppress or fail, the one reason, the recipient (person: their account, slot: their key in the cap, token: of their links when there is one yet), the letter''s context, and the values the gates saw.';
+COMMENT ON FUNCTION public.email_gates(ids bigint[]) IS 'What the policy says about each row now: the gate it stops at (send: none), verdict send, wait, retry, suppress or fail, the one reason, the recipient (person: their account, slot: their key in the cap, reader: whose links it carries, token: of these links when there is one yet), the letter''s context, the values the gates saw, and what else the claim needs to know (held: the slot it holds or waits for).';
 
 CREATE FUNCTION public.email_grant(privileges text, role_name text) RETURNS void
     LANGUAGE plpgsql
@@ -700,6 +844,12 @@ CREATE FUNCTION public.email_outbox_rank() RETURNS trigger
 
 COMMENT ON FUNCTION public.email_outbox_rank() IS 'Keeps email_outbox.rank in step when somebody changes a row''s priority.';
 
+CREATE FUNCTION public.email_outbox_settled() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_outbox_settled() IS 'After a row that was to be cancelled or forgotten while it was being sent has its outcome: back in the queue it is suppressed instead; a forgotten one is erased in any case.';
+
 CREATE FUNCTION public.email_outbox_wake() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -804,6 +954,12 @@ CREATE FUNCTION public.email_replay_errors(since timestamp with time zone DEFAUL
 
 COMMENT ON FUNCTION public.email_replay_errors(since timestamp with time zone) IS 'Enqueues what triggers missed since then; answers how many facts went through. Those that fail again stay open with their newest error.';
 
+CREATE FUNCTION public.email_requeue(ids bigint[]) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_requeue(ids bigint[]) IS 'Puts rows that failed or were suppressed back into the queue, due now; due_at, from which they expire, stays. Answers how many. email_retry and email_retry_failed decide which.';
+
 CREATE FUNCTION public.email_resolve(delivery uuid, was_sent boolean) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -870,6 +1026,18 @@ CREATE FUNCTION public.email_ret_04_current(ids bigint[]) RETURNS TABLE(id bigin
 
 COMMENT ON FUNCTION public.email_ret_04_current(ids bigint[]) IS 'E-RET-04: true while the user has not come back.';
 
+CREATE FUNCTION public.email_retry(id bigint, even_if_unknown boolean DEFAULT false) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_retry(id bigint, even_if_unknown boolean) IS 'Tries one letter again now, whether it failed, was suppressed or waits; every gate is asked again. One whose outcome is unknown is only tried again when even_if_unknown says so: it may arrive twice. Answers in words what was done.';
+
+CREATE FUNCTION public.email_retry_failed(email_type text DEFAULT NULL::text, since timestamp with time zone DEFAULT '-infinity'::timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_retry_failed(email_type text, since timestamp with time zone) IS 'Tries all letters of one code (null: of all) again that failed since then, save those whose outcome is unknown; every gate is asked again. Answers how many.';
+
 CREATE FUNCTION public.email_run_due_schedule(worker text) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -912,6 +1080,12 @@ CREATE FUNCTION public.email_sec_01_enqueue(facts jsonb) RETURNS void
 
 COMMENT ON FUNCTION public.email_sec_01_enqueue(facts jsonb) IS 'E-SEC-01: enqueues what changes of two-factor authentication cause. facts: [{user_id, enabled, changed_at}].';
 
+CREATE FUNCTION public.email_sec_01_facts(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(happened_at timestamp with time zone, fact jsonb)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_sec_01_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-SEC-01: the two-factor authentication that was switched on and is still (nothing tells when it was switched off) of a time, as its facts.';
+
 CREATE FUNCTION public.email_sec_01_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -933,6 +1107,12 @@ CREATE FUNCTION public.email_sec_02_enqueue(facts jsonb) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_sec_02_enqueue(facts jsonb) IS 'E-SEC-02: enqueues a letter for each of these logins that is suspicious. facts: [{signal_id}].';
+
+CREATE FUNCTION public.email_sec_02_facts(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(happened_at timestamp with time zone, fact jsonb)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_sec_02_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-SEC-02: the logins of a time, as its facts.';
 
 CREATE FUNCTION public.email_sec_02_new(login_id bigint, known_for interval, OUT country boolean, OUT device boolean) RETURNS record
     LANGUAGE plpgsql STABLE
@@ -1008,6 +1188,12 @@ CREATE FUNCTION public.email_sleep(holding integer) RETURNS TABLE(lanes integer,
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_sleep(holding integer) IS 'Called by a sidecar''s LISTEN session before it sleeps, with the lanes (a bit each) it holds already: takes what is free. watched: every lane is held by this or another sidecar, so that from now on every producer sends a NOTIFY. No row: this session would not hear it.';
+
+CREATE FUNCTION public.email_slots_ask(row_id bigint, slot_key text, OUT run_at timestamp with time zone, OUT reason text) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_slots_ask(row_id bigint, slot_key text, OUT run_at timestamp with time zone, OUT reason text) IS 'Whether a capped row would get its recipient''s slot now: run_at and reason are null when it would, and otherwise say until when it would wait and why. Takes nothing.';
 
 CREATE FUNCTION public.email_slots_free(ids bigint[], slots text[]) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1129,6 +1315,12 @@ CREATE FUNCTION public.email_trx_01_enqueue(facts jsonb) RETURNS void
 
 COMMENT ON FUNCTION public.email_trx_01_enqueue(facts jsonb) IS 'E-TRX-01: enqueues the welcome of users. facts: [{user_id, created_at, at}].';
 
+CREATE FUNCTION public.email_trx_01_facts(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(happened_at timestamp with time zone, fact jsonb)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_trx_01_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-TRX-01: the active sign-ups of a time, as its facts.';
+
 CREATE FUNCTION public.email_trx_01_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1156,6 +1348,12 @@ CREATE FUNCTION public.email_trx_02_enqueue(facts jsonb) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_trx_02_enqueue(facts jsonb) IS 'E-TRX-02: enqueues all steps of invitations, and ends those of accepted and revoked ones. facts: [{signal_id}].';
+
+CREATE FUNCTION public.email_trx_02_facts(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(happened_at timestamp with time zone, fact jsonb)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_trx_02_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-TRX-02: the invitations, and what ended them of a time, as its facts.';
 
 CREATE FUNCTION public.email_type_kpi_counts(over interval) RETURNS TABLE(code text, kpi text, held_out boolean, reached bigint, cases bigint, measured bigint, minutes numeric)
     LANGUAGE plpgsql STABLE
@@ -1301,6 +1499,7 @@ CREATE TABLE public.email_batches (
     tracked boolean[] NOT NULL,
     mismatched_at timestamp with time zone,
     mismatched_by text,
+    forget boolean DEFAULT false NOT NULL,
     CONSTRAINT email_batches_counts_positive CHECK (((attempt > 0) AND (searches >= 0))),
     CONSTRAINT email_batches_members_not_empty CHECK (((cardinality(members) > 0) AND (cardinality(tracked) = cardinality(members)))),
     CONSTRAINT email_batches_recovery_known CHECK ((recovery = ANY (ARRAY['repeat'::text, 'search'::text, 'again'::text]))),
@@ -1356,6 +1555,8 @@ COMMENT ON COLUMN public.email_batches.mismatched_at IS 'When a sidecar last lef
 
 COMMENT ON COLUMN public.email_batches.mismatched_by IS 'Which sidecar did, and what it would have rendered with.';
 
+COMMENT ON COLUMN public.email_batches.forget IS 'Whether members were asked to be forgotten while their outcome was unknown: they are erased when the request is settled.';
+
 CREATE TABLE public.email_deliveries (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     user_id uuid NOT NULL,
@@ -1390,7 +1591,7 @@ COMMENT ON COLUMN public.email_deliveries.status IS 'queued: claimed, not settle
 
 COMMENT ON COLUMN public.email_deliveries.provider_message_id IS 'The provider''s own id; null until accepted.';
 
-COMMENT ON COLUMN public.email_deliveries.payload_json IS 'to_email, subject, context (the figures in the letter) and reason; null once the user was forgotten.';
+COMMENT ON COLUMN public.email_deliveries.payload_json IS 'to_email, subject, context (the figures in the letter) and reason; only the reason, or null, once the user was forgotten or the retention is over.';
 
 COMMENT ON COLUMN public.email_deliveries.error_message IS 'The last failure; null means none.';
 
@@ -2412,6 +2613,58 @@ COMMENT ON COLUMN public.email_unknown_outcomes.outbox_id IS 'The outbox row it 
 
 COMMENT ON COLUMN public.email_unknown_outcomes.why IS 'How it came about.';
 
+CREATE VIEW public.email_upcoming AS
+ SELECT o.id,
+    o.email_type,
+    o.user_id,
+    o.project_id,
+    w.goes_out_at,
+    w.waits_for,
+    o.due_at,
+    (o.due_at + t.expires_after) AS expires_at,
+    o.rank,
+    o.attempts
+   FROM ((((public.email_outbox o
+     JOIN public.email_types t ON ((t.code = o.email_type)))
+     CROSS JOIN public.email_settings s)
+     CROSS JOIN LATERAL ( SELECT (o.retry_at + (public.email_now() - now())) AS retry_at) r)
+     CROSS JOIN LATERAL ( SELECT
+                CASE
+                    WHEN ((s.paused_at IS NOT NULL) OR (t.paused_at IS NOT NULL)) THEN NULL::timestamp with time zone
+                    ELSE GREATEST(o.run_at, r.retry_at, public.email_now())
+                END AS goes_out_at,
+                CASE
+                    WHEN (s.paused_at IS NOT NULL) THEN ('everything is paused'::text || COALESCE((': '::text || s.paused_reason), ''::text))
+                    WHEN (t.paused_at IS NOT NULL) THEN ('type paused'::text || COALESCE((': '::text || t.paused_reason), ''::text))
+                    WHEN (r.retry_at > public.email_now()) THEN format('another try, after %s of %s'::text, o.attempts, t.max_attempts)
+                    WHEN ((o.run_at > public.email_now()) AND (o.reason IS NOT NULL)) THEN o.reason
+                    WHEN (o.run_at > public.email_now()) THEN 'its time'::text
+                    ELSE 'the next claim'::text
+                END AS waits_for) w)
+  WHERE (o.status = 'queued'::text);
+
+COMMENT ON VIEW public.email_upcoming IS 'What is queued: when each letter goes out (every gate is asked again then), and what it waits for. select … order by goes_out_at.';
+
+COMMENT ON COLUMN public.email_upcoming.id IS 'email_outbox.id; email_explain(id) tells the rest.';
+
+COMMENT ON COLUMN public.email_upcoming.email_type IS 'A code of email_types.';
+
+COMMENT ON COLUMN public.email_upcoming.user_id IS 'As in email_outbox.';
+
+COMMENT ON COLUMN public.email_upcoming.project_id IS 'The project it is about; null when it is about none.';
+
+COMMENT ON COLUMN public.email_upcoming.goes_out_at IS 'When it is claimed, by email_now(), should nothing be in the way then; null: not before somebody resumes what is paused.';
+
+COMMENT ON COLUMN public.email_upcoming.waits_for IS 'Its time, the cap, another try, a pause, or only the next claim.';
+
+COMMENT ON COLUMN public.email_upcoming.due_at IS 'When it was meant to go out first.';
+
+COMMENT ON COLUMN public.email_upcoming.expires_at IS 'From then on it is suppressed instead.';
+
+COMMENT ON COLUMN public.email_upcoming.rank IS 'Its priority: higher goes first.';
+
+COMMENT ON COLUMN public.email_upcoming.attempts IS 'Requests that failed so far.';
+
 ALTER TABLE ONLY public.email_batches
     ADD CONSTRAINT email_batches_pkey PRIMARY KEY (batch_id);
 
@@ -2599,6 +2852,8 @@ CREATE TRIGGER email_act_05_update AFTER UPDATE ON public.deployment_verdicts RE
 
 CREATE TRIGGER email_adv_02_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = 'nps_answered'::text)) EXECUTE FUNCTION public.email_signal_trigger('E-ADV-02');
 
+CREATE TRIGGER email_batches_forget AFTER UPDATE OF state ON public.email_batches FOR EACH ROW WHEN ((new.forget AND (new.state = 'settled'::text) AND (old.state <> 'settled'::text))) EXECUTE FUNCTION public.email_batches_forget();
+
 CREATE TRIGGER email_bill_01_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['payment_failed'::text, 'payment_succeeded'::text]))) EXECUTE FUNCTION public.email_signal_trigger('E-BILL-01');
 
 CREATE TRIGGER email_bill_02_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = 'payment_succeeded'::text)) EXECUTE FUNCTION public.email_signal_trigger('E-BILL-02');
@@ -2612,6 +2867,8 @@ CREATE TRIGGER email_handover BEFORE INSERT ON public.scheduled_jobs FOR EACH RO
 CREATE TRIGGER email_outbox_admit BEFORE INSERT ON public.email_outbox FOR EACH ROW EXECUTE FUNCTION public.email_outbox_admit();
 
 CREATE TRIGGER email_outbox_rank BEFORE UPDATE OF priority, email_type ON public.email_outbox FOR EACH ROW WHEN (((old.priority IS DISTINCT FROM new.priority) OR (old.email_type <> new.email_type))) EXECUTE FUNCTION public.email_outbox_rank();
+
+CREATE TRIGGER email_outbox_settled AFTER UPDATE OF status ON public.email_outbox FOR EACH ROW WHEN (((old.status = 'sending'::text) AND (new.status <> 'sending'::text) AND (new.end_as IS NOT NULL))) EXECUTE FUNCTION public.email_outbox_settled();
 
 CREATE TRIGGER email_outbox_wake AFTER INSERT ON public.email_outbox REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION public.email_outbox_wake();
 
@@ -2661,6 +2918,8 @@ GRANT ALL ON FUNCTION public.email_act_01_current(ids bigint[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_act_01_enqueue(facts jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_act_01_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_act_01_trigger() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_act_02_current(ids bigint[]) FROM PUBLIC;
@@ -2668,12 +2927,16 @@ GRANT ALL ON FUNCTION public.email_act_02_current(ids bigint[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_act_02_enqueue(facts jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_act_02_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_act_02_trigger() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_act_03_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_act_03_current(ids bigint[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_act_03_enqueue(facts jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_act_03_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_act_03_finished(project uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_act_03_finished(project uuid) TO email_worker;
@@ -2685,6 +2948,8 @@ GRANT ALL ON FUNCTION public.email_act_04_current(ids bigint[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_act_04_enqueue(facts jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_act_04_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_act_04_first(deployment uuid, verdict_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_act_04_trigger() FROM PUBLIC;
@@ -2693,6 +2958,8 @@ REVOKE ALL ON FUNCTION public.email_act_05_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_act_05_current(ids bigint[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_act_05_enqueue(facts jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_act_05_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_act_05_trigger() FROM PUBLIC;
 
@@ -2717,6 +2984,8 @@ GRANT ALL ON FUNCTION public.email_adv_02_current(ids bigint[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_adv_02_enqueue(facts jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_adv_02_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_answer_nps(token uuid, score integer, comment text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_answer_nps(token uuid, score integer, comment text) TO email_worker;
 
@@ -2726,6 +2995,10 @@ GRANT ALL ON FUNCTION public.email_application_columns() TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_arm() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_arm() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_as_of() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_as_of() TO email_worker;
+GRANT ALL ON FUNCTION public.email_as_of() TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_audience(code text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_audience(code text) TO email_worker;
@@ -2740,15 +3013,24 @@ GRANT ALL ON FUNCTION public.email_batch_ready(worker text, batch uuid, ids bigi
 REVOKE ALL ON FUNCTION public.email_batch_split(worker text, batch uuid, ids bigint[], batches uuid[], lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_batch_split(worker text, batch uuid, ids bigint[], batches uuid[], lease interval) TO email_worker;
 
+REVOKE ALL ON FUNCTION public.email_batches_forget() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_bill_01_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_bill_01_current(ids bigint[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_bill_01_enqueue(facts jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_bill_01_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_bill_02_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_bill_02_current(ids bigint[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_bill_02_enqueue(facts jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_bill_02_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_cancel(id bigint, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_cancel(id bigint, reason text) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) TO email_worker;
@@ -2766,6 +3048,10 @@ GRANT ALL ON FUNCTION public.email_cleanup_batches() TO email_worker;
 REVOKE ALL ON FUNCTION public.email_cleanup_events() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_cleanup_events() TO email_worker;
 GRANT ALL ON FUNCTION public.email_cleanup_events() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_cleanup_slots() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_cleanup_slots() TO email_worker;
+GRANT ALL ON FUNCTION public.email_cleanup_slots() TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_conv_01_audience() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_conv_01_audience() TO email_worker;
@@ -2788,10 +3074,14 @@ GRANT ALL ON FUNCTION public.email_conv_03_current(ids bigint[]) TO email_worker
 
 REVOKE ALL ON FUNCTION public.email_conv_03_enqueue(facts jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_conv_03_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_conv_04_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_conv_04_current(ids bigint[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_conv_04_enqueue(facts jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_conv_04_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_conv_05_audience() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_conv_05_audience() TO email_worker;
@@ -2827,6 +3117,14 @@ REVOKE ALL ON FUNCTION public.email_drop_counts(of_project uuid, zone text, mond
 GRANT ALL ON FUNCTION public.email_drop_counts(of_project uuid, zone text, monday date, checked_at timestamp with time zone) TO email_worker;
 GRANT ALL ON FUNCTION public.email_drop_counts(of_project uuid, zone text, monday date, checked_at timestamp with time zone) TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_dry_run(code text, past interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_dry_run(code text, past interval) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_dry_run_step(code text, facts jsonb, pending bigint[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_enable_phase(n integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_enable_phase(n integer) TO email_admin;
+
 REVOKE ALL ON FUNCTION public.email_enqueue(email_type text, user_id uuid, dedupe_key text, payload jsonb, run_at timestamp with time zone, project_id uuid, to_email text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_enqueue(email_type text, user_id uuid, dedupe_key text, payload jsonb, run_at timestamp with time zone, project_id uuid, to_email text) TO email_admin;
 
@@ -2834,8 +3132,22 @@ REVOKE ALL ON FUNCTION public.email_erase_contexts() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_erase_contexts() TO email_worker;
 GRANT ALL ON FUNCTION public.email_erase_contexts() TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_erase_journal(ids uuid[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_erase_letters(ids bigint[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_explain(id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_explain(id bigint) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_explain(user_id uuid, code text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_explain(user_id uuid, code text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_explain_gates(row_id bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_extend_lease(worker text, batch uuid, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_extend_lease(worker text, batch uuid, lease interval) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_facts(code text, since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_fingerprint(objects text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_fingerprint(objects text[]) TO email_worker;
@@ -2844,6 +3156,9 @@ GRANT ALL ON FUNCTION public.email_fingerprint(objects text[]) TO email_admin;
 REVOKE ALL ON FUNCTION public.email_first_name(name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_first_name(name text) TO email_worker;
 GRANT ALL ON FUNCTION public.email_first_name(name text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_forget_user(user_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_forget_user(user_id uuid) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_function(code text, suffix text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_function(code text, suffix text) TO email_worker;
@@ -2983,6 +3298,8 @@ REVOKE ALL ON FUNCTION public.email_outbox_admit() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_outbox_rank() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_outbox_settled() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_outbox_wake() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_pause(email_type text, reason text) FROM PUBLIC;
@@ -3031,6 +3348,8 @@ REVOKE ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone
 GRANT ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone) TO email_worker;
 GRANT ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone) TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_requeue(ids bigint[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_resolve(delivery uuid, was_sent boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_resolve(delivery uuid, was_sent boolean) TO email_admin;
 
@@ -3069,6 +3388,12 @@ REVOKE ALL ON FUNCTION public.email_ret_04_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_ret_04_current(ids bigint[]) TO email_worker;
 GRANT ALL ON FUNCTION public.email_ret_04_current(ids bigint[]) TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_retry(id bigint, even_if_unknown boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_retry(id bigint, even_if_unknown boolean) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_retry_failed(email_type text, since timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_retry_failed(email_type text, since timestamp with time zone) TO email_admin;
+
 REVOKE ALL ON FUNCTION public.email_run_due_schedule(worker text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_run_due_schedule(worker text) TO email_worker;
 
@@ -3091,12 +3416,16 @@ GRANT ALL ON FUNCTION public.email_sec_01_current(ids bigint[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_sec_01_enqueue(facts jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_sec_01_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_sec_01_trigger() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_sec_02_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_sec_02_current(ids bigint[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_sec_02_enqueue(facts jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_sec_02_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_sec_02_new(login_id bigint, known_for interval, OUT country boolean, OUT device boolean) FROM PUBLIC;
 
@@ -3127,6 +3456,8 @@ REVOKE ALL ON FUNCTION public.email_signals_fill() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_sleep(holding integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_sleep(holding integer) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_slots_ask(row_id bigint, slot_key text, OUT run_at timestamp with time zone, OUT reason text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_slots_free(ids bigint[], slots text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_slots_free(ids bigint[], slots text[]) TO email_worker;
@@ -3185,6 +3516,8 @@ GRANT ALL ON FUNCTION public.email_trx_01_current(ids bigint[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_trx_01_enqueue(facts jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_trx_01_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_trx_01_trigger() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_trx_02_address() FROM PUBLIC;
@@ -3193,6 +3526,8 @@ REVOKE ALL ON FUNCTION public.email_trx_02_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_trx_02_current(ids bigint[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_trx_02_enqueue(facts jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_trx_02_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_type_kpi_counts(over interval) FROM PUBLIC;
 
@@ -3560,6 +3895,9 @@ GRANT SELECT ON TABLE public.email_type_kpis TO email_admin;
 GRANT SELECT ON TABLE public.email_unknown_outcomes TO email_worker;
 GRANT SELECT ON TABLE public.email_unknown_outcomes TO email_reader;
 GRANT SELECT ON TABLE public.email_unknown_outcomes TO email_admin;
+
+GRANT SELECT ON TABLE public.email_upcoming TO email_reader;
+GRANT SELECT ON TABLE public.email_upcoming TO email_admin;
 
 GRANT SELECT(deployment_id) ON TABLE public.metric_samples TO email_worker;
 GRANT SELECT(deployment_id) ON TABLE public.metric_samples TO email_admin;

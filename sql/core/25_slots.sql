@@ -76,7 +76,8 @@ begin
             join public.email_marketing_slots h on h.recipient = o.slot and h.outbox_id = o.id
             where o.id = any(sent)
             order by h.recipient
-            for update of h
+            -- Compatible with the key share of claims whose rows wait for these slots: they must not wait for each other.
+            for no key update of h
         ) held
         where s.recipient = held.recipient;
     end if;
@@ -237,10 +238,28 @@ revoke all on function public.email_slots_seed() from public;
 
 select public.email_slots_seed();
 
+-- Cleaning up --------------------------------------------------------------------------------------------------------------
+create or replace function public.email_cleanup_slots() returns integer
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    removed integer;
+begin
+    delete from public.email_marketing_slots s
+    where s.last_at < public.email_now() - greatest((select c.marketing_cooldown from public.email_settings c), interval '31 days');
+    get diagnostics removed = row_count;
+    return removed;
+end
+$$;
+comment on function public.email_cleanup_slots() is
+'Removes slots that were taken longer ago than the cooldown and 31 days; answers how many. Nobody waits for them, and the address of somebody without an account does not stay.';
+revoke all on function public.email_cleanup_slots() from public;
+
 select public.email_grant(g.privileges, g.role_name)
 from (values
     ('email_worker', 'select, insert, update on public.email_marketing_slots'),
-    ('email_worker', 'execute on function public.email_instant(timestamptz), public.email_slots_free(bigint[], text[]), public.email_slots_settle(bigint[], bigint[]), public.email_slots_take(bigint[], text[])'),
+    ('email_worker', 'execute on function public.email_instant(timestamptz), public.email_slots_free(bigint[], text[]), public.email_slots_settle(bigint[], bigint[]), public.email_slots_take(bigint[], text[]), public.email_cleanup_slots()'),
     ('email_admin', 'insert, update, delete on public.email_marketing_slots'),
-    ('email_admin', 'execute on function public.email_instant(timestamptz), public.email_slots_free(bigint[], text[]), public.email_slots_settle(bigint[], bigint[]), public.email_slots_seed()')
+    ('email_admin', 'execute on function public.email_instant(timestamptz), public.email_slots_free(bigint[], text[]), public.email_slots_settle(bigint[], bigint[]), public.email_slots_seed(), public.email_cleanup_slots()')
 ) g (role_name, privileges);

@@ -97,6 +97,7 @@ returns table (
     recipient text,
     person uuid,
     slot text,
+    reader uuid,
     token uuid,
     tracking boolean,
     context jsonb,
@@ -110,7 +111,11 @@ returns table (
     marketing_opt_in boolean,
     held_out boolean,
     untrue text,
-    failure text
+    failure text,
+    category text,
+    capped boolean,
+    claims integer,
+    held text
 )
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -138,8 +143,9 @@ begin
             when 'still true' then g.untrue
             else g.gate
         end,
-        g.recipient, g.person, g.slot, g.token, g.tracking, g.context, g.superseded, g.expires_at, g.forgotten, g.known, g.suppressed,
-        g.active, g.product_updates_opt_in, g.marketing_opt_in, g.held_out, g.untrue, g.failure
+        g.recipient, g.person, g.slot, coalesce(g.person, g.user_id), g.token, g.tracking, g.context, g.superseded, g.expires_at, g.forgotten, g.known, g.suppressed,
+        g.active, g.product_updates_opt_in, g.marketing_opt_in, g.held_out, g.untrue, g.failure,
+        g.category, g.capped, g.claims, g.held
     from (
         select f.*,
             case
@@ -162,7 +168,7 @@ begin
                 else 'send'
             end as gate
         from (
-            select o.id, o.email_type, t.category, t.enabled, t.paused_at is not null as paused,
+            select o.id, o.email_type, o.user_id, o.claims, o.slot as held, t.category, t.capped, t.enabled, t.paused_at is not null as paused,
                 t.params ? 'steps' and exists (
                     select from public.email_outbox later
                     where later.dedupe_key = any(public.email_step_keys(o.dedupe_key, t.params)) and later.email_type = o.email_type
@@ -216,8 +222,9 @@ begin
             left join public.email_current(ids) c on c.id = o.id
             cross join lateral (
                 -- A copy for somebody without an account carries another person's user_id: it must not greet them by that name.
+                -- As email_first_name, whose call costs more than all else here.
                 select jsonb_build_object(
-                    'first_name', case when who.person is not null then public.email_first_name(case when who.person = u.id then u.name else other.name end) end,
+                    'first_name', case when who.person is not null then nullif(split_part(btrim(case when who.person = u.id then u.name else other.name end), ' ', 1), '') end,
                     'time_zone', coalesce(p.timezone, 'Europe/Paris'),
                     'cta_path', t.params ->> 'cta_path'
                 ) || coalesce(c.context, '{}') as figures
@@ -230,7 +237,7 @@ begin
 end
 $$;
 comment on function public.email_gates(bigint[]) is
-'What the policy says about each row now: the gate it stops at (send: none), verdict send, wait, retry, suppress or fail, the one reason, the recipient (person: their account, slot: their key in the cap, token: of their links when there is one yet), the letter''s context, and the values the gates saw.';
+'What the policy says about each row now: the gate it stops at (send: none), verdict send, wait, retry, suppress or fail, the one reason, the recipient (person: their account, slot: their key in the cap, reader: whose links it carries, token: of these links when there is one yet), the letter''s context, the values the gates saw, and what else the claim needs to know (held: the slot it holds or waits for).';
 revoke all on function public.email_gates(bigint[]) from public;
 
 select public.email_grant(g.privileges, g.role_name)

@@ -162,6 +162,7 @@ declare
     most constant integer := public.email_claim_size(batch_size);
     decided record;
     slots record;
+    sends integer;
     claimed integer;
 begin
     if most = 0 then
@@ -197,21 +198,19 @@ begin
             array_agg(d.slot order by d.place) filter (where d.slot is not null) as capped_slots,
             array_agg(d.id) filter (where d.held is not null and d.verdict in ('suppress', 'fail')) as freed_ids,
             array_agg(d.held) filter (where d.held is not null and d.verdict in ('suppress', 'fail')) as freed_slots,
-            array_agg(distinct d.reader) filter (where d.verdict = 'send' and d.reader is not null and d.token is null) as new_readers,
-            count(*) filter (where d.verdict = 'send') as sends
+            count(*) filter (where d.verdict = 'send') as sends,
+            count(*) filter (where d.verdict = 'send' and d.reader is not null and d.token is null) as new_readers
         into decided
         from (
-            select g.id, p.place, o.slot as held, g.recipient, g.context, g.tracking, v.verdict,
+            select g.id, p.place, g.held, g.recipient, g.context, g.tracking, v.verdict,
                 case when v.verdict <> g.verdict then 'given up: claimed five times without an outcome' else g.reason end as reason,
-                case when v.verdict = 'send' and t.capped then g.slot end as slot,
+                case when v.verdict = 'send' and g.capped then g.slot end as slot,
                 -- Whose links the letter carries; security and transactional letters have none.
-                case when t.category in ('product', 'marketing') then coalesce(g.person, o.user_id) end as reader,
-                case when t.category in ('product', 'marketing') then g.token end as token
+                case when g.category in ('product', 'marketing') then g.reader end as reader,
+                case when g.category in ('product', 'marketing') then g.token end as token
             from public.email_gates(picked) g
             join unnest(picked) with ordinality as p (id, place) on p.id = g.id
-            join public.email_outbox o on o.id = g.id
-            join public.email_types t on t.code = o.email_type
-            cross join lateral (select case when g.verdict = 'send' and o.claims >= 5 then 'fail' else g.verdict end as verdict) v
+            cross join lateral (select case when g.verdict = 'send' and g.claims >= 5 then 'fail' else g.verdict end as verdict) v
         ) d;
 
         -- What ends without having been sent gives its slot back.
@@ -221,9 +220,14 @@ begin
         select s.asked, s.waiting, s.run_ats, s.reasons into slots
         from public.email_slots_take(decided.capped_ids, decided.capped_slots) s
         where decided.capped_ids is not null;
-        if decided.new_readers is not null then
+        sends := decided.sends - coalesce(cardinality(slots.waiting), 0);
+        -- Only for those that are sent, and so after all slots were asked for: two claims must not wait for each other.
+        if decided.new_readers > 0 and sends > 0 then
             insert into public.email_preferences (user_id)
-            select r.user_id from unnest(decided.new_readers) as r (user_id) order by r.user_id
+            select distinct r.user_id
+            from unnest(decided.ids, decided.verdicts, decided.readers, decided.tokens) as r (id, verdict, user_id, token)
+            where r.verdict = 'send' and r.user_id is not null and r.token is null and r.id <> all(coalesce(slots.waiting, '{}'))
+            order by 1
             on conflict (user_id) do nothing;
         end if;
 
@@ -307,7 +311,7 @@ begin
         get diagnostics claimed = row_count;
 
         -- A duplicate must not keep the slot it took a moment ago.
-        if claimed < decided.sends - coalesce(cardinality(slots.waiting), 0) then
+        if claimed < sends then
             select array_agg(o.id) as ids, array_agg(o.slot) as slots into decided
             from public.email_outbox o
             where o.id = any(picked) and o.status = 'suppressed' and o.slot is not null;
@@ -315,7 +319,7 @@ begin
                 perform public.email_slots_free(decided.ids, decided.slots);
             end if;
         end if;
-        exit when claimed > 0 or slots.asked;
+        exit when sends > 0 or slots.asked;
     end loop;
 end
 $$;

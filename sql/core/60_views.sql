@@ -49,6 +49,41 @@ comment on column public.email_health.open_trigger_errors is 'Facts a trigger co
 select public.email_grant('select on public.email_outbox_summary, public.email_health', r.role_name)
 from unnest(array['email_worker', 'email_reader', 'email_admin']) r (role_name);
 
+drop view if exists public.email_upcoming;
+create view public.email_upcoming as
+select o.id, o.email_type, o.user_id, o.project_id, w.goes_out_at, w.waits_for, o.due_at, o.due_at + t.expires_after as expires_at, o.rank, o.attempts
+from public.email_outbox o
+join public.email_types t on t.code = o.email_type
+cross join public.email_settings s
+cross join lateral (select o.retry_at + (public.email_now() - now()) as retry_at) r
+cross join lateral (
+    select
+        case
+            when s.paused_at is not null or t.paused_at is not null then null
+            else greatest(o.run_at, r.retry_at, public.email_now())
+        end as goes_out_at,
+        case
+            when s.paused_at is not null then 'everything is paused' || coalesce(': ' || s.paused_reason, '')
+            when t.paused_at is not null then 'type paused' || coalesce(': ' || t.paused_reason, '')
+            when r.retry_at > public.email_now() then format('another try, after %s of %s', o.attempts, t.max_attempts)
+            when o.run_at > public.email_now() and o.reason is not null then o.reason
+            when o.run_at > public.email_now() then 'its time'
+            else 'the next claim'
+        end as waits_for
+) w
+where o.status = 'queued';
+comment on view public.email_upcoming is 'What is queued: when each letter goes out (every gate is asked again then), and what it waits for. select … order by goes_out_at.';
+comment on column public.email_upcoming.id is 'email_outbox.id; email_explain(id) tells the rest.';
+comment on column public.email_upcoming.email_type is 'A code of email_types.';
+comment on column public.email_upcoming.user_id is 'As in email_outbox.';
+comment on column public.email_upcoming.project_id is 'The project it is about; null when it is about none.';
+comment on column public.email_upcoming.goes_out_at is 'When it is claimed, by email_now(), should nothing be in the way then; null: not before somebody resumes what is paused.';
+comment on column public.email_upcoming.waits_for is 'Its time, the cap, another try, a pause, or only the next claim.';
+comment on column public.email_upcoming.due_at is 'When it was meant to go out first.';
+comment on column public.email_upcoming.expires_at is 'From then on it is suppressed instead.';
+comment on column public.email_upcoming.rank is 'Its priority: higher goes first.';
+comment on column public.email_upcoming.attempts is 'Requests that failed so far.';
+
 drop view if exists public.email_cap_violations;
 create view public.email_cap_violations as
 select l.user_id, l.earlier_type, l.earlier_delivery_id, l.earlier_sent_at, l.email_type as later_type, l.id as later_delivery_id, l.sent_at as later_sent_at,
@@ -77,4 +112,4 @@ comment on column public.email_cap_violations.later_delivery_id is 'Its email_de
 comment on column public.email_cap_violations.later_sent_at is 'When it was sent.';
 comment on column public.email_cap_violations.gap is 'The time between them.';
 
-select public.email_grant('select on public.email_cap_violations', r.role_name) from unnest(array['email_reader', 'email_admin']) r (role_name);
+select public.email_grant('select on public.email_upcoming, public.email_cap_violations', r.role_name) from unnest(array['email_reader', 'email_admin']) r (role_name);

@@ -62,19 +62,36 @@ create or replace trigger email_act_01_insert after insert on public.users
 referencing new table as new_rows
 for each statement execute function public.email_act_01_trigger();
 
+-- The same facts, from what the tables still know: for a dry run.
+create or replace function public.email_act_01_facts(since timestamptz, until timestamptz) returns table (happened_at timestamptz, fact jsonb)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select u.created_at, jsonb_build_object('user_id', u.id, 'created_at', u.created_at)
+    from public.users u
+    where u.created_at >= since and u.created_at <= until;
+end
+$$;
+comment on function public.email_act_01_facts(timestamptz, timestamptz) is 'E-ACT-01: the sign-ups of a time, as its facts.';
+revoke all on function public.email_act_01_facts(timestamptz, timestamptz) from public;
+
 -- Still true, and fresh figures -------------------------------------------------------------------------------------------
 create or replace function public.email_act_01_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    as_of constant timestamptz := public.email_as_of();
 begin
     return query
     select
         o.id,
         case
             when not coalesce(u.is_active, true) then 'user not active'
-            when exists (select from public.projects p where p.owner_id = o.user_id) then 'owns a project'
+            when exists (select from public.projects p where p.owner_id = o.user_id and p.created_at <= as_of) then 'owns a project'
         end,
         '{}'::jsonb
     from public.email_outbox o

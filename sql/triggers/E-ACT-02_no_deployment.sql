@@ -66,19 +66,36 @@ create or replace trigger email_act_02_insert after insert on public.projects
 referencing new table as new_rows
 for each statement execute function public.email_act_02_trigger();
 
+-- The same facts, from what the tables still know: for a dry run.
+create or replace function public.email_act_02_facts(since timestamptz, until timestamptz) returns table (happened_at timestamptz, fact jsonb)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select p.created_at, jsonb_build_object('project_id', p.id, 'user_id', p.owner_id, 'created_at', p.created_at)
+    from public.projects p
+    where p.created_at >= since and p.created_at <= until;
+end
+$$;
+comment on function public.email_act_02_facts(timestamptz, timestamptz) is 'E-ACT-02: the new projects of a time, as its facts.';
+revoke all on function public.email_act_02_facts(timestamptz, timestamptz) from public;
+
 -- Still true, and fresh figures -------------------------------------------------------------------------------------------
 create or replace function public.email_act_02_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    as_of constant timestamptz := public.email_as_of();
 begin
     return query
     select
         o.id,
         case
             when p.id is null then 'no such project'
-            when exists (select from public.deployments d where d.project_id = p.id) then 'project has a deployment'
+            when exists (select from public.deployments d where d.project_id = p.id and d.started_at <= as_of) then 'project has a deployment'
         end,
         jsonb_strip_nulls(jsonb_build_object('project_name', p.name, 'project_id', p.id, 'env', p.envs[1]))
     from public.email_outbox o

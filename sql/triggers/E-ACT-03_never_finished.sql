@@ -16,13 +16,15 @@ language plpgsql stable
 set enable_bitmapscan = off
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    as_of constant timestamptz := public.email_as_of();
 begin
     -- Oldest first, through the index: the first one or two rows tell.
     return exists (
         select from (
             select d.state, d.finished_at from public.deployments d where d.project_id = project order by d.started_at offset 0
         ) d
-        where d.state in ('finished', 'analyzed') or d.finished_at is not null
+        where (d.state in ('finished', 'analyzed') or d.finished_at is not null) and coalesce(d.finished_at, '-infinity') <= as_of
     );
 end
 $$;
@@ -116,12 +118,29 @@ create or replace trigger email_act_03_update after update on public.deployments
 referencing old table as old_rows new table as new_rows
 for each statement execute function public.email_act_03_trigger();
 
+-- The same facts, from what the tables still know: for a dry run.
+create or replace function public.email_act_03_facts(since timestamptz, until timestamptz) returns table (happened_at timestamptz, fact jsonb)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select d.started_at, jsonb_build_object('deployment_id', d.id, 'project_id', d.project_id, 'started_at', d.started_at)
+    from public.deployments d
+    where d.started_at >= since and d.started_at <= until and d.state <> 'pending';
+end
+$$;
+comment on function public.email_act_03_facts(timestamptz, timestamptz) is 'E-ACT-03: the deployments that started of a time, as its facts.';
+revoke all on function public.email_act_03_facts(timestamptz, timestamptz) from public;
+
 -- Still true, and fresh figures -------------------------------------------------------------------------------------------
 create or replace function public.email_act_03_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    as_of constant timestamptz := public.email_as_of();
 begin
     return query
     select
@@ -146,7 +165,7 @@ begin
     left join lateral (
         select r.id, r.deployment_number, r.env, r.started_at, count(*) over () as unfinished
         from public.deployments r
-        where r.project_id = p.id and r.state = 'running'
+        where r.project_id = p.id and (r.state = 'running' or r.finished_at > as_of) and r.started_at <= as_of
         order by r.id = (o.payload ->> 'deployment_id')::uuid desc nulls last, r.started_at desc
         limit 1
     ) d on true

@@ -100,6 +100,21 @@ create or replace trigger email_act_04_insert after insert on public.deployment_
 referencing new table as new_rows
 for each statement execute function public.email_act_04_trigger();
 
+-- The same facts, from what the tables still know: for a dry run.
+create or replace function public.email_act_04_facts(since timestamptz, until timestamptz) returns table (happened_at timestamptz, fact jsonb)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select v.created_at, jsonb_build_object('deployment_id', v.deployment_id, 'created_at', v.created_at, 'at', v.created_at)
+    from public.deployment_verdicts v
+    where v.created_at >= since and v.created_at <= until and public.email_act_04_first(v.deployment_id, v.created_at);
+end
+$$;
+comment on function public.email_act_04_facts(timestamptz, timestamptz) is 'E-ACT-04: the first verdicts of a time, as its facts.';
+revoke all on function public.email_act_04_facts(timestamptz, timestamptz) from public;
+
 -- Still true, and fresh figures -------------------------------------------------------------------------------------------
 create or replace function public.email_act_04_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)

@@ -95,6 +95,21 @@ create or replace trigger email_act_05_update after update on public.deployment_
 referencing old table as old_rows new table as new_rows
 for each statement execute function public.email_act_05_trigger();
 
+-- The same facts, from what the tables still know: for a dry run.
+create or replace function public.email_act_05_facts(since timestamptz, until timestamptz) returns table (happened_at timestamptz, fact jsonb)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select v.created_at, jsonb_build_object('deployment_id', v.deployment_id, 'verdict', v.verdict, 'created_at', v.created_at, 'at', v.created_at)
+    from public.deployment_verdicts v
+    where v.created_at >= since and v.created_at <= until;
+end
+$$;
+comment on function public.email_act_05_facts(timestamptz, timestamptz) is 'E-ACT-05: the critical verdicts of a time, as its facts.';
+revoke all on function public.email_act_05_facts(timestamptz, timestamptz) from public;
+
 -- Still true, and fresh figures -------------------------------------------------------------------------------------------
 create or replace function public.email_act_05_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)

@@ -33,6 +33,21 @@ create or replace trigger email_adv_02_signal after insert on public.email_signa
 for each row when (new.kind = 'nps_answered')
 execute function public.email_signal_trigger('E-ADV-02');
 
+-- The same facts, from what the tables still know: for a dry run.
+create or replace function public.email_adv_02_facts(since timestamptz, until timestamptz) returns table (happened_at timestamptz, fact jsonb)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select s.occurred_at, jsonb_build_object('signal_id', s.id)
+    from public.email_signals s
+    where s.kind = 'nps_answered' and s.occurred_at >= since and s.occurred_at <= until;
+end
+$$;
+comment on function public.email_adv_02_facts(timestamptz, timestamptz) is 'E-ADV-02: the answers of a time, as its facts.';
+revoke all on function public.email_adv_02_facts(timestamptz, timestamptz) from public;
+
 -- Still true, and fresh figures -------------------------------------------------------------------------------------------
 create or replace function public.email_adv_02_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)

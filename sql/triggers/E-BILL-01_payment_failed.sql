@@ -57,12 +57,29 @@ create or replace trigger email_bill_01_signal after insert on public.email_sign
 for each row when (new.kind in ('payment_failed', 'payment_succeeded'))
 execute function public.email_signal_trigger('E-BILL-01');
 
+-- The same facts, from what the tables still know: for a dry run.
+create or replace function public.email_bill_01_facts(since timestamptz, until timestamptz) returns table (happened_at timestamptz, fact jsonb)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select s.occurred_at, jsonb_build_object('signal_id', s.id)
+    from public.email_signals s
+    where s.kind in ('payment_failed', 'payment_succeeded') and s.occurred_at >= since and s.occurred_at <= until;
+end
+$$;
+comment on function public.email_bill_01_facts(timestamptz, timestamptz) is 'E-BILL-01: the failed payments, and payments of a time, as its facts.';
+revoke all on function public.email_bill_01_facts(timestamptz, timestamptz) from public;
+
 -- Still true, and fresh figures -------------------------------------------------------------------------------------------
 create or replace function public.email_bill_01_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    as_of constant timestamptz := public.email_as_of();
 begin
     return query
     select
@@ -70,11 +87,11 @@ begin
         case when (
             -- "Later" by time, and of two at the same time by arrival.
             select true from public.email_signals s
-            where s.kind = 'payment_succeeded' and s.project_id = i.project_id and (s.occurred_at, s.id) > (failed.at, failed.signal_id)
+            where s.kind = 'payment_succeeded' and s.project_id = i.project_id and (s.occurred_at, s.id) > (failed.at, failed.signal_id) and s.occurred_at <= as_of
             limit 1
         ) or (
             select true from public.email_signals s
-            where s.kind = 'payment_succeeded' and s.payload ->> 'invoice_id' = i.invoice_id and (s.occurred_at, s.id) > (failed.at, failed.signal_id)
+            where s.kind = 'payment_succeeded' and s.payload ->> 'invoice_id' = i.invoice_id and (s.occurred_at, s.id) > (failed.at, failed.signal_id) and s.occurred_at <= as_of
             and (s.project_id is null or i.project_id is null)
             limit 1
         ) then 'paid since' end,

@@ -35,6 +35,21 @@ create or replace trigger email_conv_03_signal after insert on public.email_sign
 for each row when (new.kind = 'quota_refused')
 execute function public.email_signal_trigger('E-CONV-03');
 
+-- The same facts, from what the tables still know: for a dry run.
+create or replace function public.email_conv_03_facts(since timestamptz, until timestamptz) returns table (happened_at timestamptz, fact jsonb)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select s.occurred_at, jsonb_build_object('signal_id', s.id)
+    from public.email_signals s
+    where s.kind = 'quota_refused' and s.occurred_at >= since and s.occurred_at <= until;
+end
+$$;
+comment on function public.email_conv_03_facts(timestamptz, timestamptz) is 'E-CONV-03: the refused deployments of a time, as its facts.';
+revoke all on function public.email_conv_03_facts(timestamptz, timestamptz) from public;
+
 -- Still true, and fresh figures -------------------------------------------------------------------------------------------
 create or replace function public.email_conv_03_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)

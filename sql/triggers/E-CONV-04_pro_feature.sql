@@ -37,6 +37,21 @@ create or replace trigger email_conv_04_signal after insert on public.email_sign
 for each row when (new.kind = 'pro_feature_attempted')
 execute function public.email_signal_trigger('E-CONV-04');
 
+-- The same facts, from what the tables still know: for a dry run.
+create or replace function public.email_conv_04_facts(since timestamptz, until timestamptz) returns table (happened_at timestamptz, fact jsonb)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select s.occurred_at, jsonb_build_object('signal_id', s.id)
+    from public.email_signals s
+    where s.kind = 'pro_feature_attempted' and s.occurred_at >= since and s.occurred_at <= until;
+end
+$$;
+comment on function public.email_conv_04_facts(timestamptz, timestamptz) is 'E-CONV-04: the attempts at Pro features of a time, as its facts.';
+revoke all on function public.email_conv_04_facts(timestamptz, timestamptz) from public;
+
 -- Still true, and fresh figures -------------------------------------------------------------------------------------------
 create or replace function public.email_conv_04_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)

@@ -82,6 +82,21 @@ create or replace trigger email_sec_01_update after update on public.users
 referencing old table as old_rows new table as new_rows
 for each statement execute function public.email_sec_01_trigger();
 
+-- The same facts, from what the tables still know: for a dry run.
+create or replace function public.email_sec_01_facts(since timestamptz, until timestamptz) returns table (happened_at timestamptz, fact jsonb)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select u.twofa_enabled_at, jsonb_build_object('user_id', u.id, 'enabled', true, 'changed_at', u.twofa_enabled_at)
+    from public.users u
+    where u.twofa_enabled and u.twofa_enabled_at >= since and u.twofa_enabled_at <= until;
+end
+$$;
+comment on function public.email_sec_01_facts(timestamptz, timestamptz) is 'E-SEC-01: the two-factor authentication that was switched on and is still (nothing tells when it was switched off) of a time, as its facts.';
+revoke all on function public.email_sec_01_facts(timestamptz, timestamptz) from public;
+
 -- Still true, and fresh figures -------------------------------------------------------------------------------------------
 create or replace function public.email_sec_01_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)

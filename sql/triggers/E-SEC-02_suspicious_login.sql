@@ -94,6 +94,21 @@ create or replace trigger email_sec_02_signal after insert on public.email_signa
 for each row when (new.kind in ('login', 'suspicious_login'))
 execute function public.email_signal_trigger('E-SEC-02');
 
+-- The same facts, from what the tables still know: for a dry run.
+create or replace function public.email_sec_02_facts(since timestamptz, until timestamptz) returns table (happened_at timestamptz, fact jsonb)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select s.occurred_at, jsonb_build_object('signal_id', s.id)
+    from public.email_signals s
+    where s.kind in ('login', 'suspicious_login') and s.occurred_at >= since and s.occurred_at <= until;
+end
+$$;
+comment on function public.email_sec_02_facts(timestamptz, timestamptz) is 'E-SEC-02: the logins of a time, as its facts.';
+revoke all on function public.email_sec_02_facts(timestamptz, timestamptz) from public;
+
 -- Still true, and fresh figures -------------------------------------------------------------------------------------------
 create or replace function public.email_sec_02_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)

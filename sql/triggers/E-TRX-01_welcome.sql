@@ -86,6 +86,21 @@ create or replace trigger email_trx_01_update after update on public.users
 referencing old table as old_rows new table as new_rows
 for each statement execute function public.email_trx_01_trigger();
 
+-- The same facts, from what the tables still know: for a dry run.
+create or replace function public.email_trx_01_facts(since timestamptz, until timestamptz) returns table (happened_at timestamptz, fact jsonb)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select u.created_at, jsonb_build_object('user_id', u.id, 'created_at', u.created_at, 'at', u.created_at)
+    from public.users u
+    where u.created_at >= since and u.created_at <= until and coalesce(u.is_active, true);
+end
+$$;
+comment on function public.email_trx_01_facts(timestamptz, timestamptz) is 'E-TRX-01: the active sign-ups of a time, as its facts.';
+revoke all on function public.email_trx_01_facts(timestamptz, timestamptz) from public;
+
 -- Still true, and fresh figures -------------------------------------------------------------------------------------------
 create or replace function public.email_trx_01_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)

@@ -67,12 +67,29 @@ create or replace trigger email_trx_02_address before insert on public.email_out
 for each row when (new.email_type = 'E-TRX-02' and new.to_email is null)
 execute function public.email_trx_02_address();
 
+-- The same facts, from what the tables still know: for a dry run.
+create or replace function public.email_trx_02_facts(since timestamptz, until timestamptz) returns table (happened_at timestamptz, fact jsonb)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select s.occurred_at, jsonb_build_object('signal_id', s.id)
+    from public.email_signals s
+    where s.kind in ('invitation_created', 'invitation_accepted', 'invitation_revoked') and s.occurred_at >= since and s.occurred_at <= until;
+end
+$$;
+comment on function public.email_trx_02_facts(timestamptz, timestamptz) is 'E-TRX-02: the invitations, and what ended them of a time, as its facts.';
+revoke all on function public.email_trx_02_facts(timestamptz, timestamptz) from public;
+
 -- Still true, and fresh figures -------------------------------------------------------------------------------------------
 create or replace function public.email_trx_02_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    as_of constant timestamptz := public.email_as_of();
 begin
     return query
     select
@@ -81,7 +98,7 @@ begin
         case when coalesce(o.to_email, public.email_missing('invitee_email')) is not null then (
             select case s.kind when 'invitation_accepted' then 'invitation accepted' else 'invitation revoked' end
             from public.email_signals s
-            where s.payload ->> 'invitation_id' = i.invitation_id and s.kind in ('invitation_accepted', 'invitation_revoked')
+            where s.payload ->> 'invitation_id' = i.invitation_id and s.kind in ('invitation_accepted', 'invitation_revoked') and s.occurred_at <= as_of
             order by s.id
             limit 1
         ) end,

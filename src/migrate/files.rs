@@ -147,6 +147,7 @@ mod tests {
                 "function email_trx_01_trigger",
                 "trigger email_trx_01_insert",
                 "trigger email_trx_01_update",
+                "function email_trx_01_facts",
                 "function email_trx_01_current"
             ]
         );

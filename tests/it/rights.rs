@@ -236,7 +236,7 @@ async fn an_admin_acts_through_functions_and_cannot_unremember() {
             "select p.oid::regprocedure::text from pg_proc p
              where p.pronamespace = 'public'::regnamespace and p.proname = any(array['email_enqueue', 'email_signal', 'email_retry', 'email_retry_failed',
                  'email_cancel', 'email_pause', 'email_resume', 'email_enable_phase', 'email_explain', 'email_audience', 'email_unsubscribe',
-                 'email_forget_user', 'email_scan', 'email_arm', 'email_replay_errors', 'email_now', 'email_doctor', 'email_cleanup', 'email_erase_contexts'])
+                 'email_forget_user', 'email_dry_run', 'email_scan', 'email_arm', 'email_replay_errors', 'email_now', 'email_doctor', 'email_cleanup', 'email_erase_contexts'])
              and not has_function_privilege('email_admin', p.oid, 'execute')",
             &[],
         )
@@ -262,6 +262,11 @@ async fn an_admin_acts_through_functions_and_cannot_unremember() {
         "select public.email_scan('E-RET-03')",
         "select public.email_run_schedule('clean up outbox')",
         "select public.email_arm()",
+        "select public.email_cancel((select max(id) from public.email_outbox), 'x'), public.email_retry((select max(id) from public.email_outbox))",
+        "select public.email_retry_failed(), public.email_enable_phase(1)",
+        "select public.email_explain((select max(id) from public.email_outbox)), public.email_explain(gen_random_uuid(), 'E-RET-03')",
+        "select public.email_dry_run('E-RET-03', '1 day')",
+        "select public.email_forget_user(gen_random_uuid())",
     ] {
         assert_eq!(tried(&client, allowed).await, "done", "{allowed}");
     }

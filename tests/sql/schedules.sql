@@ -10,7 +10,7 @@ select results_eq(
         ('scan E-CONV-01', 'email_scan', 'E-CONV-01', '15 minutes', true), ('scan E-CONV-02', 'email_scan', 'E-CONV-02', '15 minutes', true),
         ('clean up events', 'email_cleanup_events', null, '1 hour', true), ('erase contexts', 'email_erase_contexts', null, '1 hour', true),
         ('scan E-CONV-05', 'email_scan', 'E-CONV-05', '1 hour', true), ('scan E-RET-01', 'email_scan', 'E-RET-01', '1 hour', true),
-        ('clean up pg_cron', 'email_cron_cleanup', null, '1 day', true), ('scan E-ADV-01', 'email_scan', 'E-ADV-01', '1 day', true),
+        ('clean up pg_cron', 'email_cron_cleanup', null, '1 day', true), ('clean up slots', 'email_cleanup_slots', null, '1 day', true), ('scan E-ADV-01', 'email_scan', 'E-ADV-01', '1 day', true),
         ('scan E-RET-02', 'email_scan', 'E-RET-02', '1 day', true), ('scan E-RET-03', 'email_scan', 'E-RET-03', '1 day', true), ('scan E-RET-04', 'email_scan', 'E-RET-04', '1 day', true) $$,
     'conversion every 15 minutes, retention daily, local-time mail hourly, and the house-keeping'
 );
