@@ -245,7 +245,10 @@ COMMENT ON FUNCTION public.email_backoff(attempts integer, at_least interval) IS
 
 CREATE FUNCTION public.email_batch_ready(worker text, batch uuid, ids bigint[], provider text, endpoint text, recovery text, idempotency_key text, body_sha256 bytea, settings jsonb, tokens uuid[], tracked boolean[], lease interval, request_limit interval, resolvable_for interval, patience interval, rate double precision) RETURNS TABLE(verdict text, wait_seconds double precision, attempt integer)
     LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp';
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
 
 COMMENT ON FUNCTION public.email_batch_ready(worker text, batch uuid, ids bigint[], provider text, endpoint text, recovery text, idempotency_key text, body_sha256 bytea, settings jsonb, tokens uuid[], tracked boolean[], lease interval, request_limit interval, resolvable_for interval, patience interval, rate double precision) IS 'Asked before every request. send: the intent is on record, the request leaves after wait_seconds. wait: the fleet has no turn yet, ask again after wait_seconds. lost: another sidecar holds the batch. mismatch: it was sent before as other bytes, so this sidecar must not repeat it. stopped: sending is paused or this database is not armed.';
 
@@ -306,6 +309,7 @@ COMMENT ON FUNCTION public.email_cancel(id bigint, reason text) IS 'Ends one let
 CREATE FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, taken_over boolean, age_seconds double precision)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
     SET jit TO 'off';
 
@@ -1150,6 +1154,7 @@ COMMENT ON FUNCTION public.email_settings_edited() IS 'Before every update of em
 CREATE FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[], refused text DEFAULT NULL::text, refused_until timestamp with time zone DEFAULT NULL::timestamp with time zone, limited double precision DEFAULT NULL::double precision, provider_limit double precision DEFAULT NULL::double precision) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
     SET jit TO 'off';
 

@@ -87,8 +87,10 @@ async fn insert(
     stage.client.batch_execute("checkpoint").await?;
     let sleeper = stage.connect().await?;
     if wakes == Wakes::Always {
+        // Two statements: what is said in one transaction is heard from the next one on.
+        sleeper.batch_execute("listen email_outbox").await?;
         sleeper
-            .batch_execute("listen email_outbox; select * from public.email_sleep(0)")
+            .batch_execute("select * from public.email_sleep(0)")
             .await?;
     }
     let script = tempfile::NamedTempFile::new()?;

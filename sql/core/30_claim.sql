@@ -14,8 +14,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     instant constant timestamptz := public.email_now();
-    -- A row whose transaction began this long ago may still appear behind the others.
-    settled constant timestamptz := instant - interval '5 seconds';
+    -- A row whose transaction began since then may well appear behind the others: it must not wait for the second to end.
+    settled constant timestamptz := instant - interval '500 milliseconds';
     known jsonb := nullif(current_setting('email.picked', true), '')::jsonb;
     picked bigint[];
     last_rank integer;
@@ -149,7 +149,9 @@ returns table (
 )
 language plpgsql
 set search_path = pg_catalog, pg_temp
--- A session keeps its plans, and one made while a table was empty would read all of it later.
+-- A session keeps its plans (planning anew for each array took longer than the work), and one made while a table was empty
+-- would read all of it later.
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set jit = off
 as $$

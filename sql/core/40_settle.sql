@@ -29,6 +29,7 @@ create or replace function public.email_settle(
 language plpgsql
 set search_path = pg_catalog, pg_temp
 -- A session keeps its plans: one made while a table was empty would read all of it later, and be compiled for that each time.
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set jit = off
 as $$

@@ -20,6 +20,9 @@ create or replace function public.email_batch_ready(
 ) returns table (verdict text, wait_seconds double precision, attempt integer)
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
 as $$
 #variable_conflict use_variable
 declare
