@@ -248,7 +248,8 @@ begin
             select
                 -- From the key, so that a claim which a failover forgot is made again with the same bytes; unless somebody has
                 -- renamed the key of the row that has it.
-                case when exists (select from public.email_deliveries x where x.id = md5('seqpulse-mailer delivery ' || d.dedupe_key)::uuid)
+                -- A scalar subquery, because "exists" may be planned as a hash of the whole journal by a session that met it empty.
+                case when (select x.id from public.email_deliveries x where x.id = md5('seqpulse-mailer delivery ' || d.dedupe_key)::uuid) is not null
                     then gen_random_uuid() else md5('seqpulse-mailer delivery ' || d.dedupe_key)::uuid end,
                 d.user_id, d.project_id, d.email_type, d.dedupe_key,
                 case d.final when 'send' then 'queued' when 'fail' then 'failed' else 'suppressed' end,
