@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use seqpulse_mailer::demo::cluster::{Cluster, StopMode};
+use seqpulse_mailer::demo::pg_bin::PgBin;
 use seqpulse_mailer::sandbox::Sandbox;
 use seqpulse_mailer::sandbox::fault::{Fault, FaultRule};
 use tokio::net::{TcpListener, TcpStream};
@@ -11,7 +12,8 @@ use tokio_postgres::Client;
 use crate::delivery::{sandbox, settled};
 use crate::outcomes::{impatient, sign_up_many};
 use crate::support::{
-    SEQPULSE_SCHEMA, Sidecar, SidecarBuilder, TestDb, connect_to, migrate, shared_cluster, wait_for,
+    SEQPULSE_SCHEMA, Sidecar, SidecarBuilder, TestDb, connect_to, migrate, shared_cluster, skip,
+    wait_for,
 };
 
 const LETTERS: usize = 300;
@@ -112,6 +114,10 @@ async fn an_immediate_restart_in_the_middle_of_a_drain() {
 
 #[tokio::test]
 async fn a_failover_to_a_synchronous_standby_in_the_middle_of_a_drain() {
+    let bin = PgBin::find().expect("a server");
+    if !bin.program("pg_basebackup").exists() {
+        return skip("this PostgreSQL comes without pg_basebackup");
+    }
     for provider in ["resend", "postmark"] {
         let (primary, standby) = blocking(|| {
             let primary = Cluster::builder()
