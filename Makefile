@@ -61,7 +61,7 @@ size: ## build the release binary and check that it stays within 12 MB
 	@bytes=$$(stat -c %s target/release/seqpulse-mailer); echo "target/release/seqpulse-mailer: $$bytes bytes"; \
 		[ "$$bytes" -le 12000000 ] || { echo "more than 12 MB"; exit 1; }
 
-bench: ## measurements against a yardstick: draining, latency, producers, idling, rendering (about ten minutes)
+bench: ## measurements against a yardstick: draining, latency, producers, idling, rendering
 	@sh tests/ensure-packages.sh build server
 	$(CARGO) bench --locked --bench scale
 	$(CARGO) bench --locked --bench render
