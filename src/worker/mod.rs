@@ -23,7 +23,7 @@ use std::collections::HashSet;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -36,6 +36,7 @@ use crate::db::listen::{self, Wakes};
 use crate::db::outbox::{self, Claiming, Identity};
 use crate::db::pool::{DbError, Pool};
 use crate::provider::Provider;
+use crate::traces::Traces;
 use pulse::Pacer;
 use rest::Sleeper;
 use vitals::Vitals;
@@ -54,6 +55,7 @@ pub(crate) struct Shared {
     pub(crate) worker: Identity,
     pub(crate) wakes: Arc<Wakes>,
     pub(crate) vitals: Arc<Vitals>,
+    pub(crate) traces: Traces,
     /// What shapes a letter's bytes besides its claim, as `email_batches.settings` shows it.
     settings: serde_json::Value,
     /// Held by the one delivery that waits for the fleet's next turn.
@@ -90,14 +92,21 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), DbError> {
     let concurrency = usize::from(config.concurrency);
+    let worker = Identity::new(provider.name());
+    let traces = Traces::start(config.traces.as_ref(), &worker.id, vitals.spans());
+    let traces = traces.unwrap_or_else(|error| {
+        tracing::error!(%error, "cannot make a client for the collector: there are no traces");
+        Traces::default()
+    });
     let shared = Arc::new(Shared {
         // One connection per delivery, one each for the claim, the heartbeat and the schedules; a half-open one is noticed within two
         // polls (contract §3).
         pool: Pool::new(&config.database, concurrency + 3, config.poll * 2)?,
-        worker: Identity::new(provider.name()),
+        worker,
         provider,
         wakes: Arc::default(),
         vitals,
+        traces,
         settings: deliver::settings(&config),
         turn: tokio::sync::Mutex::default(),
         busy: Mutex::default(),
@@ -156,6 +165,7 @@ pub async fn run(
         }
     }
     shared.pool.close();
+    shared.traces.stop().await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -174,6 +184,7 @@ async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
             let _freed = tokio::time::timeout(LOOK_FOR_URGENT, shared.slots.acquire_many(2)).await;
             continue;
         }
+        let asked = SystemTime::now();
         let (claimed, ()) = tokio::join!(
             next(shared, pacer, &mut looked),
             sleeper.rise_if_busy(&shared.wakes)
@@ -183,7 +194,13 @@ async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
                 failures = 0;
                 shared.busy().insert(claim.batch);
                 sleeper.found(claim.letters.len() >= usize::from(shared.config.batch_size));
-                tokio::spawn(deliver::deliver(Arc::clone(shared), claim, permit));
+                let claiming = asked..SystemTime::now();
+                tokio::spawn(deliver::deliver(
+                    Arc::clone(shared),
+                    claim,
+                    claiming,
+                    permit,
+                ));
             }
             Ok(Claiming::Nothing { rest, stopped }) => {
                 failures = 0;

@@ -38,6 +38,7 @@ mod start;
 mod support;
 mod takeover;
 mod tls;
+mod traces;
 mod uninstall;
 mod wake;
 mod webhooks;

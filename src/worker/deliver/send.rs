@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::compose::{self, Written};
+use super::trail::{self, Trail};
 use crate::db::intent::{self, Intent, Limits, Verdict};
 use crate::db::outbox::Claim;
 use crate::failpoint;
@@ -40,7 +41,13 @@ pub(super) fn limits(shared: &Shared) -> Limits {
 }
 
 /// Puts the intent on record, waits for its turn, transmits.
-pub(super) async fn send(shared: &Shared, claim: &Claim, written: &[Written<'_>]) -> Sent {
+pub(super) async fn send(
+    shared: &Shared,
+    claim: &Claim,
+    written: &[Written<'_>],
+    trail: &Trail,
+) -> Sent {
+    let recording = trail.step("record");
     let (request, sha256) = compose::encode(shared, claim, written);
     let recovery = shared.provider.recovery();
     let has_tokens = written
@@ -72,10 +79,12 @@ pub(super) async fn send(shared: &Shared, claim: &Claim, written: &[Written<'_>]
         },
     };
     failpoint::pass("unrecorded");
-    match ready(shared, &intent).await {
+    let ready = ready(shared, &intent).await;
+    drop(recording);
+    match ready {
         Ready::Go => {
             failpoint::pass("recorded");
-            Sent::Answered(transmit(shared, claim, &request).await)
+            Sent::Answered(transmit(shared, claim, &request, trail).await)
         }
         Ready::Stale => Sent::Withheld {
             outcome: "untouched",
@@ -141,11 +150,18 @@ async fn ready(shared: &Shared, intent: &Intent<'_>) -> Ready {
     }
 }
 
-async fn transmit(shared: &Shared, claim: &Claim, request: &Request) -> Vec<Outcome> {
+async fn transmit(
+    shared: &Shared,
+    claim: &Claim,
+    request: &Request,
+    trail: &Trail,
+) -> Vec<Outcome> {
     let started = Instant::now();
+    let span = trail.send(claim, request);
     let sending = failpoint::pass_during("in flight", shared.provider.send(request));
     let Transmission { status, outcomes } = while_renewing(shared, claim, sending).await;
     failpoint::pass("answered");
+    trail::answered(&span, status, &outcomes);
     let provider = shared.worker.provider;
     shared.vitals.request(provider, status, started.elapsed());
     for outcome in &outcomes {
