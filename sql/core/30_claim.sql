@@ -164,6 +164,8 @@ declare
     slots record;
     sends integer;
     claimed integer;
+    freed_ids bigint[] := '{}';
+    freed_slots text[] := '{}';
 begin
     if most = 0 then
         return;
@@ -213,10 +215,8 @@ begin
             cross join lateral (select case when g.verdict = 'send' and g.claims >= 5 then 'fail' else g.verdict end as verdict) v
         ) d;
 
-        -- What ends without having been sent gives its slot back.
-        if decided.freed_ids is not null then
-            perform public.email_slots_free(decided.freed_ids, decided.freed_slots);
-        end if;
+        freed_ids := freed_ids || decided.freed_ids;
+        freed_slots := freed_slots || decided.freed_slots;
         select s.asked, s.waiting, s.run_ats, s.reasons into slots
         from public.email_slots_take(decided.capped_ids, decided.capped_slots) s
         where decided.capped_ids is not null;
@@ -316,12 +316,17 @@ begin
             select array_agg(o.id) as ids, array_agg(o.slot) as slots into decided
             from public.email_outbox o
             where o.id = any(picked) and o.status = 'suppressed' and o.slot is not null;
-            if decided.ids is not null then
-                perform public.email_slots_free(decided.ids, decided.slots);
-            end if;
+            freed_ids := freed_ids || decided.ids;
+            freed_slots := freed_slots || decided.slots;
         end if;
         exit when sends > 0 or slots.asked;
     end loop;
+
+    -- What ends without having been sent gives its slot back.  Last, so that whoever waits for one of these slots is not waited
+    -- for; and in one order.
+    if freed_ids <> '{}' then
+        perform public.email_slots_free(freed_ids, freed_slots);
+    end if;
 end
 $$;
 comment on function public.email_claim(text, text, integer, interval) is
