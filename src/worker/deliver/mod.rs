@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Shared;
@@ -32,12 +33,19 @@ pub(super) use compose::settings;
 use send::Sent;
 use settle::Verdicts;
 
-/// Delivers and settles; the permit is what `EMAIL_CONCURRENCY` counts.
-pub(super) async fn deliver(shared: Arc<Shared>, claim: Claim, permit: OwnedSemaphorePermit) {
+/// Delivers and settles; the permit is what `EMAIL_CONCURRENCY` counts. `recorded` is cancelled once the intent is on record,
+/// or there will be none.
+pub(super) async fn deliver(
+    shared: Arc<Shared>,
+    claim: Claim,
+    permit: OwnedSemaphorePermit,
+    recorded: CancellationToken,
+) {
+    let _over = recorded.clone().drop_guard();
     let mut batches = vec![claim];
     while let Some(claim) = batches.pop() {
         let batch = claim.batch;
-        if let Some(halves) = one(&shared, claim).await {
+        if let Some(halves) = one(&shared, claim, &recorded).await {
             batches.extend(halves);
         }
         shared.busy().remove(&batch);
@@ -46,7 +54,7 @@ pub(super) async fn deliver(shared: Arc<Shared>, claim: Claim, permit: OwnedSema
 }
 
 /// One request at most; answers the halves of a batch that was refused as a whole.
-async fn one(shared: &Shared, claim: Claim) -> Option<[Claim; 2]> {
+async fn one(shared: &Shared, claim: Claim, recorded: &CancellationToken) -> Option<[Claim; 2]> {
     let started = Instant::now();
     failpoint::pass(if claim.prior.is_some() {
         "taken over"
@@ -74,7 +82,7 @@ async fn one(shared: &Shared, claim: Claim) -> Option<[Claim; 2]> {
     if written.is_empty() {
         return None;
     }
-    let sent = send::send(shared, &claim, &written).await;
+    let sent = send::send(shared, &claim, &written, recorded).await;
     let verdicts = match sent {
         Sent::Answered(outcomes) if refused_whole(&outcomes) && written.len() > 1 => {
             let halves = halve(&written);

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tokio_util::sync::CancellationToken;
+
 use super::compose::{self, Written};
 use crate::db::intent::{self, Intent, Limits, Verdict};
 use crate::db::outbox::Claim;
@@ -39,8 +41,13 @@ pub(super) fn limits(shared: &Shared) -> Limits {
     }
 }
 
-/// Puts the intent on record, waits for its turn, transmits.
-pub(super) async fn send(shared: &Shared, claim: &Claim, written: &[Written<'_>]) -> Sent {
+/// Puts the intent on record (and says so), waits for its turn, transmits.
+pub(super) async fn send(
+    shared: &Shared,
+    claim: &Claim,
+    written: &[Written<'_>],
+    recorded: &CancellationToken,
+) -> Sent {
     let (request, sha256) = compose::encode(shared, claim, written);
     let recovery = shared.provider.recovery();
     let has_tokens = written
@@ -72,7 +79,9 @@ pub(super) async fn send(shared: &Shared, claim: &Claim, written: &[Written<'_>]
         },
     };
     failpoint::pass("unrecorded");
-    match ready(shared, &intent).await {
+    let ready = ready(shared, &intent).await;
+    recorded.cancel();
+    match ready {
         Ready::Go => {
             failpoint::pass("recorded");
             Sent::Answered(transmit(shared, claim, &request).await)
