@@ -307,7 +307,7 @@ CREATE FUNCTION public.email_cancel(id bigint, reason text DEFAULT NULL::text) R
 COMMENT ON FUNCTION public.email_cancel(id bigint, reason text) IS 'Ends one letter: suppressed for this reason (null: cancelled). One that is being sent is only ended when the provider turns out not to have accepted it. Answers in words what was done.';
 
 CREATE FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, taken_over boolean, age_seconds double precision)
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql ROWS 100
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
@@ -788,8 +788,10 @@ CREATE FUNCTION public.email_next_look(sent_at timestamp with time zone, in_flig
 COMMENT ON FUNCTION public.email_next_look(sent_at timestamp with time zone, in_flight_until timestamp with time zone, patience interval) IS 'When the provider''s messages are searched next: after 5, 20, 50 and 100 per cent of the patience (30 s, 2, 5 and 10 minutes), and never for the last time while a request may still be under way.';
 
 CREATE FUNCTION public.email_next_seconds() RETURNS double precision
-    LANGUAGE sql
-    SET search_path TO 'pg_catalog', 'pg_temp';
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
 
 COMMENT ON FUNCTION public.email_next_seconds() IS 'Seconds until the next row falls due, a backoff ends or a lease runs out: negative when one is overdue, null when nothing is waiting.';
 
@@ -1394,8 +1396,10 @@ CREATE FUNCTION public.email_unsubscribe(token uuid, category text DEFAULT NULL:
 COMMENT ON FUNCTION public.email_unsubscribe(token uuid, category text) IS 'Opts the holder of a token out of product or marketing, or of both (null). What is queued is decided at its claim, retries included. Answers whether the token is known; doing it twice changes nothing.';
 
 CREATE FUNCTION public.email_urgent_due() RETURNS boolean
-    LANGUAGE sql
-    SET search_path TO 'pg_catalog', 'pg_temp';
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
 
 COMMENT ON FUNCTION public.email_urgent_due() IS 'Whether a letter of rank 80 or more is due: a sidecar keeps its last free request for those. One short index scan per rank, however many lie ahead.';
 

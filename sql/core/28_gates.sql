@@ -194,7 +194,8 @@ begin
                     then public.email_subject_choice(o.email_type, o.user_id) else '{}' end as context
             from public.email_outbox o
             join public.email_types t on t.code = o.email_type
-            left join public.users u on u.id = o.user_id
+            -- Row by row: a plan for a join may read all of a table that was empty when this session made it.
+            left join lateral (select x.id, x.name, x.email, x.is_active from public.users x where x.id = o.user_id limit 1) u on true
             -- Whose letter it is: the user's, or a copy for another account, for a contact's account, or for a mere address.
             left join lateral (
                 select x.id, x.name, x.is_active
@@ -217,8 +218,8 @@ begin
                 end
             ) account (person)
             cross join lateral (select account.person, coalesce(account.person::text, lower(o.to_email)) as slot) who
-            left join public.email_preferences p on p.user_id = coalesce(who.person, o.user_id)
-            left join public.email_suppressions s on lower(s.email) = lower(coalesce(o.to_email, u.email))
+            left join lateral (select x.* from public.email_preferences x where x.user_id = coalesce(who.person, o.user_id) limit 1) p on true
+            left join lateral (select x.reason from public.email_suppressions x where lower(x.email) = lower(coalesce(o.to_email, u.email)) limit 1) s on true
             left join public.email_current(ids) c on c.id = o.id
             cross join lateral (
                 -- A copy for somebody without an account carries another person's user_id: it must not greet them by that name.

@@ -148,6 +148,7 @@ returns table (
     age_seconds double precision
 )
 language plpgsql
+rows 100
 set search_path = pg_catalog, pg_temp
 -- A session keeps its plans (planning anew for each array took longer than the work), and one made while a table was empty
 -- would read all of it later.
@@ -236,7 +237,7 @@ begin
                 case when w.id is not null then w.reason else d.reason end as final_reason
             from unnest(decided.ids, decided.verdicts, decided.reasons, decided.recipients, decided.slots, decided.contexts, decided.readers, decided.tokens,
                 decided.trackings) as d (id, verdict, reason, recipient, slot, context, reader, token, tracking)
-            join public.email_outbox o on o.id = d.id
+            cross join lateral (select x.* from public.email_outbox x where x.id = d.id limit 1) o
             join public.email_types t on t.code = o.email_type
             left join unnest(slots.waiting, slots.run_ats, slots.reasons) as w (id, run_at, reason) on w.id = d.id
         ),

@@ -1,5 +1,6 @@
--- Settling: what became of the members of one API request, in one statement, fenced by batch and holder: a sidecar that
--- lost its lease settles nothing.
+-- Settling: what became of the members of one API request, fenced by batch and holder: a sidecar that lost its lease settles
+-- nothing.  Only rows that are being sent have a holder, so nothing here asks for their status: that would lead to the index of
+-- the leases, which an old snapshot keeps full of entries nobody can clear away.
 
 create or replace function public.email_backoff(attempts integer, at_least interval default '0') returns interval
 language sql
@@ -34,11 +35,15 @@ set enable_seqscan = off
 set jit = off
 as $$
 declare
+    instant constant timestamptz := public.email_now();
     sent public.email_batches;
     repeated boolean;
     settled integer;
     accepted bigint[];
     rejected bigint[];
+    unknown boolean := false;
+    keys text[];
+    places integer[];
 begin
     select b.* into sent from public.email_batches b where b.batch_id = batch;
     -- Whoever refuses a repetition before looking at its key says nothing about the request before it.
@@ -49,96 +54,118 @@ begin
         perform public.email_provider_refused(refused, worker, refused_until);
     end if;
 
-    with answered as (
-        select a.*
-        from unnest(ids, outcomes, message_ids, errors, subjects, retry_after) as a (id, outcome, message_id, error, subject, wait_seconds)
-    ),
-    held as (
-        select o.id, o.email_type, o.attempts, o.dedupe_key, o.user_id, a.outcome, a.message_id, a.error, a.subject,
-            o.attempts + (a.outcome in ('transient', 'server_error', 'permanent', 'address'))::integer as attempts_now,
-            make_interval(secs => coalesce(a.wait_seconds, 0)) as wait,
-            case
-                when a.outcome = 'sent' or (a.outcome = 'conflict' and repeated) then 'sent'
-                when a.outcome in ('permanent', 'address', 'lost', 'conflict') then 'failed'
-                when a.outcome in ('transient', 'server_error') and o.attempts + 1 >= t.max_attempts
-                    and not (a.outcome = 'server_error' and coalesce(sent.recovery = 'search', false)) then 'failed'
-                when a.outcome = 'missing' and o.attempts >= t.max_attempts then 'failed'
-                when a.outcome = 'missing' then 'queued'
-                when a.outcome in ('transient', 'refused', 'released') then case when repeated then 'sending' else 'queued' end
-                when a.outcome = 'untouched' then case when sent.batch_id is not null then 'sending' else 'queued' end
-                when a.outcome in ('unknown', 'server_error', 'mismatch') then 'sending'
-            end as status,
-            a.outcome in ('lost', 'conflict', 'server_error') or (a.outcome = 'transient' and repeated) as doubtful
-        from answered a
-        join public.email_outbox o on o.id = a.id
-        join public.email_types t on t.code = o.email_type
-        where o.batch_id = batch and o.locked_by = worker and o.status = 'sending'
-        for update of o
-    ),
-    work as (
-        update public.email_outbox o set
-            status = h.status,
-            attempts = h.attempts_now,
-            claims = 0,
-            reason = case when h.doubtful and h.status = 'failed' then 'unknown outcome' else o.reason end,
-            last_error = coalesce(h.error, case when h.status = 'sent' then null else o.last_error end),
-            retry_at = case when h.outcome in ('transient', 'refused') and h.status = 'queued'
-                then clock_timestamp() + case
-                    -- Nobody counts these, so the longer it has been due the longer it waits: up to a minute.
-                    when h.outcome = 'refused' then public.email_backoff(1, greatest(h.wait, least((public.email_now() - o.run_at) / 8, interval '1 minute') * random()))
-                    else public.email_backoff(h.attempts_now, h.wait)
-                end end,
-            locked_by = case when h.status = 'sending' then o.locked_by end,
-            locked_until = case when h.status = 'sending' then greatest(
-                clock_timestamp() + h.wait,
-                case
-                    -- Nothing to ask: the lease is what keeps a letter from going out twice in a row.
-                    when sent.recovery = 'again' then o.locked_until
-                    when sent.recovery = 'search' then public.email_next_look(sent.last_sent_at, sent.in_flight_until, sent.patience)
-                    when h.outcome = 'server_error' then clock_timestamp() + greatest(interval '1 second', public.email_backoff(h.attempts_now))
-                    -- Asked again soon, by whoever comes first, then ever more rarely.
-                    else clock_timestamp() + greatest(interval '1 second', least((clock_timestamp() - sent.first_sent_at) / 2, interval '10 minutes'))
-                end) end,
-            batch_id = case when h.status = 'queued' then null else o.batch_id end,
-            batch_position = case when h.status = 'queued' then null else o.batch_position end,
-            claimed_at = case when h.status = 'queued' then null else o.claimed_at end,
-            batch_attempts = case when h.status = 'queued' then null else o.batch_attempts end,
-            finished_at = case when h.status in ('sent', 'failed') then public.email_now() end
-        from held h
-        where o.id = h.id
-        returning o.id, o.status, o.reason
-    ),
-    journal as (
+    -- Almost always all were taken: they have nothing to decide.  Both tables are asked for lists of keys, because a plan for a join
+    -- may read all of a table that was empty when this session made it.
+    if 'sent' = any(outcomes) then
+        with work as (
+            update public.email_outbox o set
+                status = 'sent', claims = 0, last_error = null, retry_at = null, locked_by = null, locked_until = null, finished_at = instant
+            where o.id = any(array(select a.id from unnest(ids, outcomes) as a (id, outcome) where a.outcome = 'sent'))
+            and o.batch_id = batch and o.locked_by = worker
+            returning o.id, o.dedupe_key, o.slot
+        )
+        select count(*), array_agg(w.id) filter (where w.slot is not null), array_agg(w.dedupe_key), array_agg(array_position(ids, w.id))
+        into settled, accepted, keys, places
+        from work w;
         update public.email_deliveries d set
-            status = case when h.status = 'sending' then 'queued' else h.status end,
-            provider_message_id = coalesce(h.message_id, d.provider_message_id),
-            error_message = coalesce(h.error, case when h.status = 'sent' then null else d.error_message end),
-            payload_json = d.payload_json
-                || jsonb_strip_nulls(jsonb_build_object('subject', h.subject, 'reason', case when h.doubtful and h.status = 'failed' then 'unknown outcome' end)),
-            sent_at = case when h.status = 'sent' then public.email_now() end
-        from held h
-        where d.dedupe_key = h.dedupe_key
-        returning d.payload_json ->> 'to_email' as to_email, h.outcome
-    ),
-    suppressed as (
-        insert into public.email_suppressions (email, reason, source)
-        select distinct on (lower(j.to_email)) j.to_email, 'bounced', 'provider refused the address'
-        from journal j
-        where j.outcome = 'address' and j.to_email is not null
-        order by lower(j.to_email)
-        on conflict (lower(email)) do nothing
-    ),
-    request as (
+            status = 'sent',
+            provider_message_id = coalesce(message_ids[places[array_position(keys, d.dedupe_key::text)]], d.provider_message_id),
+            error_message = null,
+            payload_json = d.payload_json || jsonb_strip_nulls(jsonb_build_object('subject', subjects[places[array_position(keys, d.dedupe_key::text)]])),
+            sent_at = instant
+        where d.dedupe_key = any(keys);
+    end if;
+
+    if 'sent' <> any(outcomes) then
+        with held as (
+            select o.id, o.email_type, o.attempts, o.dedupe_key, o.user_id, a.outcome, a.message_id, a.error, a.subject,
+                o.attempts + (a.outcome in ('transient', 'server_error', 'permanent', 'address'))::integer as attempts_now,
+                make_interval(secs => coalesce(a.wait_seconds, 0)) as wait,
+                case
+                    when a.outcome = 'conflict' and repeated then 'sent'
+                    when a.outcome in ('permanent', 'address', 'lost', 'conflict') then 'failed'
+                    when a.outcome in ('transient', 'server_error') and o.attempts + 1 >= t.max_attempts
+                        and not (a.outcome = 'server_error' and coalesce(sent.recovery = 'search', false)) then 'failed'
+                    when a.outcome = 'missing' and o.attempts >= t.max_attempts then 'failed'
+                    when a.outcome = 'missing' then 'queued'
+                    when a.outcome in ('transient', 'refused', 'released') then case when repeated then 'sending' else 'queued' end
+                    when a.outcome = 'untouched' then case when sent.batch_id is not null then 'sending' else 'queued' end
+                    when a.outcome in ('unknown', 'server_error', 'mismatch') then 'sending'
+                end as status,
+                a.outcome in ('lost', 'conflict', 'server_error') or (a.outcome = 'transient' and repeated) as doubtful
+            from unnest(ids, outcomes, message_ids, errors, subjects, retry_after) as a (id, outcome, message_id, error, subject, wait_seconds)
+            join public.email_outbox o on o.id = a.id
+            join public.email_types t on t.code = o.email_type
+            where a.outcome <> 'sent' and o.id = any(ids) and o.batch_id = batch and o.locked_by = worker
+            for update of o
+        ),
+        work as (
+            update public.email_outbox o set
+                status = h.status,
+                attempts = h.attempts_now,
+                claims = 0,
+                reason = case when h.doubtful and h.status = 'failed' then 'unknown outcome' else o.reason end,
+                last_error = coalesce(h.error, case when h.status = 'sent' then null else o.last_error end),
+                retry_at = case when h.outcome in ('transient', 'refused') and h.status = 'queued'
+                    then clock_timestamp() + case
+                        -- Nobody counts these, so the longer it has been due the longer it waits: up to a minute.
+                        when h.outcome = 'refused' then public.email_backoff(1, greatest(h.wait, least((instant - o.run_at) / 8, interval '1 minute') * random()))
+                        else public.email_backoff(h.attempts_now, h.wait)
+                    end end,
+                locked_by = case when h.status = 'sending' then o.locked_by end,
+                locked_until = case when h.status = 'sending' then greatest(
+                    clock_timestamp() + h.wait,
+                    case
+                        -- Nothing to ask: the lease is what keeps a letter from going out twice in a row.
+                        when sent.recovery = 'again' then o.locked_until
+                        when sent.recovery = 'search' then public.email_next_look(sent.last_sent_at, sent.in_flight_until, sent.patience)
+                        when h.outcome = 'server_error' then clock_timestamp() + greatest(interval '1 second', public.email_backoff(h.attempts_now))
+                        -- Asked again soon, by whoever comes first, then ever more rarely.
+                        else clock_timestamp() + greatest(interval '1 second', least((clock_timestamp() - sent.first_sent_at) / 2, interval '10 minutes'))
+                    end) end,
+                batch_id = case when h.status = 'queued' then null else o.batch_id end,
+                batch_position = case when h.status = 'queued' then null else o.batch_position end,
+                claimed_at = case when h.status = 'queued' then null else o.claimed_at end,
+                batch_attempts = case when h.status = 'queued' then null else o.batch_attempts end,
+                finished_at = case when h.status in ('sent', 'failed') then instant end
+            from held h
+            where o.id = h.id
+            returning o.id, o.status, o.reason
+        ),
+        journal as (
+            update public.email_deliveries d set
+                status = case when h.status = 'sending' then 'queued' else h.status end,
+                provider_message_id = coalesce(h.message_id, d.provider_message_id),
+                error_message = coalesce(h.error, case when h.status = 'sent' then null else d.error_message end),
+                payload_json = d.payload_json
+                    || jsonb_strip_nulls(jsonb_build_object('subject', h.subject, 'reason', case when h.doubtful and h.status = 'failed' then 'unknown outcome' end)),
+                sent_at = case when h.status = 'sent' then instant end
+            from held h
+            where d.dedupe_key = any(array(select x.dedupe_key from held x)) and d.dedupe_key = h.dedupe_key
+            returning d.payload_json ->> 'to_email' as to_email, h.outcome
+        ),
+        suppressed as (
+            insert into public.email_suppressions (email, reason, source)
+            select distinct on (lower(j.to_email)) j.to_email, 'bounced', 'provider refused the address'
+            from journal j
+            where j.outcome = 'address' and j.to_email is not null
+            order by lower(j.to_email)
+            on conflict (lower(email)) do nothing
+        )
+        select count(*) + coalesce(settled, 0),
+            coalesce(accepted, '{}') || array_agg(w.id) filter (where w.status = 'sent'),
+            array_agg(w.id) filter (where w.status = 'failed' and w.reason is distinct from 'unknown outcome'),
+            bool_or(w.status = 'sending')
+        into settled, accepted, rejected, unknown
+        from work w;
+    end if;
+
+    if settled > 0 then
         update public.email_batches b set
-            state = h.state,
-            settled_at = case when h.state = 'settled' then clock_timestamp() end
-        from (select case when bool_or(x.status = 'sending') then 'unknown' else 'settled' end as state from held x having count(*) > 0) h
-        where b.batch_id = batch
-    )
-    select count(*), array_agg(w.id) filter (where w.status = 'sent'),
-        array_agg(w.id) filter (where w.status = 'failed' and w.reason is distinct from 'unknown outcome')
-    into settled, accepted, rejected
-    from work w;
+            state = case when unknown then 'unknown' else 'settled' end,
+            settled_at = case when unknown then null else clock_timestamp() end
+        where b.batch_id = batch;
+    end if;
     perform public.email_slots_settle(accepted, rejected);
 
     -- Any answer about a message means that the account is taken again.
@@ -151,7 +178,7 @@ begin
     if provider_limit is not null then
         perform public.email_note_limit(sent.provider, provider_limit);
     end if;
-    return settled;
+    return coalesce(settled, 0);
 end
 $$;
 comment on function public.email_settle(text, uuid, bigint[], text[], text[], text[], text[], double precision[], text, timestamptz, double precision, double precision) is
@@ -208,7 +235,7 @@ declare
 begin
     update public.email_outbox o set locked_until = clock_timestamp() + lease
     where o.id = any(array(select unnest(b.members) from public.email_batches b where b.batch_id = batch))
-    and o.batch_id = batch and o.locked_by = worker and o.status = 'sending';
+    and o.batch_id = batch and o.locked_by = worker;
     get diagnostics extended = row_count;
     return extended;
 end

@@ -39,23 +39,23 @@ begin
     -- A sign of life, for those who miss our LISTEN session.
     update public.email_workers w set lost_at = null where w.id = worker and w.lost_at is not null;
 
-    -- The first member stands for the batch: whoever takes the batch over locks it as well.
+    -- The first member stands for the batch: whoever takes the batch over locks it as well.  A holder says that it is being sent.
     select o.rank, o.locked_until into first_member
     from public.email_outbox o
-    where o.id = any(ids) and o.batch_id = batch and o.status = 'sending' and o.locked_by = worker
+    where o.id = any(ids) and o.batch_id = batch and o.locked_by = worker
     order by o.batch_position
     limit 1
     for no key update;
     if not found or exists (
         select from public.email_outbox o
-        where o.id = any(ids) and (o.batch_id is distinct from batch or (o.status = 'sending' and o.locked_by <> worker))
+        where o.id = any(ids) and (o.batch_id is distinct from batch or o.locked_by <> worker)
     ) then
         return query select 'lost', 0::double precision, 0;
         return;
     end if;
     if first_member.locked_until < clock_timestamp() + lease / 2 then
         update public.email_outbox o set locked_until = clock_timestamp() + lease
-        where o.id = any(ids) and o.batch_id = batch and o.status = 'sending';
+        where o.id = any(ids) and o.batch_id = batch and o.locked_by = worker;
     end if;
 
     select t.* into turn from public.email_take_turn(provider, rate, first_member.rank >= 80) t;
@@ -104,7 +104,7 @@ begin
     update public.email_outbox o set
         batch_id = m.batch_id, claimed_at = clock_timestamp(), locked_until = clock_timestamp() + lease
     from unnest(ids, batches) m (id, batch_id)
-    where o.id = m.id and o.batch_id = batch and o.locked_by = worker and o.status = 'sending';
+    where o.id = m.id and o.batch_id = batch and o.locked_by = worker;
     get diagnostics moved = row_count;
     update public.email_batches b set state = 'settled', settled_at = clock_timestamp()
     where b.batch_id = batch and moved > 0;

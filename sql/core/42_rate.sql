@@ -78,33 +78,41 @@ comment on function public.email_note_limit(text, double precision) is 'Remember
 revoke all on function public.email_note_limit(text, double precision) from public;
 
 create or replace function public.email_urgent_due() returns boolean
-language sql
+language plpgsql
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
-with recursive ranks as (
-    (
-        select o.rank from public.email_outbox o
-        where o.status = 'queued' and o.retry_at is null and o.rank >= 80
-        order by o.rank desc
-        limit 1
-    )
-    union all
-    select (
-        select o.rank from public.email_outbox o
-        where o.status = 'queued' and o.retry_at is null and o.rank < r.rank and o.rank >= 80
-        order by o.rank desc
-        limit 1
-    )
-    from ranks r
-    where r.rank is not null
-)
-select exists (
-    select from ranks r
-    where exists (
-        select from public.email_outbox o
-        where o.status = 'queued' and o.retry_at is null and o.rank = r.rank and o.run_at <= public.email_now()
-    )
-)
+begin
+    -- In PL/pgSQL, because that keeps its plan (which must not be one for an empty table) where a SQL function would be planned
+    -- anew at each call.
+    return (
+        with recursive ranks as (
+            (
+                select o.rank from public.email_outbox o
+                where o.status = 'queued' and o.retry_at is null and o.rank >= 80
+                order by o.rank desc
+                limit 1
+            )
+            union all
+            select (
+                select o.rank from public.email_outbox o
+                where o.status = 'queued' and o.retry_at is null and o.rank < r.rank and o.rank >= 80
+                order by o.rank desc
+                limit 1
+            )
+            from ranks r
+            where r.rank is not null
+        )
+        select exists (
+            select from ranks r
+            where exists (
+                select from public.email_outbox o
+                where o.status = 'queued' and o.retry_at is null and o.rank = r.rank and o.run_at <= public.email_now()
+            )
+        )
+    );
+end
 $$;
 comment on function public.email_urgent_due() is
 'Whether a letter of rank 80 or more is due: a sidecar keeps its last free request for those. One short index scan per rank, however many lie ahead.';

@@ -244,45 +244,53 @@ comment on function public.email_heartbeat(text, text, integer, text, text, text
 revoke all on function public.email_heartbeat(text, text, integer, text, text, text, integer, integer) from public;
 
 create or replace function public.email_next_seconds() returns double precision
-language sql
+language plpgsql
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $$
-with recursive ranks as (
-    (
-        select o.rank, o.run_at from public.email_outbox o
-        where o.status = 'queued' and o.retry_at is null
-        order by o.rank desc, o.run_at
-        limit 1
-    )
-    union all
-    select n.rank, n.run_at
-    from ranks r
-    cross join lateral (
-        select o.rank, o.run_at from public.email_outbox o
-        where o.status = 'queued' and o.retry_at is null and o.rank < r.rank
-        order by o.rank desc, o.run_at
-        limit 1
-    ) n
-),
-moments as (
-    select extract(epoch from min(r.run_at) - public.email_now()) as seconds from ranks r where r.run_at < 'infinity'
-    union all
-    select extract(epoch from min(o.retry_at) - clock_timestamp()) from public.email_outbox o where o.status = 'queued' and o.retry_at is not null
-    union all
-    select extract(epoch from min(o.locked_until) - clock_timestamp()) from public.email_outbox o where o.status = 'sending'
-    union all
-    -- While requests are under way, a sidecar that is lost is noticed within a second.
-    select 1 where exists (
-        select from public.email_outbox o left join public.email_batches b on b.batch_id = o.batch_id
-        where o.status = 'sending' and b.state is distinct from 'unknown'
-    )
-    union all
-    -- And one that is missed already, at the end of its grace.
-    select extract(epoch from min(w.lost_at) + public.email_grace() - clock_timestamp())
-    from public.email_workers w
-    where w.lost_at > clock_timestamp() - public.email_grace() and w.state <> 'stopped'
-)
-select min(m.seconds)::double precision from moments m
+begin
+    -- In PL/pgSQL, because that keeps its plan (which must not be one for an empty table) where a SQL function would be planned
+    -- anew at each call.
+    return (
+        with recursive ranks as (
+            (
+                select o.rank, o.run_at from public.email_outbox o
+                where o.status = 'queued' and o.retry_at is null
+                order by o.rank desc, o.run_at
+                limit 1
+            )
+            union all
+            select n.rank, n.run_at
+            from ranks r
+            cross join lateral (
+                select o.rank, o.run_at from public.email_outbox o
+                where o.status = 'queued' and o.retry_at is null and o.rank < r.rank
+                order by o.rank desc, o.run_at
+                limit 1
+            ) n
+        ),
+        moments as (
+            select extract(epoch from min(r.run_at) - public.email_now()) as seconds from ranks r where r.run_at < 'infinity'
+            union all
+            select extract(epoch from min(o.retry_at) - clock_timestamp()) from public.email_outbox o where o.status = 'queued' and o.retry_at is not null
+            union all
+            select extract(epoch from min(o.locked_until) - clock_timestamp()) from public.email_outbox o where o.status = 'sending'
+            union all
+            -- While requests are under way, a sidecar that is lost is noticed within a second.
+            select 1 where exists (
+                select from public.email_outbox o left join public.email_batches b on b.batch_id = o.batch_id
+                where o.status = 'sending' and b.state is distinct from 'unknown'
+            )
+            union all
+            -- And one that is missed already, at the end of its grace.
+            select extract(epoch from min(w.lost_at) + public.email_grace() - clock_timestamp())
+            from public.email_workers w
+            where w.lost_at > clock_timestamp() - public.email_grace() and w.state <> 'stopped'
+        )
+        select min(m.seconds)::double precision from moments m
+    );
+end
 $$;
 comment on function public.email_next_seconds() is
 'Seconds until the next row falls due, a backoff ends, a lease runs out or a missed sidecar counts as lost: negative when one is overdue, null when nothing is waiting.';

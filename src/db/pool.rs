@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use deadpool_postgres::{ManagerConfig, Object, RecyclingMethod, Runtime};
+use deadpool_postgres::{ManagerConfig, Object, QueueMode, RecyclingMethod, Runtime};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -79,6 +79,8 @@ impl Pool {
         );
         let inner = deadpool_postgres::Pool::builder(manager)
             .max_size(size)
+            // The one used last, whose plans are made and whose pages are warm.
+            .queue_mode(QueueMode::Lifo)
             .wait_timeout(Some(limit))
             // Connecting limits every attempt by itself; how many there are depends on the hosts.
             .create_timeout(None)

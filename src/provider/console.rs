@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    Accepted, Batch, ErrorKind, Outcome, Provider, ProviderKind, Recovery, Request, SendError,
-    Sending,
+    Accepted, Batch, ErrorKind, Failed, Provider, ProviderKind, Recovery, Request, SendError,
+    Sending, Status, Transmission,
 };
 use crate::config::ProviderConfig;
 
@@ -85,9 +85,10 @@ struct Letter {
     html: String,
 }
 
-fn print(request: &Request) -> Vec<Outcome> {
-    let refuse =
-        |kind: ErrorKind, detail: String| vec![Err(SendError { kind, detail }); request.messages];
+fn print(request: &Request) -> Transmission {
+    let refuse = |kind: ErrorKind, detail: String| {
+        Failed::unsent(SendError { kind, detail }).of_all(request.messages)
+    };
     let letters: Vec<Letter> = match serde_json::from_slice(&request.body) {
         Ok(letters) => letters,
         Err(error) => {
@@ -106,14 +107,17 @@ fn print(request: &Request) -> Vec<Outcome> {
         .write_all(page.as_bytes())
         .and_then(|()| stdout.flush())
     {
-        Ok(()) => letters
-            .into_iter()
-            .map(|letter| {
-                Ok(Accepted {
-                    message_id: format!("console-{}", letter.delivery),
+        Ok(()) => Transmission {
+            status: Status::Printed,
+            outcomes: letters
+                .into_iter()
+                .map(|letter| {
+                    Ok(Accepted {
+                        message_id: format!("console-{}", letter.delivery),
+                    })
                 })
-            })
-            .collect(),
+                .collect(),
+        },
         Err(error) => refuse(
             ErrorKind::SenderWide { until: None },
             format!("cannot write to standard output: {error}"),

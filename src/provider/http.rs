@@ -12,7 +12,7 @@ use reqwest::redirect;
 use secrecy::SecretString;
 
 use super::redact::redact;
-use super::{ErrorKind, SendError, SetupError};
+use super::{ErrorKind, Failed, SendError, SetupError, Status};
 use crate::config::ProviderConfig;
 
 /// `reqwest` sends none by itself, and Resend's edge refuses a request without one (providers.md §2.1).
@@ -112,7 +112,7 @@ impl Http {
         path: &str,
         headers: HeaderMap,
         body: Vec<u8>,
-    ) -> Result<Answer, SendError> {
+    ) -> Result<Answer, Failed> {
         let url = format!("{}{path}", self.base_url);
         self.exchange(self.client.post(url).headers(headers).body(body))
             .await
@@ -123,11 +123,13 @@ impl Http {
         &self,
         path: &str,
         parameters: &[(&str, &str)],
-    ) -> Result<Answer, SendError> {
+    ) -> Result<Answer, Failed> {
         let url = url::Url::parse_with_params(&format!("{}{path}", self.base_url), parameters)
-            .map_err(|error| SendError {
-                kind: ErrorKind::Permanent,
-                detail: format!("the request cannot be written: {error}"),
+            .map_err(|error| {
+                Failed::unsent(SendError {
+                    kind: ErrorKind::Permanent,
+                    detail: format!("the request cannot be written: {error}"),
+                })
             })?;
         self.exchange(self.client.get(url)).await
     }
@@ -140,7 +142,7 @@ impl Http {
         }
     }
 
-    async fn exchange(&self, request: reqwest::RequestBuilder) -> Result<Answer, SendError> {
+    async fn exchange(&self, request: reqwest::RequestBuilder) -> Result<Answer, Failed> {
         let sent = request.send().await;
         let mut response = sent.map_err(|error| self.failure(&error))?;
         let status = response.status().as_u16();
@@ -176,10 +178,15 @@ impl Http {
     }
 
     /// A request without a status line: what it says about the messages depends on how far it got.
-    fn failure(&self, error: &reqwest::Error) -> SendError {
+    fn failure(&self, error: &reqwest::Error) -> Failed {
         let cause = self.redact(&root_cause(error));
-        let (kind, detail) = if certificate_refused(error) {
+        let unknown = ErrorKind::Unknown {
+            counts: false,
+            retry_after: None,
+        };
+        let (status, kind, detail) = if certificate_refused(error) {
             (
+                Status::Certificate,
                 ErrorKind::SenderWide { until: None },
                 format!(
                     "the provider's certificate is not trusted: {cause}; check EMAIL_PROVIDER_URL"
@@ -187,6 +194,7 @@ impl Http {
             )
         } else if error.is_builder() {
             (
+                Status::Unsent,
                 ErrorKind::Permanent,
                 format!("the request cannot be written: {cause}"),
             )
@@ -196,30 +204,22 @@ impl Http {
                 counts: false,
                 retry_after: None,
             };
-            (kind, format!("no connection to the provider: {cause}"))
+            let detail = format!("no connection to the provider: {cause}");
+            (Status::Connect, kind, detail)
         } else if error.is_timeout() {
             let detail = format!(
                 "no answer within {} s after the request was sent",
                 self.timeout.as_secs_f32()
             );
-            (
-                ErrorKind::Unknown {
-                    counts: false,
-                    retry_after: None,
-                },
-                detail,
-            )
+            (Status::Timeout, unknown, detail)
         } else {
             let detail = format!("the connection broke before the answer came: {cause}");
-            (
-                ErrorKind::Unknown {
-                    counts: false,
-                    retry_after: None,
-                },
-                detail,
-            )
+            (Status::Broken, unknown, detail)
         };
-        SendError { kind, detail }
+        Failed {
+            status,
+            error: SendError { kind, detail },
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 //! | [`console`] | prints letters, sends nothing |
 //! | `http` | one transmission: time-outs, redirects, and how far a failed one got |
 //! | `redact` | keeps keys and addresses out of what is recorded |
+//! | `status` | how a request ended, for metrics and traces |
 
 pub mod console;
 mod http;
@@ -17,6 +18,7 @@ pub mod postmark;
 pub(crate) mod redact;
 pub mod resend;
 pub mod smtp;
+mod status;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -28,6 +30,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::config::ProviderConfig;
+use status::Failed;
+pub use status::{Status, Transmission};
 
 /// What a message is for, which decides its Postmark stream and whether it may be tracked (spec §2, contract §4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -240,7 +244,7 @@ pub struct Found {
 pub type Searching<'a> = Pin<Box<dyn Future<Output = Result<Vec<Found>, SendError>> + Send + 'a>>;
 
 /// The future of [`Provider::send`]; boxed, so that the trait can be used as an object.
-pub type Sending<'a> = Pin<Box<dyn Future<Output = Vec<Outcome>> + Send + 'a>>;
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Transmission> + Send + 'a>>;
 
 /// A way to send letters.
 pub trait Provider: Send + Sync {

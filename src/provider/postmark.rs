@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::http::{Answer, Http, secret_header};
 use super::{
     Accepted, Batch, Category, ErrorKind, Found, Message, Outcome, Provider, ProviderKind,
-    Recovery, Request, Search, Searching, SendError, Sending, SetupError,
+    Recovery, Request, Search, Searching, SendError, Sending, SetupError, Status, Transmission,
 };
 use crate::config::ProviderConfig;
 
@@ -103,7 +103,11 @@ impl Postmark {
                 ("messagestream", stream),
                 (filter, &id),
             ];
-            let answer = self.http.get(SEARCH, &parameters).await?;
+            let answer = self
+                .http
+                .get(SEARCH, &parameters)
+                .await
+                .map_err(|failed| failed.error)?;
             found.extend(self.hits(&answer, filter, &id)?);
         }
         Ok(found)
@@ -142,19 +146,22 @@ impl Postmark {
             .collect())
     }
 
-    async fn transmit(&self, request: &Request) -> Vec<Outcome> {
+    async fn transmit(&self, request: &Request) -> Transmission {
         let expected = request.messages;
         match self
             .http
             .post(request.path, HeaderMap::new(), request.body.clone())
             .await
         {
-            Ok(answer) => self.outcomes(&answer, expected),
-            Err(mut error) => {
-                if expected > 1 && error.kind == ErrorKind::Permanent {
-                    error.kind = ErrorKind::BatchRefused;
+            Ok(answer) => Transmission {
+                status: Status::Reply(answer.status),
+                outcomes: self.outcomes(&answer, expected),
+            },
+            Err(mut failed) => {
+                if expected > 1 && failed.error.kind == ErrorKind::Permanent {
+                    failed.error.kind = ErrorKind::BatchRefused;
                 }
-                vec![Err(error); expected]
+                failed.of_all(expected)
             }
         }
     }

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::http::{Answer, Http, secret_header};
 use super::{
-    Accepted, Batch, ErrorKind, Message, Outcome, Provider, ProviderKind, Recovery, Request,
-    SendError, Sending, SetupError,
+    Accepted, Batch, ErrorKind, Failed, Message, Outcome, Provider, ProviderKind, Recovery,
+    Request, SendError, Sending, SetupError, Status, Transmission,
 };
 use crate::config::ProviderConfig;
 
@@ -60,25 +60,28 @@ impl Resend {
         })
     }
 
-    async fn transmit(&self, request: &Request) -> Vec<Outcome> {
+    async fn transmit(&self, request: &Request) -> Transmission {
         let expected = request.messages;
         let mut headers = HeaderMap::new();
-        match HeaderValue::from_str(&request.idempotency_key) {
-            Ok(key) => headers.insert("idempotency-key", key),
-            Err(_) => {
-                return whole(
-                    expected,
-                    our_fault(expected, "the idempotency key is not a legal header value"),
-                );
-            }
+        let Ok(key) = HeaderValue::from_str(&request.idempotency_key) else {
+            let why = "the idempotency key is not a legal header value";
+            return Failed::unsent(our_fault(expected, why)).of_all(expected);
         };
+        headers.insert("idempotency-key", key);
         match self
             .http
             .post(request.path, headers, request.body.clone())
             .await
         {
-            Ok(answer) => self.outcomes(&answer, expected),
-            Err(error) => whole(expected, split_if_batch(error, expected)),
+            Ok(answer) => Transmission {
+                status: Status::Reply(answer.status),
+                outcomes: self.outcomes(&answer, expected),
+            },
+            Err(Failed { status, error }) => Failed {
+                status,
+                error: split_if_batch(error, expected),
+            }
+            .of_all(expected),
         }
     }
 

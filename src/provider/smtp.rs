@@ -30,14 +30,17 @@ use uuid::Uuid;
 use self::server::Server;
 use self::verdict::{Failure, Step, within};
 use super::{
-    Accepted, Batch, ErrorKind, Message, Outcome, Provider, ProviderKind, Recovery, Request,
-    SendError, Sending, SetupError,
+    Accepted, Batch, ErrorKind, Failed, Message, Provider, ProviderKind, Recovery, Request,
+    SendError, Sending, SetupError, Status, Transmission,
 };
 use crate::config::ProviderConfig;
 
 /// The answer to the final dot may take this many time-outs: giving up while the server is still storing the letter makes
 /// a second one. RFC 5321 §4.5.3.2.6 asks for ten minutes, which the longest setting exceeds.
 const PATIENCE: u32 = 10;
+
+/// The reply to the final dot of a letter that is taken (RFC 5321 §4.3.2).
+const TAKEN: Status = Status::Reply(250);
 
 /// Mail servers close idle connections after some minutes, busy ones earlier; one that is parked for longer is not used.
 const PARKED_AT_MOST: Duration = Duration::from_secs(20);
@@ -135,12 +138,12 @@ impl Smtp {
         format!("<{delivery}@{}>", self.from.email.domain())
     }
 
-    async fn deliver(&self, letter: &Letter) -> Outcome {
+    async fn deliver(&self, letter: &Letter) -> Result<Accepted, Failed> {
         let (Ok(to), Some(source)) = (letter.to.parse::<Address>(), &letter.source) else {
-            return Err(SendError {
+            return Err(Failed::unsent(SendError {
                 kind: ErrorKind::Permanent,
                 detail: "the recipient's address is not an address".to_owned(),
-            });
+            }));
         };
         let source = format!("Date: {}\r\n{source}", chrono::Utc::now().to_rfc2822());
         let mut parked = self.take();
@@ -229,10 +232,13 @@ impl Smtp {
         }
     }
 
-    fn error(&self, failure: &Failure) -> SendError {
-        SendError {
-            kind: failure.kind(self.timeout * PATIENCE),
-            detail: self.server.redact(&failure.to_string()),
+    fn error(&self, failure: &Failure) -> Failed {
+        Failed {
+            status: failure.status(),
+            error: SendError {
+                kind: failure.kind(self.timeout * PATIENCE),
+                detail: self.server.redact(&failure.to_string()),
+            },
         }
     }
 
@@ -288,14 +294,19 @@ impl Provider for Smtp {
                         kind: ErrorKind::Permanent,
                         detail: format!("not a request of this provider: {error}"),
                     };
-                    return vec![Err(refusal); request.messages];
+                    return Failed::unsent(refusal).of_all(request.messages);
                 }
             };
+            let mut status = Status::Unsent;
             let mut outcomes = Vec::with_capacity(letters.len());
             for letter in &letters {
-                outcomes.push(self.deliver(letter).await);
+                let outcome = self.deliver(letter).await;
+                status = outcome
+                    .as_ref()
+                    .map_or_else(|failed| failed.status, |_| TAKEN);
+                outcomes.push(outcome.map_err(|failed| failed.error));
             }
-            outcomes
+            Transmission { status, outcomes }
         })
     }
 }

@@ -86,7 +86,8 @@ async fn what_is_no_address_fails_without_a_connection() {
     let provider = smtp();
     let outcomes = provider
         .send(&provider.encode(&samples::batch(vec![message])))
-        .await;
+        .await
+        .outcomes;
     let [Err(error)] = outcomes.as_slice() else {
         panic!("{outcomes:?}");
     };

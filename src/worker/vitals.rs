@@ -5,9 +5,10 @@
 
 mod figures;
 mod gauges;
+mod state;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -20,47 +21,16 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::db::figures::Figure;
 use crate::db::outbox::Pulse;
 use crate::db::pool::Pool;
+use crate::provider::Status;
 pub(super) use figures::EVERY as FIGURES_EVERY;
 use figures::Figures;
+pub use state::NotReady;
+use state::State;
 
 /// Seconds; providers answer in 0.1 to 1 s and are given up after `EMAIL_TIMEOUT_SECONDS`.
 const REQUEST_BUCKETS: [f64; 10] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 /// Seconds; a claim or a settlement takes a few milliseconds.
 const STATEMENT_BUCKETS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
-/// How late a heartbeat may be beyond three polls: longer than a statement may take.
-const GRACE: Duration = Duration::from_secs(10);
-
-/// Why this sidecar is not ready. Answered to anybody who asks, so nothing here tells about hosts or accounts: the log
-/// does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotReady {
-    /// The process has just started.
-    Starting,
-    /// The last heartbeat failed, or none came for too long.
-    Database,
-    /// Notifications do not arrive; the poll serves meanwhile.
-    Listen,
-    /// The database is not the one that was armed (contract §6, rule 9).
-    NotArmed,
-    /// SIGTERM came.
-    Draining,
-}
-
-impl fmt::Display for NotReady {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Starting => "the database has not been reached and checked yet",
-            Self::Database => "the database does not answer",
-            Self::Listen => "the LISTEN connection is down; the poll serves meanwhile",
-            Self::NotArmed => {
-                "this database is not the one that was armed (a restored or renamed copy?); \
-                 if it is the one to send from: select public.email_arm()"
-            }
-            Self::Draining => "shutting down",
-        })
-    }
-}
-
 /// The state and the counters of one sidecar.
 #[derive(Debug)]
 pub struct Vitals {
@@ -70,7 +40,8 @@ pub struct Vitals {
     letters: Family<LetterLabels, Counter>,
     claims: Family<ClaimLabels, Counter>,
     claimed: Counter,
-    requests: Family<RequestLabels, Histogram, fn() -> Histogram>,
+    durations: Family<RequestLabels, Histogram, fn() -> Histogram>,
+    requests: Family<StatusLabels, Counter>,
     answers: Family<AnswerLabels, Counter>,
     statements: Family<StatementLabels, Histogram, fn() -> Histogram>,
     heartbeats_failed: Counter,
@@ -100,6 +71,12 @@ struct RequestLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StatusLabels {
+    provider: &'static str,
+    status: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct AnswerLabels {
     provider: &'static str,
     answer: &'static str,
@@ -120,18 +97,15 @@ impl Default for Vitals {
 impl Vitals {
     /// `poll` is how often a heartbeat is expected.
     pub fn new(poll: Duration) -> Self {
-        let state = Arc::new(State {
-            patience: poll * 3 + GRACE,
-            now: Mutex::default(),
-            pool: OnceLock::new(),
-        });
+        let state = Arc::new(State::new(poll));
         let figures = Arc::new(Figures::default());
         let mut registry = Registry::with_prefix("seqpulse_mailer");
         let letters = Family::default();
         let claims = Family::default();
         let claimed = Counter::default();
         let histogram: fn() -> Histogram = || Histogram::new(REQUEST_BUCKETS);
-        let requests = Family::new_with_constructor(histogram);
+        let durations = Family::new_with_constructor(histogram);
+        let requests = Family::default();
         let answers = Family::default();
         let histogram: fn() -> Histogram = || Histogram::new(STATEMENT_BUCKETS);
         let statements = Family::new_with_constructor(histogram);
@@ -161,6 +135,11 @@ impl Vitals {
             "provider_request_duration",
             "Time from sending a request to its provider until the whole answer was there",
             Unit::Seconds,
+            durations.clone(),
+        );
+        registry.register(
+            "provider_requests",
+            "Requests by how they ended: the provider's HTTP status (a mail server's reply code), or timeout, connect, certificate, broken, unsent, printed",
             requests.clone(),
         );
         registry.register(
@@ -193,6 +172,7 @@ impl Vitals {
             letters,
             claims,
             claimed,
+            durations,
             requests,
             answers,
             statements,
@@ -210,10 +190,14 @@ impl Vitals {
     }
 
     /// A provider answered, or was given up, after `took`.
-    pub fn request(&self, provider: &'static str, took: Duration) {
-        self.requests
+    pub fn request(&self, provider: &'static str, status: Status, took: Duration) {
+        self.durations
             .get_or_create(&RequestLabels { provider })
             .observe(took.as_secs_f64());
+        let status = status.to_string();
+        self.requests
+            .get_or_create(&StatusLabels { provider, status })
+            .inc();
     }
 
     /// What the provider said to a letter: `accepted`, or a word of [`crate::provider::ErrorKind::word`].
@@ -315,61 +299,6 @@ impl Vitals {
     }
 }
 
-#[derive(Debug)]
-struct State {
-    /// How old a heartbeat may be.
-    patience: Duration,
-    now: Mutex<Now>,
-    pool: OnceLock<Pool>,
-}
-
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent facts, each with its own metric"
-)]
-#[derive(Debug, Default)]
-struct Now {
-    seen: Option<Instant>,
-    lost: bool,
-    listening: bool,
-    armed: bool,
-    paused: bool,
-    draining: bool,
-    lag: Option<Duration>,
-    clock_offset: Option<String>,
-    clock_changes: u64,
-}
-
-impl State {
-    fn now(&self) -> MutexGuard<'_, Now> {
-        // Every write is whole, so a panic elsewhere leaves nothing half done.
-        self.now.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn not_ready(&self) -> Vec<NotReady> {
-        let now = self.now();
-        let mut reasons = Vec::new();
-        if now.draining {
-            reasons.push(NotReady::Draining);
-        }
-        match now.seen {
-            None => reasons.push(NotReady::Starting),
-            Some(seen) if now.lost || seen.elapsed() > self.patience => {
-                reasons.push(NotReady::Database);
-            }
-            Some(_) => {
-                if !now.listening {
-                    reasons.push(NotReady::Listen);
-                }
-                if !now.armed {
-                    reasons.push(NotReady::NotArmed);
-                }
-            }
-        }
-        reasons
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -431,7 +360,8 @@ mod tests {
         vitals.settled("E-TRX-01", "sent");
         vitals.settled("E-TRX-01", "sent");
         vitals.settled("E-TRX-01", "permanent");
-        vitals.request("resend", Duration::from_millis(300));
+        vitals.request("resend", Status::Reply(200), Duration::from_millis(300));
+        vitals.request("resend", Status::Timeout, Duration::from_secs(11));
         vitals.seen(&pulse(true, None), true);
         vitals.set_lag(Some(Duration::from_millis(1500)));
         let text = vitals.metrics();
@@ -443,7 +373,9 @@ mod tests {
             "seqpulse_mailer_letters_claimed_total 3",
             "seqpulse_mailer_provider_request_duration_seconds_bucket{le=\"0.25\",provider=\"resend\"} 0",
             "seqpulse_mailer_provider_request_duration_seconds_bucket{le=\"0.5\",provider=\"resend\"} 1",
-            "seqpulse_mailer_provider_request_duration_seconds_count{provider=\"resend\"} 1",
+            "seqpulse_mailer_provider_request_duration_seconds_count{provider=\"resend\"} 2",
+            "seqpulse_mailer_provider_requests_total{provider=\"resend\",status=\"200\"} 1",
+            "seqpulse_mailer_provider_requests_total{provider=\"resend\",status=\"timeout\"} 1",
             "seqpulse_mailer_ready 1.0",
             "seqpulse_mailer_queue_lag_seconds 1.5",
             "# EOF",

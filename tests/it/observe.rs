@@ -64,6 +64,7 @@ async fn metrics_show_what_the_sidecar_did_and_what_the_database_counts() {
     for line in [
         "seqpulse_mailer_letters_total{email_type=\"E-TRX-01\",outcome=\"sent\"} 1",
         "seqpulse_mailer_provider_request_duration_seconds_count{provider=\"resend\"} 1",
+        "seqpulse_mailer_provider_requests_total{provider=\"resend\",status=\"200\"} 1",
         "seqpulse_mailer_provider_answers_total{provider=\"resend\",answer=\"accepted\"} 1",
         "seqpulse_mailer_statement_duration_seconds_count{statement=\"settle\"} 1",
         "seqpulse_mailer_database_ended_last_hour{email_type=\"E-RET-02\",status=\"suppressed\",reason=\"opted out\"} 1.0",

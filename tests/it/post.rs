@@ -53,7 +53,7 @@ impl Post {
     }
 
     pub(crate) async fn transmit(&self, request: &Request) -> Vec<Outcome> {
-        self.provider.send(request).await
+        self.provider.send(request).await.outcomes
     }
 }
 

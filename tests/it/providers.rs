@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use seqpulse_mailer::config::ProviderConfig;
 use seqpulse_mailer::provider::{
-    Batch, Category, ErrorKind, Message, Outcome, ProviderKind, Recovery, SendError, from_config,
+    Batch, Category, ErrorKind, Message, Outcome, ProviderKind, Recovery, SendError, Status,
+    Transmission, from_config,
 };
 use seqpulse_mailer::sandbox::fault::{DropAt, Fault, FaultRule};
 use seqpulse_mailer::sandbox::ledger::Api;
@@ -343,10 +344,14 @@ async fn on_postmark_a_late_answer_is_unknown_and_the_search_finds_what_was_acce
     let late = batch(2);
     post.sandbox
         .add_fault(FaultRule::once(Fault::AcceptThenDelay { ms: 60_000 }));
-    assert!(lost(kind(&post.send(&late).await)));
+    let answer = post.provider.send(&post.provider.encode(&late)).await;
+    assert!(lost(kind(&answer.outcomes)));
+    assert_eq!(answer.status, Status::Timeout);
     let torn = batch(4);
     post.sandbox.add_fault(FaultRule::once(Fault::AcceptHalf));
-    assert!(server_error(kind(&post.send(&torn).await)));
+    let answer = post.provider.send(&post.provider.encode(&torn)).await;
+    assert!(server_error(kind(&answer.outcomes)));
+    assert_eq!(answer.status.code(), Some(500));
     for (batch, accepted) in [(late, 2), (torn, 2)] {
         let query = format!("count=500&offset=0&metadata_attempt={}", batch.id);
         let found = get(&post, &format!("/messages/outbound?{query}")).await;
@@ -402,7 +407,8 @@ async fn without_a_connection_nothing_was_sent() {
     let url = format!("http://{}", closed.expect("a free port"));
     for provider in REAL {
         let provider = from_config(provider, &config(url.clone())).expect("settings of a test");
-        let outcomes = provider.send(&provider.encode(&batch(2))).await;
+        let Transmission { status, outcomes } = provider.send(&provider.encode(&batch(2))).await;
+        assert_eq!(status, Status::Connect);
         let not_counted = matches!(kind(&outcomes), ErrorKind::Transient { counts: false, .. });
         assert!(not_counted, "{outcomes:?}");
     }
@@ -413,7 +419,8 @@ async fn a_certificate_nobody_trusts_stops_the_sender() {
     let url = tls_server();
     for provider in REAL {
         let provider = from_config(provider, &config(url.clone())).expect("settings of a test");
-        let outcomes = provider.send(&provider.encode(&batch(1))).await;
+        let Transmission { status, outcomes } = provider.send(&provider.encode(&batch(1))).await;
+        assert_eq!(status, Status::Certificate);
         assert!(sender_wide(kind(&outcomes)), "{outcomes:?}");
     }
 }
@@ -642,5 +649,7 @@ async fn the_console_takes_everything() {
         .iter()
         .map(|id| format!("console-{id}"))
         .collect();
-    assert_eq!(ids(&console.send(&console.encode(&batch)).await), expected);
+    let printed = console.send(&console.encode(&batch)).await;
+    assert_eq!(ids(&printed.outcomes), expected);
+    assert_eq!(printed.status, Status::Printed);
 }

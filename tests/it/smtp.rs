@@ -50,7 +50,8 @@ fn plain(server: &Scripted) -> Arc<dyn Provider> {
 async fn send(provider: &Arc<dyn Provider>, message: Message) -> Outcome {
     let mut outcomes = provider
         .send(&provider.encode(&batch_of(vec![message])))
-        .await;
+        .await
+        .outcomes;
     assert_eq!(outcomes.len(), 1);
     outcomes.remove(0)
 }

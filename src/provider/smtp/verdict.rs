@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lettre::transport::smtp::Error;
 
-use crate::provider::ErrorKind;
+use crate::provider::{ErrorKind, Status};
 
 /// How far the dialogue got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +126,18 @@ impl Failure {
             Step::Mail | Step::Rcpt | Step::Data | Step::Answer
         ) && matches!(self.cause, Cause::Refused(code, _) if code != 421)
             || matches!(self.cause, Cause::Address)
+    }
+
+    /// For metrics and traces.
+    pub(super) fn status(&self) -> Status {
+        match &self.cause {
+            Cause::Refused(code, _) => Status::Reply(*code),
+            Cause::Silence(_) | Cause::Broken(_) if self.step == Step::Connect => Status::Connect,
+            Cause::Silence(_) => Status::Timeout,
+            Cause::Broken(_) => Status::Broken,
+            Cause::Certificate(_) => Status::Certificate,
+            Cause::NotOffered(_) | Cause::Address => Status::Unsent,
+        }
     }
 
     /// `patience`: how long to leave the server alone when it may still be storing the letter.

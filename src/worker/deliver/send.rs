@@ -8,7 +8,7 @@ use super::compose::{self, Written};
 use crate::db::intent::{self, Intent, Limits, Verdict};
 use crate::db::outbox::Claim;
 use crate::failpoint;
-use crate::provider::{Outcome, Recovery, Request};
+use crate::provider::{Outcome, Recovery, Request, Transmission};
 use crate::worker::Shared;
 
 /// What became of an attempt to send.
@@ -153,17 +153,16 @@ async fn ready(shared: &Shared, intent: &Intent<'_>) -> Ready {
 async fn transmit(shared: &Shared, claim: &Claim, request: &Request) -> Vec<Outcome> {
     let started = Instant::now();
     let sending = failpoint::pass_during("in flight", shared.provider.send(request));
-    let outcomes = while_renewing(shared, claim, sending).await;
+    let Transmission { status, outcomes } = while_renewing(shared, claim, sending).await;
     failpoint::pass("answered");
-    shared
-        .vitals
-        .request(shared.worker.provider, started.elapsed());
+    let provider = shared.worker.provider;
+    shared.vitals.request(provider, status, started.elapsed());
     for outcome in &outcomes {
         let answer = match outcome {
             Ok(_) => "accepted",
             Err(error) => error.kind.word(),
         };
-        shared.vitals.answered(shared.worker.provider, answer);
+        shared.vitals.answered(provider, answer);
     }
     outcomes
 }
