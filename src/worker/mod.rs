@@ -165,7 +165,7 @@ async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
     loop {
         let permit = slot(shared).await;
         // What was left behind first, because its recipients have been waiting longest.
-        let left_behind = if sleeper.is_look_due() {
+        let left_behind = if sleeper.is_look_due(Instant::now()) {
             take_over(shared, &mut sleeper).await
         } else {
             Ok(None)
@@ -234,7 +234,7 @@ async fn take_over(shared: &Shared, sleeper: &mut Sleeper) -> Result<Option<Clai
     let busy: Vec<Uuid> = shared.busy().iter().copied().collect();
     let lease = shared.config.lease;
     let left_behind = outbox::take_over(&shared.pool, &shared.worker, lease, &busy).await?;
-    sleeper.looked(left_behind.is_some());
+    sleeper.looked(Instant::now(), left_behind.is_some());
     Ok(left_behind)
 }
 

@@ -71,16 +71,15 @@ impl Sleeper {
     }
 
     /// Whether to look for batches that were left behind before anything new is claimed. Not when a letter has just woken us.
-    pub(super) fn is_look_due(&self) -> bool {
-        let now = Instant::now();
+    pub(super) fn is_look_due(&self, now: Instant) -> bool {
         self.look_at.is_some_and(|at| at <= now)
             || (self.busy > 0 && now >= self.looked + LOOK_FOR_LOST)
     }
 
     /// Somebody looked; `found` something, so that there may be more.
-    pub(super) fn looked(&mut self, found: bool) {
-        self.looked = Instant::now();
-        self.look_at = found.then_some(self.looked);
+    pub(super) fn looked(&mut self, now: Instant, found: bool) {
+        self.looked = now;
+        self.look_at = found.then_some(now);
     }
 
     fn look_by(&mut self, moment: Instant) {
@@ -167,5 +166,45 @@ impl Sleeper {
             () = shared.wakes.woken() => true,
             () = sleep_until(until) => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_starts_looks_at_once_and_until_nothing_is_left() {
+        let mut sleeper = Sleeper::default();
+        let now = Instant::now();
+        assert!(sleeper.is_look_due(now));
+        sleeper.looked(now, true);
+        assert!(sleeper.is_look_due(now));
+        sleeper.looked(now, false);
+        assert!(!sleeper.is_look_due(now));
+    }
+
+    #[test]
+    fn a_busy_one_looks_now_and_then_and_one_that_a_letter_woke_does_not() {
+        let mut sleeper = Sleeper::default();
+        let now = Instant::now();
+        sleeper.looked(now, false);
+        let later = now + LOOK_FOR_LOST;
+        assert!(!sleeper.is_look_due(later));
+        sleeper.found(false);
+        assert!(!sleeper.is_look_due(now));
+        assert!(sleeper.is_look_due(later));
+    }
+
+    #[test]
+    fn what_is_due_is_looked_for_however_often_something_else_wakes_us() {
+        let mut sleeper = Sleeper::default();
+        let now = Instant::now();
+        let second = Duration::from_secs(1);
+        sleeper.looked(now, false);
+        sleeper.look_by(now + second);
+        sleeper.look_by(now + 2 * second);
+        assert!(!sleeper.is_look_due(now));
+        assert!(sleeper.is_look_due(now + second));
     }
 }

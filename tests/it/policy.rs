@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use seqpulse_mailer::sandbox::fault::{Fault, FaultRule};
 use seqpulse_mailer::sandbox::{Sandbox, SandboxOptions};
+use tokio_postgres::Client;
 
 use crate::support::{Sidecar, SidecarBuilder, TestDb, wait_for};
 
@@ -194,11 +195,10 @@ async fn a_claim_that_gives_a_slot_back_and_one_that_waits_for_it_do_not_wait_fo
         ))
         .await
         .expect("a lock");
-    let claim = async |worker: &'static str, letters: usize| {
-        let session = db.connect().await;
+    let claim = |session: Client, letters: usize| {
         tokio::spawn(async move {
             let claim = format!(
-                "select count(*) from public.email_claim('{worker}', 'resend', {letters}, '1 hour')"
+                "select count(*) from public.email_claim('sidecar', 'resend', {letters}, '1 hour')"
             );
             session.batch_execute(&claim).await
         })
@@ -210,9 +210,9 @@ async fn a_claim_that_gives_a_slot_back_and_one_that_waits_for_it_do_not_wait_fo
         )
         .await
     };
-    let one = claim("one", 3).await;
+    let one = claim(db.connect().await, 3);
     wait_for("the first claim to stop", async || waiting().await == 1).await;
-    let two = claim("two", 2).await;
+    let two = claim(db.connect().await, 2);
     wait_for("the second claim to end, or stop too", async || {
         two.is_finished() || waiting().await == 2
     })
