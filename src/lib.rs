@@ -12,6 +12,7 @@
 //! | [`provider`] | Resend, Postmark, SMTP and console behind one trait |
 //! | [`http`] | the pages that letters link to, health and metrics |
 //! | [`preview`] | every letter with sample data, as files or as one page |
+//! | `traces` | OpenTelemetry spans of deliveries, where an endpoint is set |
 //! | [`doctor`] | one line per thing that can be wrong with an installation |
 //! | [`sandbox`] | a stand-in for the providers, with an inbox page |
 //! | `failpoint` | where tests kill the process; empty in release builds |
@@ -39,4 +40,5 @@ pub mod migrate;
 pub mod preview;
 pub mod provider;
 pub mod sandbox;
+mod traces;
 pub mod worker;

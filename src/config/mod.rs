@@ -6,6 +6,7 @@
 mod check;
 mod reader;
 mod smtp_url;
+mod traces;
 mod variables;
 
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use crate::db::url::DbConfig;
 use crate::provider::ProviderKind;
 use reader::Reader;
 pub use reader::{ConfigError, ConfigErrors, Lookup, environment};
+pub use traces::TraceConfig;
 pub use variables::{VARIABLES, Variable, migrate_help, run_help};
 
 /// `EMAIL_PROVIDER`.
@@ -187,6 +189,8 @@ pub struct Config {
     pub http_listen: Option<SocketAddr>,
     /// Without it webhooks answer 503.
     pub webhook_secret: Option<WebhookSecret>,
+    /// Where traces go; `None` = nowhere.
+    pub traces: Option<TraceConfig>,
     /// How to log.
     pub log: LogConfig,
 }
@@ -223,6 +227,7 @@ impl Config {
             .and_then(|provider| provider.reply_to.as_deref());
         let site = site(reader, kind, reply_to, http_listen);
         let webhook_secret = webhook_secret(reader, kind);
+        let traces = TraceConfig::from_reader(reader);
         let log = LogConfig::from_reader(reader);
         let (database, listen_database) = databases?;
         Some(Self {
@@ -242,6 +247,7 @@ impl Config {
             poll,
             http_listen,
             webhook_secret,
+            traces,
             log,
         })
     }

@@ -221,6 +221,30 @@ pub const VARIABLES: &[Variable] = &[
         "info,seqpulse_mailer=debug",
         "What is logged, in the syntax of tracing-subscriber's EnvFilter.",
     ),
+    variable(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "none: no traces",
+        "http://127.0.0.1:4318",
+        "Where traces of deliveries go: the base URL of an OpenTelemetry collector that takes OTLP over HTTP; /v1/traces is appended.",
+    ),
+    variable(
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        "OTEL_EXPORTER_OTLP_ENDPOINT and /v1/traces",
+        "http://127.0.0.1:4318/v1/traces",
+        "The same as a whole URL, for traces only.",
+    ),
+    variable(
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "none",
+        "authorization=Bearer%20xxxxxxxx",
+        "Sent with every export: name=value, several separated by commas, percent-encoded. Never logged.",
+    ),
+    variable(
+        "OTEL_SERVICE_NAME",
+        "seqpulse-mailer",
+        "seqpulse-mailer",
+        "service.name of every span. OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG work as everywhere.",
+    ),
 ];
 
 /// The row of [`VARIABLES`] with this name.

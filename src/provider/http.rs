@@ -68,35 +68,42 @@ pub(super) fn secret_header(value: &str) -> Result<HeaderValue, SetupError> {
     Ok(header)
 }
 
+/// A client for `url` that sends what it is told, once.
+pub(crate) fn client(url: &url::Url) -> reqwest::ClientBuilder {
+    // An error means that a provider is installed already, by us or by whoever embeds this crate.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        // A redirected POST becomes a GET or goes to another host: either way the URL is wrong.
+        .redirect(redirect::Policy::none())
+        // One connection carries one request at a time, so that what breaks it concerns that request alone.
+        .http1_only()
+        .retry(reqwest::retry::never())
+        .pool_idle_timeout(POOL_IDLE);
+    if is_loopback(url) {
+        builder = builder.no_proxy();
+    }
+    if url.scheme() == "http" {
+        // No certificates are needed, so a machine without any must not be refused.
+        builder = builder.tls_certs_only([]);
+    }
+    builder
+}
+
 impl Http {
     /// `headers` go with every request.
     pub(super) fn new(config: &ProviderConfig, headers: HeaderMap) -> Result<Self, SetupError> {
-        // An error means that a provider is installed already, by us or by whoever embeds this crate.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let base_url = config.base_url.trim_end_matches('/').to_owned();
         let url = url::Url::parse(&base_url).map_err(|_| SetupError::BaseUrl("is not a URL"))?;
         if !matches!(url.scheme(), "https" | "http") {
             return Err(SetupError::BaseUrl("must start with https://"));
         }
-        let mut builder = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
+        let client = client(&url)
             .default_headers(headers)
-            // A redirected POST becomes a GET or goes to another host: either way the base URL is wrong.
-            .redirect(redirect::Policy::none())
-            // One connection carries one request at a time, so that what breaks it concerns that request alone.
-            .http1_only()
-            .retry(reqwest::retry::never())
             .connect_timeout(CONNECT_AT_MOST.min(config.timeout / 2))
             .timeout(config.timeout)
-            .pool_idle_timeout(POOL_IDLE);
-        if is_loopback(&url) {
-            builder = builder.no_proxy();
-        }
-        if url.scheme() == "http" {
-            // No certificates are needed, so a machine without any must not be refused.
-            builder = builder.tls_certs_only([]);
-        }
-        let client = builder.build().map_err(SetupError::Client)?;
+            .build()
+            .map_err(SetupError::Client)?;
         Ok(Self {
             client,
             base_url,
@@ -264,7 +271,7 @@ fn is_loopback(url: &url::Url) -> bool {
 }
 
 /// The innermost cause: the outer ones only say that sending a request to a URL failed.
-fn root_cause(error: &reqwest::Error) -> String {
+pub(crate) fn root_cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(next) = cause.source() {
         cause = next;

@@ -30,6 +30,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::config::ProviderConfig;
+pub(crate) use http::{client, root_cause};
 use status::Failed;
 pub use status::{Status, Transmission};
 

@@ -23,7 +23,7 @@ use std::collections::HashSet;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -36,6 +36,7 @@ use crate::db::listen::{self, Wakes};
 use crate::db::outbox::{self, Claim, Claiming, Identity};
 use crate::db::pool::{DbError, Pool};
 use crate::provider::Provider;
+use crate::traces::Traces;
 use pulse::Pacer;
 use rest::Sleeper;
 use vitals::Vitals;
@@ -51,6 +52,7 @@ pub(crate) struct Shared {
     pub(crate) worker: Identity,
     pub(crate) wakes: Arc<Wakes>,
     pub(crate) vitals: Arc<Vitals>,
+    pub(crate) traces: Traces,
     /// What shapes a letter's bytes besides its claim, as `email_batches.settings` shows it.
     settings: serde_json::Value,
     /// Held by the one delivery that waits for the fleet's next turn.
@@ -87,14 +89,21 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), DbError> {
     let concurrency = usize::from(config.concurrency);
+    let worker = Identity::new(provider.name());
+    let traces = Traces::start(config.traces.as_ref(), &worker.id, vitals.spans());
+    let traces = traces.unwrap_or_else(|error| {
+        tracing::error!(%error, "cannot make a client for the collector: there are no traces");
+        Traces::default()
+    });
     let shared = Arc::new(Shared {
         // One connection per delivery, one each for the claim, the heartbeat and the schedules; a half-open one is noticed within two
         // polls (contract §3).
         pool: Pool::new(&config.database, concurrency + 3, config.poll * 2)?,
-        worker: Identity::new(provider.name()),
+        worker,
         provider,
         wakes: Arc::default(),
         vitals,
+        traces,
         settings: deliver::settings(&config),
         turn: tokio::sync::Mutex::default(),
         busy: Mutex::default(),
@@ -153,6 +162,7 @@ pub async fn run(
         }
     }
     shared.pool.close();
+    shared.traces.stop().await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -164,6 +174,7 @@ async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
     let mut failures = 0;
     loop {
         let permit = slot(shared).await;
+        let asked = SystemTime::now();
         // What was left behind first, because its recipients have been waiting longest.
         let left_behind = if sleeper.is_look_due(Instant::now()) {
             take_over(shared, &mut sleeper).await
@@ -189,9 +200,13 @@ async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
                 shared.busy().insert(claim.batch);
                 sleeper.found(claim.letters.len() >= usize::from(shared.config.batch_size));
                 let recorded = CancellationToken::new();
-                let delivery =
-                    deliver::deliver(Arc::clone(shared), claim, permit, recorded.clone());
-                tokio::spawn(delivery);
+                tokio::spawn(deliver::deliver(
+                    Arc::clone(shared),
+                    claim,
+                    asked..SystemTime::now(),
+                    permit,
+                    recorded.clone(),
+                ));
                 if is_suspect {
                     // Whatever is claimed beside it might die with it.
                     recorded.cancelled().await;

@@ -5,6 +5,7 @@
 
 mod figures;
 mod gauges;
+mod spans;
 mod state;
 
 use std::fmt;
@@ -24,6 +25,7 @@ use crate::db::pool::Pool;
 use crate::provider::Status;
 pub(super) use figures::EVERY as FIGURES_EVERY;
 use figures::Figures;
+pub(crate) use spans::SpanCounter;
 pub use state::NotReady;
 use state::State;
 
@@ -46,6 +48,7 @@ pub struct Vitals {
     statements: Family<StatementLabels, Histogram, fn() -> Histogram>,
     heartbeats_failed: Counter,
     webhooks: Family<WebhookLabels, Counter>,
+    spans: SpanCounter,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -111,6 +114,7 @@ impl Vitals {
         let statements = Family::new_with_constructor(histogram);
         let heartbeats_failed = Counter::default();
         let webhooks = Family::default();
+        let spans = SpanCounter::default();
         registry.register(
             "build",
             "Version of this binary",
@@ -163,6 +167,11 @@ impl Vitals {
             "Reports of a provider: stored, duplicate, …, or why they were not taken",
             webhooks.clone(),
         );
+        registry.register(
+            "trace_spans",
+            "Spans of traces: exported, failed (the collector did not take them), dropped (too many were waiting)",
+            spans.0.clone(),
+        );
         registry.register_collector(Box::new(Arc::clone(&state)));
         registry.register_collector(Box::new(Arc::clone(&figures)));
         Self {
@@ -178,6 +187,7 @@ impl Vitals {
             statements,
             heartbeats_failed,
             webhooks,
+            spans,
         }
     }
 
@@ -218,6 +228,11 @@ impl Vitals {
     pub fn watch(&self, pool: Pool) {
         // There is one pool in a process; a second would not be this sidecar's.
         let _ = self.state.pool.set(pool);
+    }
+
+    /// Where spans are counted.
+    pub(crate) fn spans(&self) -> SpanCounter {
+        self.spans.clone()
     }
 
     /// What the database counts, as of now.

@@ -39,6 +39,7 @@ mod start;
 mod support;
 mod takeover;
 mod tls;
+mod traces;
 mod uninstall;
 mod wake;
 mod webhooks;

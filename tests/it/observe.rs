@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use crate::support::{Sidecar, TestDb, wait_for};
 
 /// An address nobody listens on at the moment.
-fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     TcpListener::bind(("127.0.0.1", 0))
         .and_then(|listener| listener.local_addr())
         .expect("a free port")
@@ -17,7 +17,7 @@ fn free_address() -> String {
 }
 
 /// The body of an answer; `None` while nobody answers.
-async fn get(address: &str, path: &str) -> Option<String> {
+pub(crate) async fn get(address: &str, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).await.ok()?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.ok()?;

@@ -6,6 +6,7 @@
 //! | put the intent on record, take a turn, transmit | [`send`] |
 //! | ask the provider what became of an earlier request | [`resolve`] |
 //! | record the outcomes | [`settle`] |
+//! | what a trace tells of it | [`trail`] |
 //!
 //! A refusal of a whole request because of one member (Resend's strict mode) is resolved here: nothing was sent, so the
 //! batch is halved, each half a batch of its own, until the guilty one stands alone. Every other outcome is recorded as it
@@ -15,9 +16,11 @@ mod compose;
 mod resolve;
 mod send;
 mod settle;
+mod trail;
 
+use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::SystemTime;
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
@@ -32,20 +35,24 @@ use compose::Written;
 pub(super) use compose::settings;
 use send::Sent;
 use settle::Verdicts;
+use trail::Trail;
 
-/// Delivers and settles; the permit is what `EMAIL_CONCURRENCY` counts. `recorded` is cancelled once the intent is on record,
-/// or there will be none.
+/// Delivers and settles; `claiming` is when the claim was made, the permit is what `EMAIL_CONCURRENCY` counts. `recorded` is
+/// cancelled once the intent is on record, or there will be none.
 pub(super) async fn deliver(
     shared: Arc<Shared>,
     claim: Claim,
+    claiming: Range<SystemTime>,
     permit: OwnedSemaphorePermit,
     recorded: CancellationToken,
 ) {
     let _over = recorded.clone().drop_guard();
+    let mut claiming = Some(claiming);
     let mut batches = vec![claim];
     while let Some(claim) = batches.pop() {
         let batch = claim.batch;
-        if let Some(halves) = one(&shared, claim, &recorded).await {
+        let trail = Trail::begin(&shared, &claim, claiming.take().as_ref());
+        if let Some(halves) = one(&shared, claim, &trail, &recorded).await {
             batches.extend(halves);
         }
         shared.busy().remove(&batch);
@@ -54,8 +61,12 @@ pub(super) async fn deliver(
 }
 
 /// One request at most; answers the halves of a batch that was refused as a whole.
-async fn one(shared: &Shared, claim: Claim, recorded: &CancellationToken) -> Option<[Claim; 2]> {
-    let started = Instant::now();
+async fn one(
+    shared: &Shared,
+    claim: Claim,
+    trail: &Trail,
+    recorded: &CancellationToken,
+) -> Option<[Claim; 2]> {
     failpoint::pass(if claim.prior.is_some() {
         "taken over"
     } else {
@@ -64,25 +75,29 @@ async fn one(shared: &Shared, claim: Claim, recorded: &CancellationToken) -> Opt
     if let Some(prior) = claim.prior {
         if !prior.resolvable {
             let verdicts = Verdicts::all(&claim, "lost", &lost_for_good(prior.age));
-            settle::settle(shared, &claim, verdicts, started).await;
+            settle::settle(shared, &claim, verdicts, trail).await;
             return None;
         }
         if shared.provider.recovery() == Recovery::Search {
+            let searching = trail.step("search");
             let verdicts = resolve::search(shared, &claim, prior).await;
+            drop(searching);
             failpoint::pass("searched");
-            settle::settle(shared, &claim, verdicts, started).await;
+            settle::settle(shared, &claim, verdicts, trail).await;
             return None;
         }
     }
 
+    let rendering = trail.step("render");
     let (written, unwritable) = compose::write_all(shared, &claim);
+    drop(rendering);
     if !unwritable.settlements.is_empty() {
-        settle::settle(shared, &claim, unwritable, started).await;
+        settle::settle(shared, &claim, unwritable, trail).await;
     }
     if written.is_empty() {
         return None;
     }
-    let sent = send::send(shared, &claim, &written, recorded).await;
+    let sent = send::send(shared, &claim, &written, trail, recorded).await;
     let verdicts = match sent {
         Sent::Answered(outcomes) if refused_whole(&outcomes) && written.len() > 1 => {
             let halves = halve(&written);
@@ -97,7 +112,7 @@ async fn one(shared: &Shared, claim: Claim, recorded: &CancellationToken) -> Opt
             return None;
         }
     };
-    settle::settle(shared, &claim, verdicts, started).await;
+    settle::settle(shared, &claim, verdicts, trail).await;
     None
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::compose::{self, Written};
+use super::trail::{self, Trail};
 use crate::db::intent::{self, Intent, Limits, Verdict};
 use crate::db::outbox::Claim;
 use crate::failpoint;
@@ -46,8 +47,10 @@ pub(super) async fn send(
     shared: &Shared,
     claim: &Claim,
     written: &[Written<'_>],
+    trail: &Trail,
     recorded: &CancellationToken,
 ) -> Sent {
+    let recording = trail.step("record");
     let (request, sha256) = compose::encode(shared, claim, written);
     let recovery = shared.provider.recovery();
     let has_tokens = written
@@ -81,10 +84,11 @@ pub(super) async fn send(
     failpoint::pass("unrecorded");
     let ready = ready(shared, &intent).await;
     recorded.cancel();
+    drop(recording);
     match ready {
         Ready::Go => {
             failpoint::pass("recorded");
-            Sent::Answered(transmit(shared, claim, &request).await)
+            Sent::Answered(transmit(shared, claim, &request, trail).await)
         }
         Ready::Stale => Sent::Withheld {
             outcome: "untouched",
@@ -150,11 +154,18 @@ async fn ready(shared: &Shared, intent: &Intent<'_>) -> Ready {
     }
 }
 
-async fn transmit(shared: &Shared, claim: &Claim, request: &Request) -> Vec<Outcome> {
+async fn transmit(
+    shared: &Shared,
+    claim: &Claim,
+    request: &Request,
+    trail: &Trail,
+) -> Vec<Outcome> {
     let started = Instant::now();
+    let span = trail.send(claim, request);
     let sending = failpoint::pass_during("in flight", shared.provider.send(request));
     let Transmission { status, outcomes } = while_renewing(shared, claim, sending).await;
     failpoint::pass("answered");
+    trail::answered(&span, status, &outcomes);
     let provider = shared.worker.provider;
     shared.vitals.request(provider, status, started.elapsed());
     for outcome in &outcomes {

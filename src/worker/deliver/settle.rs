@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::compose::Written;
 use super::settled;
+use super::trail::Trail;
 use crate::db::outbox::{self, AccountNews, Claim, Settlement};
 use crate::failpoint;
 use crate::provider::{ErrorKind, Outcome, SendError};
@@ -127,7 +128,8 @@ fn word(kind: ErrorKind) -> (&'static str, Option<Duration>) {
 }
 
 /// Records the outcomes, trying for as long as the lease lasts: afterwards they are another sidecar's to resolve.
-pub(super) async fn settle(shared: &Shared, claim: &Claim, verdicts: Verdicts, started: Instant) {
+pub(super) async fn settle(shared: &Shared, claim: &Claim, verdicts: Verdicts, trail: &Trail) {
+    let span = trail.step("settle");
     let Verdicts { settlements, news } = verdicts;
     let answered = Instant::now();
     let mut pause = Duration::from_millis(100);
@@ -144,7 +146,9 @@ pub(super) async fn settle(shared: &Shared, claim: &Claim, verdicts: Verdicts, s
             Ok(held) => {
                 failpoint::pass("settled");
                 shared.vitals.statement("settle", asked.elapsed());
-                report(shared, claim, &settlements, held, started);
+                drop(span);
+                trail.settled(&settlements);
+                report(shared, claim, &settlements, held, trail.started);
                 return;
             }
             Err(error) => error,
