@@ -165,8 +165,8 @@ declare
     slots record;
     sends integer;
     claimed integer;
-    freed_ids bigint[] := '{}';
-    freed_slots text[] := '{}';
+    freed_ids bigint[] := array[]::bigint[];
+    freed_slots text[] := array[]::text[];
 begin
     if most = 0 then
         return;
@@ -324,7 +324,7 @@ begin
 
     -- What ends without having been sent gives its slot back.  Last, so that whoever waits for one of these slots is not waited
     -- for; and in one order.
-    if freed_ids <> '{}' then
+    if cardinality(freed_ids) > 0 then
         perform public.email_slots_free(freed_ids, freed_slots);
     end if;
 end
