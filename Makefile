@@ -61,10 +61,10 @@ size: ## build the release binary and check that it stays within 12 MB
 	@bytes=$$(stat -c %s target/release/seqpulse-mailer); echo "target/release/seqpulse-mailer: $$bytes bytes"; \
 		[ "$$bytes" -le 12000000 ] || { echo "more than 12 MB"; exit 1; }
 
-bench: ## measurements against a yardstick: draining, latency, producers, idling, rendering
+bench: ## measurements against a yardstick: draining, latency, producers, idling, claiming, rendering
 	@sh tests/ensure-packages.sh build server
 	$(CARGO) bench --locked --bench scale
-	$(CARGO) bench --locked --bench render
+	$(CARGO) bench --locked --bench claim --bench render
 
 bench-full: ## the same with the long parts: five million journal rows, ten minutes at a thousand letters a second
 	@sh tests/ensure-packages.sh build server
