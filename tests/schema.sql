@@ -564,6 +564,12 @@ CREATE FUNCTION public.email_gates(ids bigint[]) RETURNS TABLE(id bigint, gate t
 
 COMMENT ON FUNCTION public.email_gates(ids bigint[]) IS 'What the policy says about each row now: the gate it stops at (send: none), verdict send, wait, retry, suppress or fail, the one reason, the recipient (person: their account, slot: their key in the cap, reader: whose links it carries, token: of these links when there is one yet), the letter''s context, the values the gates saw, and what else the claim needs to know (held: the slot it holds or waits for).';
 
+CREATE FUNCTION public.email_grace() RETURNS interval
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_grace() IS 'How long a sidecar whose LISTEN session is gone may take to say that it is alive, before others take over what it holds. A new session and its heartbeat take some milliseconds; what is taken over too early costs a repeated request or a search, never a second letter.';
+
 CREATE FUNCTION public.email_grant(privileges text, role_name text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -670,7 +676,7 @@ CREATE FUNCTION public.email_isolate(worker text, row_id bigint, lease interval)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_isolate(worker text, row_id bigint, lease interval) IS 'Claims one row alone, in a batch of its own whose id it answers; null when the row is given up instead, after five claims without an outcome.';
+COMMENT ON FUNCTION public.email_isolate(worker text, row_id bigint, lease interval) IS 'Claims one row alone, in a batch of its own whose id it answers; null when the row is given up instead, because five sidecars died while it was alone.';
 
 CREATE FUNCTION public.email_key_id(dedupe_key text, part integer) RETURNS uuid
     LANGUAGE sql IMMUTABLE STRICT
@@ -743,7 +749,7 @@ CREATE FUNCTION public.email_lost_workers(worker text) RETURNS text[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_lost_workers(worker text) IS 'Sidecars that hold rows and are gone: stopped, or their LISTEN session has been gone for two seconds without a sign of life. One that never had such a session is only gone when its lease is over.';
+COMMENT ON FUNCTION public.email_lost_workers(worker text) IS 'Sidecars that are gone: stopped, or missed for longer than the grace without a sign of life. One that never had a LISTEN session is only gone when its lease is over.';
 
 CREATE FUNCTION public.email_mask(said text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -769,6 +775,12 @@ CREATE FUNCTION public.email_metrics_now() RETURNS TABLE(name text, email_type t
 
 COMMENT ON FUNCTION public.email_metrics_now() IS 'What the view email_metrics shows.';
 
+CREATE FUNCTION public.email_miss_workers(worker text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_miss_workers(worker text) IS 'Notes of every other sidecar whose LISTEN session is gone that it is missed from now on (email_workers.lost_at); any sign of life clears that.';
+
 CREATE FUNCTION public.email_missing(field text) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -793,7 +805,7 @@ CREATE FUNCTION public.email_next_seconds() RETURNS double precision
     SET enable_seqscan TO 'off'
     SET jit TO 'off';
 
-COMMENT ON FUNCTION public.email_next_seconds() IS 'Seconds until the next row falls due, a backoff ends or a lease runs out: negative when one is overdue, null when nothing is waiting.';
+COMMENT ON FUNCTION public.email_next_seconds() IS 'Seconds until the next row falls due, a backoff ends, a lease runs out or a missed sidecar counts as lost: negative when one is overdue, null when nothing is waiting.';
 
 CREATE FUNCTION public.email_note_address(provider text, address text, state text, owner uuid) RETURNS void
     LANGUAGE plpgsql
@@ -952,7 +964,7 @@ CREATE FUNCTION public.email_release_unsent(batch uuid) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_release_unsent(batch uuid) IS 'Puts the members of a batch that was never sent back into the queue, to be judged and rendered anew.';
+COMMENT ON FUNCTION public.email_release_unsent(batch uuid) IS 'Puts the members of a batch that was never sent back into the queue, to be judged and rendered anew; those that are suspected of taking sidecars down stay. Answers how many went.';
 
 CREATE FUNCTION public.email_replay_errors(since timestamp with time zone DEFAULT '-infinity'::timestamp with time zone) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1958,7 +1970,7 @@ COMMENT ON COLUMN public.email_outbox.reason IS 'Why it is suppressed, or why it
 
 COMMENT ON COLUMN public.email_outbox.attempts IS 'Requests the provider answered with a failure of this message or a server error.';
 
-COMMENT ON COLUMN public.email_outbox.claims IS 'Claims since the last settled one: a row that takes its sidecar down five times is failed.';
+COMMENT ON COLUMN public.email_outbox.claims IS 'Claims since the last settled one: up to 3 are counted in company, from the fourth on those made alone. A row whose sidecar died five times while it was alone is failed.';
 
 COMMENT ON COLUMN public.email_outbox.last_error IS 'The last failure, in the provider''s or our words; null means none.';
 
@@ -3176,6 +3188,9 @@ GRANT ALL ON FUNCTION public.email_function(code text, suffix text) TO email_adm
 REVOKE ALL ON FUNCTION public.email_gates(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_gates(ids bigint[]) TO email_worker;
 
+REVOKE ALL ON FUNCTION public.email_grace() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_grace() TO email_worker;
+
 REVOKE ALL ON FUNCTION public.email_grant(privileges text, role_name text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_guard(source text, code text, facts jsonb, state text, message text) FROM PUBLIC;
@@ -3270,6 +3285,9 @@ REVOKE ALL ON FUNCTION public.email_metrics_now() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_metrics_now() TO email_worker;
 GRANT ALL ON FUNCTION public.email_metrics_now() TO email_reader;
 GRANT ALL ON FUNCTION public.email_metrics_now() TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_miss_workers(worker text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_miss_workers(worker text) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_missing(field text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_missing(field text) TO email_worker;

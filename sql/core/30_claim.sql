@@ -165,6 +165,8 @@ declare
     slots record;
     sends integer;
     claimed integer;
+    freed_ids bigint[] := array[]::bigint[];
+    freed_slots text[] := array[]::text[];
 begin
     if most = 0 then
         return;
@@ -191,7 +193,7 @@ begin
         picked := public.email_pick(most);
         exit when picked is null or (most = 1 and round = 1 and not public.email_take_probe(worker));
 
-        -- What the policy says.  A row that was claimed five times and never settled takes its sidecars down: it is given up alone.
+        -- What the policy says.
         select array_agg(d.id) as ids, array_agg(d.verdict) as verdicts, array_agg(d.reason) as reasons,
             array_agg(d.recipient) as recipients, array_agg(d.slot) as slots, array_agg(d.context) as contexts,
             array_agg(d.reader) as readers, array_agg(d.token) as tokens, array_agg(d.tracking) as trackings,
@@ -203,21 +205,17 @@ begin
             count(*) filter (where d.verdict = 'send' and d.reader is not null and d.token is null) as new_readers
         into decided
         from (
-            select g.id, p.place, g.held, g.recipient, g.context, g.tracking, v.verdict,
-                case when v.verdict <> g.verdict then 'given up: claimed five times without an outcome' else g.reason end as reason,
-                case when v.verdict = 'send' and g.capped then g.slot end as slot,
+            select g.id, p.place, g.held, g.recipient, g.context, g.tracking, g.verdict, g.reason,
+                case when g.verdict = 'send' and g.capped then g.slot end as slot,
                 -- Whose links the letter carries; security and transactional letters have none.
                 case when g.category in ('product', 'marketing') then g.reader end as reader,
                 case when g.category in ('product', 'marketing') then g.token end as token
             from public.email_gates(picked) g
             join unnest(picked) with ordinality as p (id, place) on p.id = g.id
-            cross join lateral (select case when g.verdict = 'send' and g.claims >= 5 then 'fail' else g.verdict end as verdict) v
         ) d;
 
-        -- What ends without having been sent gives its slot back.
-        if decided.freed_ids is not null then
-            perform public.email_slots_free(decided.freed_ids, decided.freed_slots);
-        end if;
+        freed_ids := freed_ids || decided.freed_ids;
+        freed_slots := freed_slots || decided.freed_slots;
         select s.asked, s.waiting, s.run_ats, s.reasons into slots
         from public.email_slots_take(decided.capped_ids, decided.capped_slots) s
         where decided.capped_ids is not null;
@@ -288,7 +286,8 @@ begin
                 last_error = case when p.action in ('fail', 'retry') then p.final_reason else o.last_error end,
                 run_at = case when p.action = 'wait' then coalesce(p.wait_until, 'infinity') else o.run_at end,
                 retry_at = case when p.action = 'retry' then clock_timestamp() + interval '5 minutes' end,
-                claims = o.claims + (p.action = 'send')::integer,
+                -- More than that counts only for a row that goes alone (email_isolate).
+                claims = case when p.action = 'send' then greatest(o.claims, least(o.claims + 1, 3)) else o.claims end,
                 locked_by = case when p.action = 'send' then worker end,
                 locked_until = case when p.action = 'send' then clock_timestamp() + lease end,
                 batch_id = case when p.action = 'send' then batch end,
@@ -317,12 +316,17 @@ begin
             select array_agg(o.id) as ids, array_agg(o.slot) as slots into decided
             from public.email_outbox o
             where o.id = any(picked) and o.status = 'suppressed' and o.slot is not null;
-            if decided.ids is not null then
-                perform public.email_slots_free(decided.ids, decided.slots);
-            end if;
+            freed_ids := freed_ids || decided.ids;
+            freed_slots := freed_slots || decided.slots;
         end if;
         exit when sends > 0 or slots.asked;
     end loop;
+
+    -- What ends without having been sent gives its slot back.  Last, so that whoever waits for one of these slots is not waited
+    -- for; and in one order.
+    if cardinality(freed_ids) > 0 then
+        perform public.email_slots_free(freed_ids, freed_slots);
+    end if;
 end
 $$;
 comment on function public.email_claim(text, text, integer, interval) is

@@ -220,6 +220,7 @@ begin
     on conflict (id) do update set
         state = excluded.state, in_flight = excluded.in_flight, session_pid = excluded.session_pid, session_start = excluded.session_start,
         last_seen_at = clock_timestamp(), lost_at = null;
+    perform public.email_miss_workers(worker);
     if state = 'stopped' then
         delete from public.email_workers w where w.last_seen_at < clock_timestamp() - interval '1 day';
     end if;
@@ -281,13 +282,18 @@ begin
                 select from public.email_outbox o left join public.email_batches b on b.batch_id = o.batch_id
                 where o.status = 'sending' and b.state is distinct from 'unknown'
             )
+            union all
+            -- And one that is missed already, at the end of its grace.
+            select extract(epoch from min(w.lost_at) + public.email_grace() - clock_timestamp())
+            from public.email_workers w
+            where w.lost_at > clock_timestamp() - public.email_grace() and w.state <> 'stopped'
         )
         select min(m.seconds)::double precision from moments m
     );
 end
 $$;
 comment on function public.email_next_seconds() is
-'Seconds until the next row falls due, a backoff ends or a lease runs out: negative when one is overdue, null when nothing is waiting.';
+'Seconds until the next row falls due, a backoff ends, a lease runs out or a missed sidecar counts as lost: negative when one is overdue, null when nothing is waiting.';
 revoke all on function public.email_next_seconds() from public;
 
 create or replace function public.email_schema_version() returns integer

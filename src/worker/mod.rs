@@ -33,16 +33,13 @@ use uuid::Uuid;
 use crate::config::Config;
 use crate::db::intent;
 use crate::db::listen::{self, Wakes};
-use crate::db::outbox::{self, Claiming, Identity};
+use crate::db::outbox::{self, Claim, Claiming, Identity};
 use crate::db::pool::{DbError, Pool};
 use crate::provider::Provider;
 use crate::traces::Traces;
 use pulse::Pacer;
 use rest::Sleeper;
 use vitals::Vitals;
-
-/// How often a busy loop looks for batches that were left behind. An idle one is woken for it (`email_next_seconds`).
-const LOOK_FOR_LOST: Duration = Duration::from_secs(1);
 
 /// While all slots but the last are taken, how often a loop looks for letters that deserve the last one.
 const LOOK_FOR_URGENT: Duration = Duration::from_millis(200);
@@ -175,42 +172,54 @@ async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
     pacer.known(shared).await;
     let mut sleeper = Sleeper::default();
     let mut failures = 0;
-    let mut looked = Instant::now();
     loop {
         let permit = slot(shared).await;
-        if shared.is_last_slot() && !urgent(shared).await {
-            drop(permit);
-            // Until a delivery has ended, or it is time to look for urgent letters again.
-            let _freed = tokio::time::timeout(LOOK_FOR_URGENT, shared.slots.acquire_many(2)).await;
-            continue;
-        }
         let asked = SystemTime::now();
-        let (claimed, ()) = tokio::join!(
-            next(shared, pacer, &mut looked),
-            sleeper.rise_if_busy(&shared.wakes)
-        );
+        // What was left behind first, because its recipients have been waiting longest.
+        let left_behind = if sleeper.is_look_due(Instant::now()) {
+            take_over(shared, &mut sleeper).await
+        } else {
+            Ok(None)
+        };
+        let is_suspect = matches!(&left_behind, Ok(Some(claim)) if claim.prior.is_none());
+        let claimed = match left_behind {
+            Ok(Some(claim)) => Ok(Claiming::Batch(claim)),
+            Ok(None) if shared.is_last_slot() && !urgent(shared).await => {
+                drop(permit);
+                // Until a delivery has ended, or it is time to look again.
+                let _freed =
+                    tokio::time::timeout(LOOK_FOR_URGENT, shared.slots.acquire_many(2)).await;
+                continue;
+            }
+            Ok(None) => tokio::join!(claim(shared), sleeper.rise_if_busy(&shared.wakes)).0,
+            Err(error) => Err(error),
+        };
         match claimed {
             Ok(Claiming::Batch(claim)) => {
                 failures = 0;
                 shared.busy().insert(claim.batch);
                 sleeper.found(claim.letters.len() >= usize::from(shared.config.batch_size));
-                let claiming = asked..SystemTime::now();
+                let recorded = CancellationToken::new();
                 tokio::spawn(deliver::deliver(
                     Arc::clone(shared),
                     claim,
-                    claiming,
+                    asked..SystemTime::now(),
                     permit,
+                    recorded.clone(),
                 ));
+                if is_suspect {
+                    // Whatever is claimed beside it might die with it.
+                    recorded.cancelled().await;
+                }
             }
             Ok(Claiming::Nothing { rest, stopped }) => {
                 failures = 0;
                 drop(permit);
                 if stopped {
-                    sleeper.stopped(shared, pacer).await;
+                    sleeper.stopped(shared).await;
                 } else {
-                    sleeper.rest(shared, pacer, rest).await;
+                    sleeper.rest(shared, rest).await;
                 }
-                looked = Instant::now();
             }
             Err(error) => {
                 drop(permit);
@@ -235,27 +244,22 @@ async fn urgent(shared: &Shared) -> bool {
     intent::urgent_due(&shared.pool).await.unwrap_or(true)
 }
 
-/// The next batch: one that was left behind first, because its recipients have been waiting longest.
-async fn next(shared: &Shared, pacer: &Pacer, looked: &mut Instant) -> Result<Claiming, DbError> {
-    let lease = shared.config.lease;
-    let due = pacer.take_leases_due() || looked.elapsed() >= LOOK_FOR_LOST;
-    if due {
-        *looked = Instant::now();
-    }
+/// A batch that was left behind.
+async fn take_over(shared: &Shared, sleeper: &mut Sleeper) -> Result<Option<Claim>, DbError> {
     let busy: Vec<Uuid> = shared.busy().iter().copied().collect();
-    if due
-        && let Some(claim) = outbox::take_over(&shared.pool, &shared.worker, lease, &busy).await?
-    {
-        // There may be more than one.
-        pacer.leases_due();
-        return Ok(Claiming::Batch(claim));
-    }
+    let lease = shared.config.lease;
+    let left_behind = outbox::take_over(&shared.pool, &shared.worker, lease, &busy).await?;
+    sleeper.looked(Instant::now(), left_behind.is_some());
+    Ok(left_behind)
+}
+
+async fn claim(shared: &Shared) -> Result<Claiming, DbError> {
     let asked = Instant::now();
     let claim = outbox::claim(
         &shared.pool,
         &shared.worker,
         shared.config.batch_size,
-        lease,
+        shared.config.lease,
     )
     .await?;
     shared.vitals.statement("claim", asked.elapsed());

@@ -19,8 +19,6 @@ struct Flags {
     draining: AtomicBool,
     /// As the last heartbeat said.
     armed: AtomicBool,
-    /// Leases may have run out since they were last looked at.
-    leases_due: AtomicBool,
     /// A heartbeat has put our LISTEN session on record.
     known: Notify,
 }
@@ -28,14 +26,6 @@ struct Flags {
 impl Pacer {
     pub(super) fn draining(&self) {
         self.flags.draining.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn leases_due(&self) {
-        self.flags.leases_due.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn take_leases_due(&self) -> bool {
-        self.flags.leases_due.swap(false, Ordering::Relaxed)
     }
 
     /// Waits until our LISTEN session is on record: by it a sidecar that dies is missed at once, and one that dies before only

@@ -77,43 +77,6 @@ async fn a_claim_whose_answer_was_lost_is_found_by_the_sidecar_itself() {
 }
 
 #[tokio::test]
-async fn a_row_that_takes_its_sidecars_down_is_given_up_alone() {
-    let db = TestDb::only(&["E-TRX-01"]).await;
-    sign_up_many(&db, 4).await;
-    // Sidecars that die between the claim and the request.
-    for round in 0..10 {
-        db.exec(&format!(
-            "select count(*) from public.email_take_over('victim {round}', 'resend', '0 seconds', '{{}}');
-             select count(*) from public.email_claim('victim {round}', 'resend', 100, '0 seconds')"
-        ))
-        .await;
-        // All but the poison row get away as soon as they are alone.
-        db.exec(
-            "select public.email_settle(o.locked_by, o.batch_id, array[o.id], array['sent'], array['id'], array[null], array['s'], array[null::double precision])
-             from public.email_outbox o
-             where o.status = 'sending' and o.id <> (select min(id) from public.email_outbox)
-             and (select count(*) from public.email_outbox x where x.batch_id = o.batch_id and x.status = 'sending') = 1",
-        )
-        .await;
-    }
-    let (failed, sent): (i64, i64) = {
-        let row = db
-            .query("select count(*) filter (where status = 'failed'), count(*) filter (where status = 'sent') from public.email_outbox", &[])
-            .await
-            .remove(0);
-        (row.get(0), row.get(1))
-    };
-    assert_eq!((failed, sent), (1, 3));
-    let error: String = db
-        .value(
-            "select last_error from public.email_outbox where status = 'failed'",
-            &[],
-        )
-        .await;
-    assert!(error.starts_with("given up: claimed five times"), "{error}");
-}
-
-#[tokio::test]
 async fn many_sidecars_obey_one_limit() {
     let db = TestDb::only(&["E-TRX-01"]).await;
     let sandbox = sandbox().await;

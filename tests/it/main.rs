@@ -18,6 +18,7 @@ mod fleet;
 mod http;
 mod install;
 mod letters;
+mod lost;
 mod observe;
 mod outcomes;
 mod pages;

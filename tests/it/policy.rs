@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use seqpulse_mailer::sandbox::fault::{Fault, FaultRule};
 use seqpulse_mailer::sandbox::{Sandbox, SandboxOptions};
+use tokio_postgres::Client;
 
-use crate::support::{Sidecar, SidecarBuilder, TestDb};
+use crate::support::{Sidecar, SidecarBuilder, TestDb, wait_for};
 
 const USERS: usize = 500;
 
@@ -164,4 +165,67 @@ async fn a_crash_between_slot_and_sending_loses_neither_the_slot_nor_the_letter(
         .await;
     assert_eq!(waiting, 4, "the others wait for tomorrow");
     no_violations(&db).await;
+}
+
+/// Two claims at once: one gives a slot back that the other's letter waits for, and wants one that the other has.
+#[tokio::test]
+async fn a_claim_that_gives_a_slot_back_and_one_that_waits_for_it_do_not_wait_for_each_other() {
+    let db = TestDb::only(&["E-ADV-01", "E-ADV-02"]).await;
+    let user = |n: usize| format!("00000000-0000-0000-0000-00000000000{n}");
+    let (first, both, ended) = (user(1), user(2), user(3));
+    db.exec(&format!(
+        "insert into public.users (id, name, email, hashed_password) select id, 'Nadia', id || '@seqpulse.test', 'x'
+         from unnest(array['{first}', '{both}', '{ended}']::uuid[]) id;
+         delete from public.email_outbox;
+         insert into public.email_outbox (email_type, user_id, dedupe_key, priority, run_at, due_at, slot) values
+         ('E-ADV-02', '{ended}', 'one:ended', 50, now() - interval '9 minutes', now() - interval '99 days', '{ended}'),
+         ('E-ADV-02', '{first}', 'one:first', 50, now() - interval '8 minutes', now(), null),
+         ('E-ADV-02', '{both}', 'one:both', 50, now() - interval '7 minutes', now(), null),
+         ('E-ADV-01', '{both}', 'two:both', 50, now() - interval '6 minutes', now(), null),
+         ('E-ADV-01', '{ended}', 'two:ended', 50, now() - interval '5 minutes', now(), null);
+         insert into public.email_marketing_slots (recipient, last_at, outbox_id)
+         select slot, now(), id from public.email_outbox where slot is not null"
+    ))
+    .await;
+    // The first claim stops in the middle of taking its slots.
+    let blocking = db.connect().await;
+    blocking
+        .batch_execute(&format!(
+            "begin; insert into public.email_marketing_slots (recipient, last_at, outbox_id) values ('{first}', now(), 0)"
+        ))
+        .await
+        .expect("a lock");
+    let claim = |session: Client, letters: usize| {
+        tokio::spawn(async move {
+            let claim = format!(
+                "select count(*) from public.email_claim('sidecar', 'resend', {letters}, '1 hour')"
+            );
+            session.batch_execute(&claim).await
+        })
+    };
+    let waiting = async || {
+        db.value::<i64>(
+            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+            &[],
+        )
+        .await
+    };
+    let one = claim(db.connect().await, 3);
+    wait_for("the first claim to stop", async || waiting().await == 1).await;
+    let two = claim(db.connect().await, 2);
+    wait_for("the second claim to end, or stop too", async || {
+        two.is_finished() || waiting().await == 2
+    })
+    .await;
+    blocking.batch_execute("rollback").await.expect("an end");
+    for claim in [one, two] {
+        claim.await.expect("no panic").expect("no deadlock");
+    }
+    let asked_again: bool = db
+        .value(
+            "select status = 'queued' and run_at <= public.email_now() and reason is null from public.email_outbox where dedupe_key = 'two:ended'",
+            &[],
+        )
+        .await;
+    assert!(asked_again, "who waited for the slot is looked at again");
 }

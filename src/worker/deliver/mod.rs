@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Shared;
@@ -36,19 +37,22 @@ use send::Sent;
 use settle::Verdicts;
 use trail::Trail;
 
-/// Delivers and settles; `claiming` is when the claim was made, the permit is what `EMAIL_CONCURRENCY` counts.
+/// Delivers and settles; `claiming` is when the claim was made, the permit is what `EMAIL_CONCURRENCY` counts. `recorded` is
+/// cancelled once the intent is on record, or there will be none.
 pub(super) async fn deliver(
     shared: Arc<Shared>,
     claim: Claim,
     claiming: Range<SystemTime>,
     permit: OwnedSemaphorePermit,
+    recorded: CancellationToken,
 ) {
+    let _over = recorded.clone().drop_guard();
     let mut claiming = Some(claiming);
     let mut batches = vec![claim];
     while let Some(claim) = batches.pop() {
         let batch = claim.batch;
         let trail = Trail::begin(&shared, &claim, claiming.take().as_ref());
-        if let Some(halves) = one(&shared, claim, &trail).await {
+        if let Some(halves) = one(&shared, claim, &trail, &recorded).await {
             batches.extend(halves);
         }
         shared.busy().remove(&batch);
@@ -57,7 +61,12 @@ pub(super) async fn deliver(
 }
 
 /// One request at most; answers the halves of a batch that was refused as a whole.
-async fn one(shared: &Shared, claim: Claim, trail: &Trail) -> Option<[Claim; 2]> {
+async fn one(
+    shared: &Shared,
+    claim: Claim,
+    trail: &Trail,
+    recorded: &CancellationToken,
+) -> Option<[Claim; 2]> {
     failpoint::pass(if claim.prior.is_some() {
         "taken over"
     } else {
@@ -88,7 +97,7 @@ async fn one(shared: &Shared, claim: Claim, trail: &Trail) -> Option<[Claim; 2]>
     if written.is_empty() {
         return None;
     }
-    let sent = send::send(shared, &claim, &written, trail).await;
+    let sent = send::send(shared, &claim, &written, trail, recorded).await;
     let verdicts = match sent {
         Sent::Answered(outcomes) if refused_whole(&outcomes) && written.len() > 1 => {
             let halves = halve(&written);

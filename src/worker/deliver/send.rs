@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tokio_util::sync::CancellationToken;
+
 use super::compose::{self, Written};
 use super::trail::{self, Trail};
 use crate::db::intent::{self, Intent, Limits, Verdict};
@@ -40,12 +42,13 @@ pub(super) fn limits(shared: &Shared) -> Limits {
     }
 }
 
-/// Puts the intent on record, waits for its turn, transmits.
+/// Puts the intent on record (and says so), waits for its turn, transmits.
 pub(super) async fn send(
     shared: &Shared,
     claim: &Claim,
     written: &[Written<'_>],
     trail: &Trail,
+    recorded: &CancellationToken,
 ) -> Sent {
     let recording = trail.step("record");
     let (request, sha256) = compose::encode(shared, claim, written);
@@ -80,6 +83,7 @@ pub(super) async fn send(
     };
     failpoint::pass("unrecorded");
     let ready = ready(shared, &intent).await;
+    recorded.cancel();
     drop(recording);
     match ready {
         Ready::Go => {
