@@ -61,7 +61,8 @@ impl Collector {
             .collect()
     }
 
-    /// The bytes hold none of these words: names and values travel as plain UTF-8.
+    /// The bytes hold none of these words: names and values travel as plain UTF-8. Not a single character: the ids beside them are
+    /// random bytes.
     fn assert_silent_about(&self, words: &[&str]) {
         for (_, body) in self.requests() {
             let text = String::from_utf8_lossy(&body).into_owned();
@@ -187,7 +188,7 @@ async fn a_delivery_is_a_trace_of_its_steps_and_names_nobody() {
     assert_eq!(send["http.response.status_code"], "200");
     assert_eq!(send["url.path"], "/emails/batch");
     assert_eq!(send["email.accepted"], "3");
-    collector.assert_silent_about(&["@", "quagga", "Zebra", "Bonjour", "re_test_key", "t0k3n"]);
+    collector.assert_silent_about(&["quagga", "Zebra", "Bonjour", "re_test_key", "t0k3n"]);
 }
 
 #[tokio::test]
