@@ -114,7 +114,6 @@ returns table (
     failure text,
     category text,
     capped boolean,
-    claims integer,
     held text
 )
 language plpgsql
@@ -145,7 +144,7 @@ begin
         end,
         g.recipient, g.person, g.slot, coalesce(g.person, g.user_id), g.token, g.tracking, g.context, g.superseded, g.expires_at, g.forgotten, g.known, g.suppressed,
         g.active, g.product_updates_opt_in, g.marketing_opt_in, g.held_out, g.untrue, g.failure,
-        g.category, g.capped, g.claims, g.held
+        g.category, g.capped, g.held
     from (
         select f.*,
             case
@@ -168,7 +167,7 @@ begin
                 else 'send'
             end as gate
         from (
-            select o.id, o.email_type, o.user_id, o.claims, o.slot as held, t.category, t.capped, t.enabled, t.paused_at is not null as paused,
+            select o.id, o.email_type, o.user_id, o.slot as held, t.category, t.capped, t.enabled, t.paused_at is not null as paused,
                 t.params ? 'steps' and exists (
                     select from public.email_outbox later
                     where later.dedupe_key = any(public.email_step_keys(o.dedupe_key, t.params)) and later.email_type = o.email_type
