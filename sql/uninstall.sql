@@ -29,7 +29,7 @@ declare
         'email_forgotten', 'email_workers', 'email_batches', 'email_rates', 'email_schedules', 'email_sql_files', 'email_schema_history'
     ];
     -- What the migrations made; what the repeatable files made stands in email_sql_files.
-    functions text[] := array['email_now', 'email_grant', 'email_identity', 'email_fingerprint'];
+    functions text[] := array['email_now', 'email_grant', 'email_identity', 'email_fingerprint', 'email_outbox_sound'];
     views text[];
     our_roles constant text[] := array['email_worker', 'email_reader', 'email_admin', 'email_app'];
     thing record;
@@ -126,6 +126,13 @@ begin
     end if;
 
     -- In one statement each: what depends on one another goes together, and nothing else does (no CASCADE).
+    -- Functions that take a row of a table of ours depend on it.
+    execute (
+        select 'drop function ' || string_agg(p.oid::regprocedure::text, ', ')
+        from pg_proc p
+        where p.pronamespace = 'public'::regnamespace and p.proname = any(functions)
+        and exists (select from pg_class c where c.reltype = any(p.proargtypes) and c.relname = any(tables))
+    );
     execute (
         select 'drop table ' || string_agg(c.oid::regclass::text, ', ')
         from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and c.relname = any(tables)

@@ -25,6 +25,11 @@ CREATE FUNCTION public.email_act_01_facts(since timestamp with time zone, until 
 
 COMMENT ON FUNCTION public.email_act_01_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-ACT-01: the sign-ups of a time, as its facts.';
 
+CREATE FUNCTION public.email_act_01_rows(id uuid, created_at timestamp with time zone) RETURNS TABLE(email_type text, user_id uuid, dedupe_key text, run_at timestamp with time zone)
+    LANGUAGE sql STABLE;
+
+COMMENT ON FUNCTION public.email_act_01_rows(id uuid, created_at timestamp with time zone) IS 'E-ACT-01: the outbox row of one sign-up; none while the type is disabled, or for one before it was active.';
+
 CREATE FUNCTION public.email_act_01_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -52,6 +57,11 @@ CREATE FUNCTION public.email_act_02_facts(since timestamp with time zone, until 
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_act_02_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-ACT-02: the new projects of a time, as its facts.';
+
+CREATE FUNCTION public.email_act_02_rows(id uuid, owner uuid, created_at timestamp with time zone) RETURNS TABLE(email_type text, user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone)
+    LANGUAGE sql STABLE;
+
+COMMENT ON FUNCTION public.email_act_02_rows(id uuid, owner uuid, created_at timestamp with time zone) IS 'E-ACT-02: the outbox row of one new project; none while the type is disabled, or for one before it was active.';
 
 CREATE FUNCTION public.email_act_02_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -151,6 +161,11 @@ CREATE FUNCTION public.email_act_05_facts(since timestamp with time zone, until 
 
 COMMENT ON FUNCTION public.email_act_05_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-ACT-05: the critical verdicts of a time, as its facts.';
 
+CREATE FUNCTION public.email_act_05_rows(deployment uuid, verdict text, created_at timestamp with time zone, at timestamp with time zone) RETURNS TABLE(email_type text, user_id uuid, project_id uuid, to_email text, dedupe_key text, payload jsonb, run_at timestamp with time zone)
+    LANGUAGE sql STABLE;
+
+COMMENT ON FUNCTION public.email_act_05_rows(deployment uuid, verdict text, created_at timestamp with time zone, at timestamp with time zone) IS 'E-ACT-05: the outbox rows of one verdict, for the owner and the contacts on call; none for one that is not critical.';
+
 CREATE FUNCTION public.email_act_05_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -198,13 +213,57 @@ CREATE FUNCTION public.email_adv_02_enqueue(facts jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_adv_02_enqueue(facts jsonb) IS 'E-ADV-02: enqueues what answers of promoters cause. facts: [{signal_id}].';
+COMMENT ON FUNCTION public.email_adv_02_enqueue(facts jsonb) IS 'E-ADV-02: what a recorded signal causes, for a replay or a dry run. facts: [{signal_id}].';
 
 CREATE FUNCTION public.email_adv_02_facts(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(happened_at timestamp with time zone, fact jsonb)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_adv_02_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-ADV-02: the answers of a time, as its facts.';
+
+CREATE TABLE public.email_signals (
+    id bigint NOT NULL,
+    kind text NOT NULL,
+    user_id uuid,
+    project_id uuid,
+    payload jsonb DEFAULT '{}'::jsonb NOT NULL,
+    occurred_at timestamp with time zone NOT NULL,
+    idempotency_key text,
+    CONSTRAINT email_signals_kind_known CHECK ((kind = ANY (ARRAY['invitation_created'::text, 'invitation_accepted'::text, 'invitation_revoked'::text, 'login'::text, 'suspicious_login'::text, 'quota_refused'::text, 'pro_feature_attempted'::text, 'payment_failed'::text, 'payment_succeeded'::text, 'nps_answered'::text, 'verdict_viewed'::text, 'plan_changed'::text]))),
+    CONSTRAINT email_signals_payload_object CHECK ((jsonb_typeof(payload) = 'object'::text))
+);
+
+COMMENT ON TABLE public.email_signals IS 'Facts the application knows and no table of its own records; written by email_signal() or a plain INSERT.';
+
+COMMENT ON COLUMN public.email_signals.id IS 'Order of arrival.';
+
+COMMENT ON COLUMN public.email_signals.kind IS 'What happened; which payload keys each kind carries stands in docs/signals.md.';
+
+COMMENT ON COLUMN public.email_signals.user_id IS 'Who did it or whom it concerns; null when it is about a project only.';
+
+COMMENT ON COLUMN public.email_signals.project_id IS 'The project it is about; null when it is about none.';
+
+COMMENT ON COLUMN public.email_signals.payload IS 'The kind''s own keys.';
+
+COMMENT ON COLUMN public.email_signals.occurred_at IS 'When it happened; email_now() when not given.';
+
+COMMENT ON COLUMN public.email_signals.idempotency_key IS 'The same key twice is stored once, so that the application may retry; null means no such protection.';
+
+CREATE FUNCTION public.email_adv_02_signal(s public.email_signals) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_adv_02_signal(s public.email_signals) IS 'E-ADV-02: enqueues what answers of promoters cause.';
+
+CREATE FUNCTION public.email_adv_02_trigger() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_adv_02_trigger() IS 'E-ADV-02: after a signal is recorded. Never fails the statement that recorded it.';
 
 CREATE FUNCTION public.email_answer_nps(token uuid, score integer, comment text DEFAULT NULL::text) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
@@ -274,13 +333,29 @@ CREATE FUNCTION public.email_bill_01_enqueue(facts jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_bill_01_enqueue(facts jsonb) IS 'E-BILL-01: enqueues all steps of failed payments, and ends those that a payment made needless. facts: [{signal_id}].';
+COMMENT ON FUNCTION public.email_bill_01_enqueue(facts jsonb) IS 'E-BILL-01: what a recorded signal causes, for a replay or a dry run. facts: [{signal_id}].';
 
 CREATE FUNCTION public.email_bill_01_facts(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(happened_at timestamp with time zone, fact jsonb)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_bill_01_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-BILL-01: the failed payments, and payments of a time, as its facts.';
+
+CREATE FUNCTION public.email_bill_01_signal(s public.email_signals) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_bill_01_signal(s public.email_signals) IS 'E-BILL-01: enqueues all steps of failed payments, and ends those that a payment made needless.';
+
+CREATE FUNCTION public.email_bill_01_trigger() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_bill_01_trigger() IS 'E-BILL-01: after a signal is recorded. Never fails the statement that recorded it.';
 
 CREATE FUNCTION public.email_bill_02_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
@@ -292,13 +367,29 @@ CREATE FUNCTION public.email_bill_02_enqueue(facts jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_bill_02_enqueue(facts jsonb) IS 'E-BILL-02: enqueues what payments cause. facts: [{signal_id}].';
+COMMENT ON FUNCTION public.email_bill_02_enqueue(facts jsonb) IS 'E-BILL-02: what a recorded signal causes, for a replay or a dry run. facts: [{signal_id}].';
 
 CREATE FUNCTION public.email_bill_02_facts(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(happened_at timestamp with time zone, fact jsonb)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_bill_02_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-BILL-02: the payments of a time, as its facts.';
+
+CREATE FUNCTION public.email_bill_02_signal(s public.email_signals) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_bill_02_signal(s public.email_signals) IS 'E-BILL-02: enqueues what payments cause.';
+
+CREATE FUNCTION public.email_bill_02_trigger() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_bill_02_trigger() IS 'E-BILL-02: after a signal is recorded. Never fails the statement that recorded it.';
 
 CREATE FUNCTION public.email_cancel(id bigint, reason text DEFAULT NULL::text) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
@@ -379,13 +470,29 @@ CREATE FUNCTION public.email_conv_03_enqueue(facts jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_conv_03_enqueue(facts jsonb) IS 'E-CONV-03: enqueues what refused deployments cause. facts: [{signal_id}].';
+COMMENT ON FUNCTION public.email_conv_03_enqueue(facts jsonb) IS 'E-CONV-03: what a recorded signal causes, for a replay or a dry run. facts: [{signal_id}].';
 
 CREATE FUNCTION public.email_conv_03_facts(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(happened_at timestamp with time zone, fact jsonb)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_conv_03_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-CONV-03: the refused deployments of a time, as its facts.';
+
+CREATE FUNCTION public.email_conv_03_signal(s public.email_signals) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_conv_03_signal(s public.email_signals) IS 'E-CONV-03: enqueues what refused deployments cause.';
+
+CREATE FUNCTION public.email_conv_03_trigger() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_conv_03_trigger() IS 'E-CONV-03: after a signal is recorded. Never fails the statement that recorded it.';
 
 CREATE FUNCTION public.email_conv_04_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
@@ -397,13 +504,29 @@ CREATE FUNCTION public.email_conv_04_enqueue(facts jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_conv_04_enqueue(facts jsonb) IS 'E-CONV-04: enqueues what attempts at Pro features cause. facts: [{signal_id}].';
+COMMENT ON FUNCTION public.email_conv_04_enqueue(facts jsonb) IS 'E-CONV-04: what a recorded signal causes, for a replay or a dry run. facts: [{signal_id}].';
 
 CREATE FUNCTION public.email_conv_04_facts(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(happened_at timestamp with time zone, fact jsonb)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_conv_04_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-CONV-04: the attempts at Pro features of a time, as its facts.';
+
+CREATE FUNCTION public.email_conv_04_signal(s public.email_signals) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_conv_04_signal(s public.email_signals) IS 'E-CONV-04: enqueues what attempts at Pro features cause.';
+
+CREATE FUNCTION public.email_conv_04_trigger() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_conv_04_trigger() IS 'E-CONV-04: after a signal is recorded. Never fails the statement that recorded it.';
 
 CREATE FUNCTION public.email_conv_05_audience() RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
     LANGUAGE plpgsql
@@ -868,6 +991,12 @@ CREATE FUNCTION public.email_outbox_settled() RETURNS trigger
 
 COMMENT ON FUNCTION public.email_outbox_settled() IS 'After a row that was to be cancelled or forgotten while it was being sent has its outcome: back in the queue it is suppressed instead; a forgotten one is erased in any case.';
 
+CREATE FUNCTION public.email_outbox_sound(dedupe_key text, payload jsonb, status text, reason text, last_error text, attempts integer, claims integer, retry_at timestamp with time zone, locked_by text, locked_until timestamp with time zone, batch_id uuid, batch_position integer, finished_at timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_outbox_sound(dedupe_key text, payload jsonb, status text, reason text, last_error text, attempts integer, claims integer, retry_at timestamp with time zone, locked_by text, locked_until timestamp with time zone, batch_id uuid, batch_position integer, finished_at timestamp with time zone) IS 'The CHECK of email_outbox: what must hold of a row whatever wrote it; the error says which rule it breaks.';
+
 CREATE FUNCTION public.email_outbox_wake() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -1124,7 +1253,7 @@ CREATE FUNCTION public.email_sec_02_enqueue(facts jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_sec_02_enqueue(facts jsonb) IS 'E-SEC-02: enqueues a letter for each of these logins that is suspicious. facts: [{signal_id}].';
+COMMENT ON FUNCTION public.email_sec_02_enqueue(facts jsonb) IS 'E-SEC-02: what a recorded signal causes, for a replay or a dry run. facts: [{signal_id}].';
 
 CREATE FUNCTION public.email_sec_02_facts(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(happened_at timestamp with time zone, fact jsonb)
     LANGUAGE plpgsql STABLE
@@ -1132,11 +1261,27 @@ CREATE FUNCTION public.email_sec_02_facts(since timestamp with time zone, until 
 
 COMMENT ON FUNCTION public.email_sec_02_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-SEC-02: the logins of a time, as its facts.';
 
-CREATE FUNCTION public.email_sec_02_new(login_id bigint, known_for interval, OUT country boolean, OUT device boolean) RETURNS record
+CREATE FUNCTION public.email_sec_02_new(login public.email_signals, known_for interval, OUT country boolean, OUT device boolean) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_sec_02_new(login_id bigint, known_for interval, OUT country boolean, OUT device boolean) IS 'E-SEC-02: whether a login''s country and device are new to its user: false when a login within known_for before it had them, null when that cannot be told.';
+COMMENT ON FUNCTION public.email_sec_02_new(login public.email_signals, known_for interval, OUT country boolean, OUT device boolean) IS 'E-SEC-02: whether a login''s country and device are new to its user: false when a login within known_for before it had them, null when that cannot be told.';
+
+CREATE FUNCTION public.email_sec_02_signal(s public.email_signals) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_sec_02_signal(s public.email_signals) IS 'E-SEC-02: enqueues a letter when this login is suspicious.';
+
+CREATE FUNCTION public.email_sec_02_trigger() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_sec_02_trigger() IS 'E-SEC-02: after a signal is recorded. Never fails the statement that recorded it.';
 
 CREATE FUNCTION public.email_segments_now() RETURNS TABLE(user_id uuid, project_id uuid, segment text)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1185,16 +1330,6 @@ CREATE FUNCTION public.email_signal(kind text, user_id uuid DEFAULT NULL::uuid, 
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_signal(kind text, user_id uuid, project_id uuid, payload jsonb, occurred_at timestamp with time zone, idempotency_key text) IS 'Records a fact no table of the application holds; answers its id, or null when the idempotency key is known already.';
-
-CREATE FUNCTION public.email_signal_trigger() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '100ms'
-    SET plan_cache_mode TO 'force_generic_plan'
-    SET enable_seqscan TO 'off'
-    SET jit TO 'off';
-
-COMMENT ON FUNCTION public.email_signal_trigger() IS 'After a signal is recorded: hands it to the code named in the trigger. Never fails the statement that recorded it.';
 
 CREATE FUNCTION public.email_signals_fill() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1340,6 +1475,11 @@ CREATE FUNCTION public.email_trx_01_facts(since timestamp with time zone, until 
 
 COMMENT ON FUNCTION public.email_trx_01_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-TRX-01: the active sign-ups of a time, as its facts.';
 
+CREATE FUNCTION public.email_trx_01_rows(id uuid, created_at timestamp with time zone, at timestamp with time zone) RETURNS TABLE(email_type text, user_id uuid, dedupe_key text, run_at timestamp with time zone)
+    LANGUAGE sql STABLE;
+
+COMMENT ON FUNCTION public.email_trx_01_rows(id uuid, created_at timestamp with time zone, at timestamp with time zone) IS 'E-TRX-01: the outbox row of one sign-up; none while the type is disabled, or for one before it was active.';
+
 CREATE FUNCTION public.email_trx_01_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1366,13 +1506,29 @@ CREATE FUNCTION public.email_trx_02_enqueue(facts jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_trx_02_enqueue(facts jsonb) IS 'E-TRX-02: enqueues all steps of invitations, and ends those of accepted and revoked ones. facts: [{signal_id}].';
+COMMENT ON FUNCTION public.email_trx_02_enqueue(facts jsonb) IS 'E-TRX-02: what a recorded signal causes, for a replay or a dry run. facts: [{signal_id}].';
 
 CREATE FUNCTION public.email_trx_02_facts(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(happened_at timestamp with time zone, fact jsonb)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_trx_02_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-TRX-02: the invitations, and what ended them of a time, as its facts.';
+
+CREATE FUNCTION public.email_trx_02_signal(s public.email_signals) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_trx_02_signal(s public.email_signals) IS 'E-TRX-02: enqueues all steps of invitations, and ends those of accepted and revoked ones.';
+
+CREATE FUNCTION public.email_trx_02_trigger() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_trx_02_trigger() IS 'E-TRX-02: after a signal is recorded. Never fails the statement that recorded it.';
 
 CREATE FUNCTION public.email_type_kpi_counts(over interval) RETURNS TABLE(code text, kpi text, held_out boolean, reached bigint, cases bigint, measured bigint, minutes numeric)
     LANGUAGE plpgsql STABLE
@@ -1923,20 +2079,7 @@ CREATE TABLE public.email_outbox (
     created_at timestamp with time zone DEFAULT public.email_now() NOT NULL,
     finished_at timestamp with time zone,
     slot text,
-    end_as text,
-    CONSTRAINT email_outbox_attempts_not_negative CHECK (((attempts >= 0) AND (claims >= 0))),
-    CONSTRAINT email_outbox_dedupe_key_length CHECK (((length(dedupe_key) >= 1) AND (length(dedupe_key) <= 255))),
-    CONSTRAINT email_outbox_ended_has_finished_at CHECK (((finished_at IS NOT NULL) = (status = ANY (ARRAY['sent'::text, 'failed'::text, 'suppressed'::text])))),
-    CONSTRAINT email_outbox_failed_has_error CHECK (((status <> 'failed'::text) OR (last_error IS NOT NULL) OR (reason IS NOT NULL))),
-    CONSTRAINT email_outbox_payload_object CHECK ((jsonb_typeof(payload) = 'object'::text)),
-    CONSTRAINT email_outbox_retry_only_queued CHECK (((retry_at IS NULL) OR (status = 'queued'::text))),
-    CONSTRAINT email_outbox_sending_is_leased CHECK (
-CASE
-    WHEN (status = 'sending'::text) THEN ((locked_by IS NOT NULL) AND (locked_until IS NOT NULL) AND (batch_id IS NOT NULL) AND (batch_position IS NOT NULL))
-    ELSE ((locked_by IS NULL) AND (locked_until IS NULL))
-END),
-    CONSTRAINT email_outbox_status_known CHECK ((status = ANY (ARRAY['queued'::text, 'sending'::text, 'sent'::text, 'failed'::text, 'suppressed'::text]))),
-    CONSTRAINT email_outbox_suppressed_has_reason CHECK (((status <> 'suppressed'::text) OR (reason IS NOT NULL)))
+    end_as text
 )
 WITH (autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_insert_scale_factor='0.05', autovacuum_analyze_scale_factor='0.05');
 
@@ -2452,34 +2595,6 @@ COMMENT ON COLUMN public.email_segments.project_id IS 'The project it is about; 
 
 COMMENT ON COLUMN public.email_segments.segment IS 'new_user: signed up less than 14 days ago. free_active: active, and no project of theirs is paid for. free_near_limit: a free project at 80 % of its quota or more (E-CONV-01''s threshold). pro_active: a paid project with a deployment, a verdict viewed or its creation in the last 14 days. at_risk: 14 days without activity, or E-RET-02 is true. security_sensitive: two-factor authentication on, or an E-SEC letter in 90 days.';
 
-CREATE TABLE public.email_signals (
-    id bigint NOT NULL,
-    kind text NOT NULL,
-    user_id uuid,
-    project_id uuid,
-    payload jsonb DEFAULT '{}'::jsonb NOT NULL,
-    occurred_at timestamp with time zone NOT NULL,
-    idempotency_key text,
-    CONSTRAINT email_signals_kind_known CHECK ((kind = ANY (ARRAY['invitation_created'::text, 'invitation_accepted'::text, 'invitation_revoked'::text, 'login'::text, 'suspicious_login'::text, 'quota_refused'::text, 'pro_feature_attempted'::text, 'payment_failed'::text, 'payment_succeeded'::text, 'nps_answered'::text, 'verdict_viewed'::text, 'plan_changed'::text]))),
-    CONSTRAINT email_signals_payload_object CHECK ((jsonb_typeof(payload) = 'object'::text))
-);
-
-COMMENT ON TABLE public.email_signals IS 'Facts the application knows and no table of its own records; written by email_signal() or a plain INSERT.';
-
-COMMENT ON COLUMN public.email_signals.id IS 'Order of arrival.';
-
-COMMENT ON COLUMN public.email_signals.kind IS 'What happened; which payload keys each kind carries stands in docs/signals.md.';
-
-COMMENT ON COLUMN public.email_signals.user_id IS 'Who did it or whom it concerns; null when it is about a project only.';
-
-COMMENT ON COLUMN public.email_signals.project_id IS 'The project it is about; null when it is about none.';
-
-COMMENT ON COLUMN public.email_signals.payload IS 'The kind''s own keys.';
-
-COMMENT ON COLUMN public.email_signals.occurred_at IS 'When it happened; email_now() when not given.';
-
-COMMENT ON COLUMN public.email_signals.idempotency_key IS 'The same key twice is stored once, so that the application may retry; null means no such protection.';
-
 ALTER TABLE public.email_signals ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.email_signals_id_seq
     START WITH 1
@@ -2713,6 +2828,11 @@ ALTER TABLE ONLY public.email_outbox
 ALTER TABLE ONLY public.email_outbox
     ADD CONSTRAINT email_outbox_pkey PRIMARY KEY (id);
 
+ALTER TABLE public.email_outbox
+    ADD CONSTRAINT email_outbox_sound CHECK (public.email_outbox_sound(dedupe_key, payload, status, reason, last_error, attempts, claims, retry_at, locked_by, locked_until, batch_id, batch_position, finished_at)) NOT VALID;
+
+COMMENT ON CONSTRAINT email_outbox_sound ON public.email_outbox IS 'See email_outbox_sound(): one function rather than nine expressions, which every statement would read anew.';
+
 ALTER TABLE ONLY public.email_preferences
     ADD CONSTRAINT email_preferences_pkey PRIMARY KEY (user_id);
 
@@ -2871,17 +2991,17 @@ CREATE TRIGGER email_act_05_insert AFTER INSERT ON public.deployment_verdicts RE
 
 CREATE TRIGGER email_act_05_update AFTER UPDATE ON public.deployment_verdicts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.email_act_05_trigger();
 
-CREATE TRIGGER email_adv_02_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = 'nps_answered'::text)) EXECUTE FUNCTION public.email_signal_trigger('E-ADV-02');
+CREATE TRIGGER email_adv_02_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = 'nps_answered'::text)) EXECUTE FUNCTION public.email_adv_02_trigger();
 
 CREATE TRIGGER email_batches_forget AFTER UPDATE OF state ON public.email_batches FOR EACH ROW WHEN ((new.forget AND (new.state = 'settled'::text) AND (old.state <> 'settled'::text))) EXECUTE FUNCTION public.email_batches_forget();
 
-CREATE TRIGGER email_bill_01_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['payment_failed'::text, 'payment_succeeded'::text]))) EXECUTE FUNCTION public.email_signal_trigger('E-BILL-01');
+CREATE TRIGGER email_bill_01_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['payment_failed'::text, 'payment_succeeded'::text]))) EXECUTE FUNCTION public.email_bill_01_trigger();
 
-CREATE TRIGGER email_bill_02_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = 'payment_succeeded'::text)) EXECUTE FUNCTION public.email_signal_trigger('E-BILL-02');
+CREATE TRIGGER email_bill_02_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = 'payment_succeeded'::text)) EXECUTE FUNCTION public.email_bill_02_trigger();
 
-CREATE TRIGGER email_conv_03_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = 'quota_refused'::text)) EXECUTE FUNCTION public.email_signal_trigger('E-CONV-03');
+CREATE TRIGGER email_conv_03_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = 'quota_refused'::text)) EXECUTE FUNCTION public.email_conv_03_trigger();
 
-CREATE TRIGGER email_conv_04_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = 'pro_feature_attempted'::text)) EXECUTE FUNCTION public.email_signal_trigger('E-CONV-04');
+CREATE TRIGGER email_conv_04_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = 'pro_feature_attempted'::text)) EXECUTE FUNCTION public.email_conv_04_trigger();
 
 CREATE TRIGGER email_handover BEFORE INSERT ON public.scheduled_jobs FOR EACH ROW EXECUTE FUNCTION public.email_handover_trigger();
 
@@ -2897,7 +3017,7 @@ CREATE TRIGGER email_plan_changes AFTER UPDATE ON public.projects REFERENCING OL
 
 CREATE TRIGGER email_sec_01_update AFTER UPDATE ON public.users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.email_sec_01_trigger();
 
-CREATE TRIGGER email_sec_02_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['login'::text, 'suspicious_login'::text]))) EXECUTE FUNCTION public.email_signal_trigger('E-SEC-02');
+CREATE TRIGGER email_sec_02_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['login'::text, 'suspicious_login'::text]))) EXECUTE FUNCTION public.email_sec_02_trigger();
 
 CREATE TRIGGER email_settings_applied AFTER UPDATE ON public.email_settings FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION public.email_settings_applied();
 
@@ -2913,7 +3033,7 @@ CREATE TRIGGER email_trx_01_update AFTER UPDATE ON public.users REFERENCING OLD 
 
 CREATE TRIGGER email_trx_02_address BEFORE INSERT ON public.email_outbox FOR EACH ROW WHEN (((new.email_type = 'E-TRX-02'::text) AND (new.to_email IS NULL))) EXECUTE FUNCTION public.email_trx_02_address();
 
-CREATE TRIGGER email_trx_02_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['invitation_created'::text, 'invitation_accepted'::text, 'invitation_revoked'::text]))) EXECUTE FUNCTION public.email_signal_trigger('E-TRX-02');
+CREATE TRIGGER email_trx_02_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['invitation_created'::text, 'invitation_accepted'::text, 'invitation_revoked'::text]))) EXECUTE FUNCTION public.email_trx_02_trigger();
 
 CREATE TRIGGER email_types_applied AFTER UPDATE ON public.email_types FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION public.email_types_applied();
 
@@ -2941,6 +3061,8 @@ REVOKE ALL ON FUNCTION public.email_act_01_enqueue(facts jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_act_01_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_act_01_rows(id uuid, created_at timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_act_01_trigger() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_act_02_current(ids bigint[]) FROM PUBLIC;
@@ -2949,6 +3071,8 @@ GRANT ALL ON FUNCTION public.email_act_02_current(ids bigint[]) TO email_worker;
 REVOKE ALL ON FUNCTION public.email_act_02_enqueue(facts jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_act_02_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_act_02_rows(id uuid, owner uuid, created_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_act_02_trigger() FROM PUBLIC;
 
@@ -2982,6 +3106,8 @@ REVOKE ALL ON FUNCTION public.email_act_05_enqueue(facts jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_act_05_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_act_05_rows(deployment uuid, verdict text, created_at timestamp with time zone, at timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_act_05_trigger() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_activity(of_user uuid, since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
@@ -3006,6 +3132,24 @@ GRANT ALL ON FUNCTION public.email_adv_02_current(ids bigint[]) TO email_worker;
 REVOKE ALL ON FUNCTION public.email_adv_02_enqueue(facts jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_adv_02_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
+GRANT SELECT ON TABLE public.email_signals TO email_worker;
+GRANT SELECT ON TABLE public.email_signals TO email_admin;
+GRANT INSERT ON TABLE public.email_signals TO email_app;
+
+GRANT SELECT(id) ON TABLE public.email_signals TO email_reader;
+
+GRANT SELECT(kind) ON TABLE public.email_signals TO email_reader;
+
+GRANT SELECT(user_id) ON TABLE public.email_signals TO email_reader;
+
+GRANT SELECT(project_id) ON TABLE public.email_signals TO email_reader;
+
+GRANT SELECT(occurred_at) ON TABLE public.email_signals TO email_reader;
+
+REVOKE ALL ON FUNCTION public.email_adv_02_signal(s public.email_signals) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_adv_02_trigger() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_answer_nps(token uuid, score integer, comment text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_answer_nps(token uuid, score integer, comment text) TO email_worker;
@@ -3043,12 +3187,20 @@ REVOKE ALL ON FUNCTION public.email_bill_01_enqueue(facts jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_bill_01_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_bill_01_signal(s public.email_signals) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_bill_01_trigger() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_bill_02_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_bill_02_current(ids bigint[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_bill_02_enqueue(facts jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_bill_02_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_bill_02_signal(s public.email_signals) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_bill_02_trigger() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_cancel(id bigint, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_cancel(id bigint, reason text) TO email_admin;
@@ -3097,12 +3249,20 @@ REVOKE ALL ON FUNCTION public.email_conv_03_enqueue(facts jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_conv_03_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_conv_03_signal(s public.email_signals) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_conv_03_trigger() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_conv_04_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_conv_04_current(ids bigint[]) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_conv_04_enqueue(facts jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_conv_04_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_conv_04_signal(s public.email_signals) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_conv_04_trigger() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_conv_05_audience() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_conv_05_audience() TO email_worker;
@@ -3454,7 +3614,11 @@ REVOKE ALL ON FUNCTION public.email_sec_02_enqueue(facts jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_sec_02_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.email_sec_02_new(login_id bigint, known_for interval, OUT country boolean, OUT device boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.email_sec_02_new(login public.email_signals, known_for interval, OUT country boolean, OUT device boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_sec_02_signal(s public.email_signals) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_sec_02_trigger() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_segments_now() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_segments_now() TO email_reader;
@@ -3476,8 +3640,6 @@ GRANT ALL ON FUNCTION public.email_settle_unknown(delivery_id uuid, provider_mes
 REVOKE ALL ON FUNCTION public.email_signal(kind text, user_id uuid, project_id uuid, payload jsonb, occurred_at timestamp with time zone, idempotency_key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_signal(kind text, user_id uuid, project_id uuid, payload jsonb, occurred_at timestamp with time zone, idempotency_key text) TO email_admin;
 GRANT ALL ON FUNCTION public.email_signal(kind text, user_id uuid, project_id uuid, payload jsonb, occurred_at timestamp with time zone, idempotency_key text) TO email_app;
-
-REVOKE ALL ON FUNCTION public.email_signal_trigger() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_signals_fill() FROM PUBLIC;
 
@@ -3545,6 +3707,8 @@ REVOKE ALL ON FUNCTION public.email_trx_01_enqueue(facts jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_trx_01_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_trx_01_rows(id uuid, created_at timestamp with time zone, at timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_trx_01_trigger() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_trx_02_address() FROM PUBLIC;
@@ -3555,6 +3719,10 @@ GRANT ALL ON FUNCTION public.email_trx_02_current(ids bigint[]) TO email_worker;
 REVOKE ALL ON FUNCTION public.email_trx_02_enqueue(facts jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_trx_02_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_trx_02_signal(s public.email_signals) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_trx_02_trigger() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_type_kpi_counts(over interval) FROM PUBLIC;
 
@@ -3886,20 +4054,6 @@ GRANT SELECT ON TABLE public.email_schema_history TO email_admin;
 
 GRANT SELECT ON TABLE public.email_segments TO email_reader;
 GRANT SELECT ON TABLE public.email_segments TO email_admin;
-
-GRANT SELECT ON TABLE public.email_signals TO email_worker;
-GRANT SELECT ON TABLE public.email_signals TO email_admin;
-GRANT INSERT ON TABLE public.email_signals TO email_app;
-
-GRANT SELECT(id) ON TABLE public.email_signals TO email_reader;
-
-GRANT SELECT(kind) ON TABLE public.email_signals TO email_reader;
-
-GRANT SELECT(user_id) ON TABLE public.email_signals TO email_reader;
-
-GRANT SELECT(project_id) ON TABLE public.email_signals TO email_reader;
-
-GRANT SELECT(occurred_at) ON TABLE public.email_signals TO email_reader;
 
 GRANT SELECT ON TABLE public.email_sql_files TO email_worker;
 GRANT SELECT ON TABLE public.email_sql_files TO email_reader;

@@ -1,7 +1,8 @@
 -- A trigger of ours never breaks the application (contract, rule 1): what failed is noted and made up for later.
 --
 -- A fact is a small jsonb object with the ids and columns one code needs.  public.email_<code>_enqueue(facts) turns an array
--- of them into outbox rows; the trigger, the guard and the replay all call that one function.  Every trigger has this shape:
+-- of them into outbox rows, for the guard and the replay.  What is caused often does not go through facts: there the trigger
+-- and that function share what decides, email_<code>_signal(signal) or email_<code>_rows(…).  Every trigger has this shape:
 --
 --     facts := what this statement changed, as far as it matters to the code (null: nothing);
 --     if facts is not null then perform email_<code>_enqueue(facts); end if;

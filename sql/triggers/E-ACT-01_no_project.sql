@@ -9,6 +9,18 @@
 -- reads       users (id, is_active, created_at), projects (owner_id)
 
 -- Cause ----------------------------------------------------------------------------------------------------------------
+-- What one sign-up becomes.  SQL without settings of its own, so that it becomes a part of the two statements that use it.
+create or replace function public.email_act_01_rows(id uuid, created_at timestamptz)
+returns table (email_type text, user_id uuid, dedupe_key text, run_at timestamptz)
+language sql stable
+as $$
+select t.code, id, 'no_project_after_signup:' || id, created_at + (t.params ->> 'delay')::interval
+from public.email_types t
+where t.code = 'E-ACT-01' and t.enabled and coalesce(created_at, public.email_missing('created_at')::pg_catalog.timestamptz) >= t.active_since
+$$;
+comment on function public.email_act_01_rows(uuid, timestamptz) is 'E-ACT-01: the outbox row of one sign-up; none while the type is disabled, or for one before it was active.';
+revoke all on function public.email_act_01_rows(uuid, timestamptz) from public;
+
 -- fact: {user_id, created_at}
 create or replace function public.email_act_01_enqueue(facts jsonb) returns void
 language plpgsql
@@ -16,12 +28,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into public.email_outbox (email_type, user_id, dedupe_key, run_at)
-    select
-        t.code, (f ->> 'user_id')::uuid, 'no_project_after_signup:' || (f ->> 'user_id'),
-        (f ->> 'created_at')::timestamptz + (t.params ->> 'delay')::interval
-    from jsonb_array_elements(facts) as f
-    join public.email_types t on t.code = 'E-ACT-01' and t.enabled
-    where coalesce(f ->> 'created_at', public.email_missing('created_at'))::timestamptz >= t.active_since
+    select r.*
+    from jsonb_to_recordset(facts) as f (user_id uuid, created_at timestamptz)
+    cross join lateral public.email_act_01_rows(f.user_id, f.created_at) r
     on conflict (dedupe_key) do nothing;
 end
 $$;
@@ -36,19 +45,18 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set jit = off
 as $$
-declare
-    facts jsonb;
 begin
-    facts := (select jsonb_agg(jsonb_build_object('user_id', n.id, 'created_at', n.created_at)) from new_rows n);
-    if facts is not null then
-        perform public.email_act_01_enqueue(facts);
-    end if;
+    insert into public.email_outbox (email_type, user_id, dedupe_key, run_at)
+    select r.*
+    from new_rows n
+    cross join lateral public.email_act_01_rows(n.id, n.created_at) r
+    on conflict (dedupe_key) do nothing;
     return null;
 exception when others then
     begin
-        perform public.email_guard('users', 'E-ACT-01', coalesce(facts, (
+        perform public.email_guard('users', 'E-ACT-01', (
             select jsonb_agg(jsonb_build_object('user_id', to_jsonb(n) -> 'id', 'created_at', to_jsonb(n) -> 'created_at')) from new_rows n
-        )), sqlstate, sqlerrm);
+        ), sqlstate, sqlerrm);
     exception when others then
         raise warning 'seqpulse-mailer: E-ACT-01 missed a fact of users: %', sqlerrm;
     end;

@@ -9,6 +9,18 @@
 -- reads       projects (id, owner_id, created_at, name, envs), deployments (project_id)
 
 -- Cause ----------------------------------------------------------------------------------------------------------------
+-- What one new project becomes.  SQL without settings of its own, so that it becomes a part of the two statements that use it.
+create or replace function public.email_act_02_rows(id uuid, owner uuid, created_at timestamptz)
+returns table (email_type text, user_id uuid, project_id uuid, dedupe_key text, run_at timestamptz)
+language sql stable
+as $$
+select t.code, coalesce(owner, public.email_missing('user_id')::pg_catalog.uuid), id, 'no_deployment_after_project:' || id, created_at + (t.params ->> 'delay')::interval
+from public.email_types t
+where t.code = 'E-ACT-02' and t.enabled and coalesce(created_at, public.email_missing('created_at')::pg_catalog.timestamptz) >= t.active_since
+$$;
+comment on function public.email_act_02_rows(uuid, uuid, timestamptz) is 'E-ACT-02: the outbox row of one new project; none while the type is disabled, or for one before it was active.';
+revoke all on function public.email_act_02_rows(uuid, uuid, timestamptz) from public;
+
 -- fact: {project_id, user_id, created_at}
 create or replace function public.email_act_02_enqueue(facts jsonb) returns void
 language plpgsql
@@ -16,13 +28,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, run_at)
-    select
-        t.code, coalesce(f ->> 'user_id', public.email_missing('user_id'))::uuid, (f ->> 'project_id')::uuid,
-        'no_deployment_after_project:' || (f ->> 'project_id'),
-        (f ->> 'created_at')::timestamptz + (t.params ->> 'delay')::interval
-    from jsonb_array_elements(facts) as f
-    join public.email_types t on t.code = 'E-ACT-02' and t.enabled
-    where coalesce(f ->> 'created_at', public.email_missing('created_at'))::timestamptz >= t.active_since
+    select r.*
+    from jsonb_to_recordset(facts) as f (project_id uuid, user_id uuid, created_at timestamptz)
+    cross join lateral public.email_act_02_rows(f.project_id, f.user_id, f.created_at) r
     on conflict (dedupe_key) do nothing;
 end
 $$;
@@ -37,22 +45,21 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set jit = off
 as $$
-declare
-    facts jsonb;
 begin
-    facts := (select jsonb_agg(jsonb_build_object('project_id', n.id, 'user_id', n.owner_id, 'created_at', n.created_at)) from new_rows n);
-    if facts is not null then
-        perform public.email_act_02_enqueue(facts);
-    end if;
+    insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, run_at)
+    select r.*
+    from new_rows n
+    cross join lateral public.email_act_02_rows(n.id, n.owner_id, n.created_at) r
+    on conflict (dedupe_key) do nothing;
     return null;
 exception when others then
     begin
-        perform public.email_guard('projects', 'E-ACT-02', coalesce(facts, (
+        perform public.email_guard('projects', 'E-ACT-02', (
             select jsonb_agg(jsonb_build_object(
                 'project_id', to_jsonb(n) -> 'id', 'user_id', to_jsonb(n) -> 'owner_id', 'created_at', to_jsonb(n) -> 'created_at'
             ))
             from new_rows n
-        )), sqlstate, sqlerrm);
+        ), sqlstate, sqlerrm);
     exception when others then
         raise warning 'seqpulse-mailer: E-ACT-02 missed a fact of projects: %', sqlerrm;
     end;

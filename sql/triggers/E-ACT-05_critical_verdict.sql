@@ -11,6 +11,24 @@
 --             owner_id, name), users (id, email), metric_samples, sdh_hints
 
 -- Cause ----------------------------------------------------------------------------------------------------------------
+-- What one verdict becomes.  SQL without settings of its own, so that it becomes a part of the two statements that use it.
+create or replace function public.email_act_05_rows(deployment uuid, verdict text, created_at timestamptz, at timestamptz)
+returns table (email_type text, user_id uuid, project_id uuid, to_email text, dedupe_key text, payload jsonb, run_at timestamptz)
+language sql stable
+as $$
+select
+    t.code, coalesce(r.user_id, public.email_missing('owner_id')::pg_catalog.uuid), d.project_id, r.to_email,
+    'critical_verdict_alert:' || deployment || r.key_suffix, jsonb_build_object('deployment_id', deployment, 'verdict', verdict), at
+from public.email_types t
+cross join lateral (select (select d.project_id from public.deployments d where d.id = deployment) as project_id offset 0) d
+cross join lateral public.email_project_recipients(d.project_id, 'on_call') r
+where t.code = 'E-ACT-05' and t.enabled and coalesce(created_at, public.email_missing('created_at')::pg_catalog.timestamptz) >= t.active_since
+and t.params -> 'verdicts' ? coalesce(verdict, public.email_missing('verdict'))
+$$;
+comment on function public.email_act_05_rows(uuid, text, timestamptz, timestamptz) is
+'E-ACT-05: the outbox rows of one verdict, for the owner and the contacts on call; none for one that is not critical.';
+revoke all on function public.email_act_05_rows(uuid, text, timestamptz, timestamptz) from public;
+
 -- fact: {deployment_id, verdict, created_at, at}; at is the moment of the cause, from which the letter expires, also when it is
 -- replayed
 create or replace function public.email_act_05_enqueue(facts jsonb) returns void
@@ -19,16 +37,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into public.email_outbox (email_type, user_id, project_id, to_email, dedupe_key, payload, run_at)
-    select
-        t.code, coalesce(r.user_id, public.email_missing('owner_id')::uuid), d.project_id, r.to_email,
-        'critical_verdict_alert:' || (f ->> 'deployment_id') || r.key_suffix,
-        jsonb_build_object('deployment_id', f -> 'deployment_id', 'verdict', f -> 'verdict'), (f ->> 'at')::timestamptz
-    from jsonb_array_elements(facts) as f
-    join public.email_types t on t.code = 'E-ACT-05' and t.enabled
-    cross join lateral (select (select d.project_id from public.deployments d where d.id = (f ->> 'deployment_id')::uuid) as project_id offset 0) d
-    cross join lateral public.email_project_recipients(d.project_id, 'on_call') r
-    where coalesce(f ->> 'created_at', public.email_missing('created_at'))::timestamptz >= t.active_since
-    and t.params -> 'verdicts' ? coalesce(f ->> 'verdict', public.email_missing('verdict'))
+    select r.*
+    from jsonb_to_recordset(facts) as f (deployment_id uuid, verdict text, created_at timestamptz, at timestamptz)
+    cross join lateral public.email_act_05_rows(f.deployment_id, f.verdict, f.created_at, f.at) r
     on conflict (dedupe_key) do nothing;
 end
 $$;
@@ -47,11 +58,15 @@ declare
     facts jsonb;
 begin
     if tg_op = 'INSERT' then
-        facts := (
-            select jsonb_agg(jsonb_build_object('deployment_id', n.deployment_id, 'verdict', n.verdict, 'created_at', n.created_at, 'at', public.email_now()))
+        -- Nearly every verdict is fine.
+        if exists (select from new_rows n where n.verdict <> 'ok') then
+            insert into public.email_outbox (email_type, user_id, project_id, to_email, dedupe_key, payload, run_at)
+            select r.*
             from new_rows n
+            cross join lateral public.email_act_05_rows(n.deployment_id, n.verdict, n.created_at, public.email_now()) r
             where n.verdict <> 'ok'
-        );
+            on conflict (dedupe_key) do nothing;
+        end if;
     else
         -- Grouped rather than joined: a plan made for one row must also do for a bulk update.
         facts := (
@@ -73,7 +88,8 @@ exception when others then
     begin
         perform public.email_guard('deployment_verdicts', 'E-ACT-05', coalesce(facts, (
             select jsonb_agg(jsonb_build_object(
-                'deployment_id', to_jsonb(n) -> 'deployment_id', 'verdict', to_jsonb(n) -> 'verdict', 'created_at', to_jsonb(n) -> 'created_at'
+                'deployment_id', to_jsonb(n) -> 'deployment_id', 'verdict', to_jsonb(n) -> 'verdict', 'created_at', to_jsonb(n) -> 'created_at',
+                'at', now()
             ))
             from new_rows n
             where to_jsonb(n) ->> 'verdict' is distinct from 'ok'

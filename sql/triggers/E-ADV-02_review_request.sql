@@ -9,8 +9,7 @@
 -- reads       email_signals only
 
 -- Cause ----------------------------------------------------------------------------------------------------------------
--- fact: {signal_id}
-create or replace function public.email_adv_02_enqueue(facts jsonb) returns void
+create or replace function public.email_adv_02_signal(s public.email_signals) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
@@ -19,19 +18,53 @@ begin
     select
         t.code, coalesce(s.user_id, public.email_missing('user_id')::uuid), s.project_id, 'review_request:' || s.user_id,
         jsonb_build_object('score', s.payload -> 'score', 'signal_id', s.id), s.occurred_at + (t.params ->> 'delay')::interval
-    from public.email_signals s
-    join public.email_types t on t.code = 'E-ADV-02' and t.enabled
-    where s.id = (facts -> 0 ->> 'signal_id')::bigint and s.occurred_at >= t.active_since
+    from public.email_types t
+    where t.code = 'E-ADV-02' and t.enabled and s.occurred_at >= t.active_since
     and coalesce(s.payload ->> 'score', public.email_missing('score'))::numeric >= (t.params ->> 'min_score')::numeric
     on conflict (dedupe_key) do nothing;
 end
 $$;
-comment on function public.email_adv_02_enqueue(jsonb) is 'E-ADV-02: enqueues what answers of promoters cause. facts: [{signal_id}].';
+comment on function public.email_adv_02_signal(public.email_signals) is 'E-ADV-02: enqueues what answers of promoters cause.';
+revoke all on function public.email_adv_02_signal(public.email_signals) from public;
+
+-- fact: {signal_id}
+create or replace function public.email_adv_02_enqueue(facts jsonb) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform public.email_adv_02_signal(s) from public.email_signals s where s.id = (facts -> 0 ->> 'signal_id')::bigint;
+end
+$$;
+comment on function public.email_adv_02_enqueue(jsonb) is 'E-ADV-02: what a recorded signal causes, for a replay or a dry run. facts: [{signal_id}].';
 revoke all on function public.email_adv_02_enqueue(jsonb) from public;
+
+create or replace function public.email_adv_02_trigger() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '100ms'
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
+as $$
+begin
+    perform public.email_adv_02_signal(new);
+    return null;
+exception when others then
+    begin
+        perform public.email_guard('email_signals', 'E-ADV-02', jsonb_build_array(jsonb_build_object('signal_id', new.id)), sqlstate, sqlerrm);
+    exception when others then
+        raise warning 'seqpulse-mailer: E-ADV-02 missed signal %: %', new.id, sqlerrm;
+    end;
+    return null;
+end
+$$;
+comment on function public.email_adv_02_trigger() is 'E-ADV-02: after a signal is recorded. Never fails the statement that recorded it.';
+revoke all on function public.email_adv_02_trigger() from public;
 
 create or replace trigger email_adv_02_signal after insert on public.email_signals
 for each row when (new.kind = 'nps_answered')
-execute function public.email_signal_trigger('E-ADV-02');
+execute function public.email_adv_02_trigger();
 
 -- The same facts, from what the tables still know: for a dry run.
 create or replace function public.email_adv_02_facts(since timestamptz, until timestamptz) returns table (happened_at timestamptz, fact jsonb)

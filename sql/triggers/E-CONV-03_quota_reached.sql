@@ -9,8 +9,7 @@
 -- reads       projects (id, owner_id, name, plan), deployments (project_id, started_at)
 
 -- Cause ----------------------------------------------------------------------------------------------------------------
--- fact: {signal_id}
-create or replace function public.email_conv_03_enqueue(facts jsonb) returns void
+create or replace function public.email_conv_03_signal(s public.email_signals) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
@@ -21,19 +20,53 @@ begin
         'free_quota_reached:' || s.project_id || ':' || to_char(s.occurred_at at time zone 'UTC', 'YYYY-MM'),
         s.payload || jsonb_build_object('occurred_at', s.occurred_at, 'signal_id', s.id),
         least(s.occurred_at, public.email_now())
-    from public.email_signals s
-    join public.email_types t on t.code = 'E-CONV-03' and t.enabled
+    from public.email_types t
     left join public.projects p on p.id = s.project_id
-    where s.id = (facts -> 0 ->> 'signal_id')::bigint and s.occurred_at >= t.active_since
+    where t.code = 'E-CONV-03' and t.enabled and s.occurred_at >= t.active_since
     on conflict (dedupe_key) do nothing;
 end
 $$;
-comment on function public.email_conv_03_enqueue(jsonb) is 'E-CONV-03: enqueues what refused deployments cause. facts: [{signal_id}].';
+comment on function public.email_conv_03_signal(public.email_signals) is 'E-CONV-03: enqueues what refused deployments cause.';
+revoke all on function public.email_conv_03_signal(public.email_signals) from public;
+
+-- fact: {signal_id}
+create or replace function public.email_conv_03_enqueue(facts jsonb) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform public.email_conv_03_signal(s) from public.email_signals s where s.id = (facts -> 0 ->> 'signal_id')::bigint;
+end
+$$;
+comment on function public.email_conv_03_enqueue(jsonb) is 'E-CONV-03: what a recorded signal causes, for a replay or a dry run. facts: [{signal_id}].';
 revoke all on function public.email_conv_03_enqueue(jsonb) from public;
+
+create or replace function public.email_conv_03_trigger() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '100ms'
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
+as $$
+begin
+    perform public.email_conv_03_signal(new);
+    return null;
+exception when others then
+    begin
+        perform public.email_guard('email_signals', 'E-CONV-03', jsonb_build_array(jsonb_build_object('signal_id', new.id)), sqlstate, sqlerrm);
+    exception when others then
+        raise warning 'seqpulse-mailer: E-CONV-03 missed signal %: %', new.id, sqlerrm;
+    end;
+    return null;
+end
+$$;
+comment on function public.email_conv_03_trigger() is 'E-CONV-03: after a signal is recorded. Never fails the statement that recorded it.';
+revoke all on function public.email_conv_03_trigger() from public;
 
 create or replace trigger email_conv_03_signal after insert on public.email_signals
 for each row when (new.kind = 'quota_refused')
-execute function public.email_signal_trigger('E-CONV-03');
+execute function public.email_conv_03_trigger();
 
 -- The same facts, from what the tables still know: for a dry run.
 create or replace function public.email_conv_03_facts(since timestamptz, until timestamptz) returns table (happened_at timestamptz, fact jsonb)

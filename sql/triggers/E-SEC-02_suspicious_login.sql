@@ -13,86 +13,118 @@
 -- Cause ----------------------------------------------------------------------------------------------------------------
 -- What of a login is new to its user; null where that cannot be told.  Nearly every login is like the one before, so that one
 -- is looked at first, and all of them only when it differs.
-create or replace function public.email_sec_02_new(login_id bigint, known_for interval, out country boolean, out device boolean)
+drop function if exists public.email_sec_02_new(bigint, interval);
+create or replace function public.email_sec_02_new(login public.email_signals, known_for interval, out country boolean, out device boolean)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    login record;
+    used_country constant text := nullif(lower(btrim(login.payload ->> 'country')), '');
+    used_device constant text := nullif(lower(btrim(login.payload ->> 'device')), '');
     previous record;
 begin
-    select s.user_id, s.occurred_at, nullif(lower(btrim(s.payload ->> 'country')), '') as country, nullif(lower(btrim(s.payload ->> 'device')), '') as device
-    into login
-    from public.email_signals s
-    where s.id = login_id;
     select s.occurred_at, lower(btrim(s.payload ->> 'country')) as country, lower(btrim(s.payload ->> 'device')) as device
     into previous
     from public.email_signals s
-    where s.user_id = login.user_id and s.kind = 'login' and (s.occurred_at, s.id) < (login.occurred_at, login_id)
+    where s.user_id = login.user_id and s.kind = 'login' and (s.occurred_at, s.id) < (login.occurred_at, login.id)
     order by s.occurred_at desc, s.id desc
     limit 1;
     if not found then
         return; -- the first login
     end if;
     if previous.occurred_at >= login.occurred_at - known_for
-        and coalesce(previous.country = login.country, login.country is null) and coalesce(previous.device = login.device, login.device is null)
+        and coalesce(previous.country = used_country, used_country is null) and coalesce(previous.device = used_device, used_device is null)
     then
-        country := case when login.country is not null then false end;
-        device := case when login.device is not null then false end;
+        country := case when used_country is not null then false end;
+        device := case when used_device is not null then false end;
         return;
     end if;
     -- Nothing is new where no earlier login named any.
     select
-        case when login.country is not null and count(e.country) > 0 then not coalesce(bool_or(e.known and e.country = login.country), false) end,
-        case when login.device is not null and count(e.device) > 0 then not coalesce(bool_or(e.known and e.device = login.device), false) end
+        case when used_country is not null and count(e.country) > 0 then not coalesce(bool_or(e.known and e.country = used_country), false) end,
+        case when used_device is not null and count(e.device) > 0 then not coalesce(bool_or(e.known and e.device = used_device), false) end
     into country, device
     from (
         select
             nullif(lower(btrim(s.payload ->> 'country')), '') as country, nullif(lower(btrim(s.payload ->> 'device')), '') as device,
             s.occurred_at >= login.occurred_at - known_for as known
         from public.email_signals s
-        where s.user_id = login.user_id and s.kind = 'login' and (s.occurred_at, s.id) < (login.occurred_at, login_id)
+        where s.user_id = login.user_id and s.kind = 'login' and (s.occurred_at, s.id) < (login.occurred_at, login.id)
     ) e;
 end
 $$;
-comment on function public.email_sec_02_new(bigint, interval) is
+comment on function public.email_sec_02_new(public.email_signals, interval) is
 'E-SEC-02: whether a login''s country and device are new to its user: false when a login within known_for before it had them, null when that cannot be told.';
-revoke all on function public.email_sec_02_new(bigint, interval) from public;
+revoke all on function public.email_sec_02_new(public.email_signals, interval) from public;
+
+create or replace function public.email_sec_02_signal(s public.email_signals) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    kind record;
+    login record;
+begin
+    select t.params, t.active_since into kind from public.email_types t where t.code = 'E-SEC-02' and t.enabled;
+    if not found or s.occurred_at < kind.active_since then
+        return;
+    end if;
+    login := public.email_sec_02_new(s, (kind.params ->> 'known_for')::interval);
+    -- The most frequent of all signals, and nearly always nothing.
+    if s.kind = 'login' and (login.country or login.device) is not true then
+        return;
+    end if;
+    insert into public.email_outbox (email_type, user_id, dedupe_key, payload, run_at)
+    values (
+        'E-SEC-02', coalesce(s.user_id, public.email_missing('user_id')::uuid), 'suspicious_login:' || s.id,
+        jsonb_strip_nulls(jsonb_build_object('new_country', login.country, 'new_device', login.device)) || s.payload
+            || jsonb_build_object('occurred_at', s.occurred_at, 'signal_id', s.id),
+        least(s.occurred_at, public.email_now())
+    )
+    on conflict (dedupe_key) do nothing;
+end
+$$;
+comment on function public.email_sec_02_signal(public.email_signals) is 'E-SEC-02: enqueues a letter when this login is suspicious.';
+revoke all on function public.email_sec_02_signal(public.email_signals) from public;
 
 -- fact: {signal_id}
 create or replace function public.email_sec_02_enqueue(facts jsonb) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    login record;
 begin
-    select s.id, s.kind, s.user_id, s.payload, s.occurred_at, n.country as new_country, n.device as new_device
-    into login
-    from public.email_signals s
-    join public.email_types t on t.code = 'E-SEC-02' and t.enabled
-    cross join lateral public.email_sec_02_new(s.id, (t.params ->> 'known_for')::interval) n
-    where s.id = (facts -> 0 ->> 'signal_id')::bigint and s.occurred_at >= t.active_since;
-    -- The most frequent of all signals, and nearly always nothing.
-    if not found or login.kind = 'login' and (login.new_country or login.new_device) is not true then
-        return;
-    end if;
-    insert into public.email_outbox (email_type, user_id, dedupe_key, payload, run_at)
-    values (
-        'E-SEC-02', coalesce(login.user_id, public.email_missing('user_id')::uuid), 'suspicious_login:' || login.id,
-        jsonb_strip_nulls(jsonb_build_object('new_country', login.new_country, 'new_device', login.new_device)) || login.payload
-            || jsonb_build_object('occurred_at', login.occurred_at, 'signal_id', login.id),
-        least(login.occurred_at, public.email_now())
-    )
-    on conflict (dedupe_key) do nothing;
+    perform public.email_sec_02_signal(s) from public.email_signals s where s.id = (facts -> 0 ->> 'signal_id')::bigint;
 end
 $$;
-comment on function public.email_sec_02_enqueue(jsonb) is 'E-SEC-02: enqueues a letter for each of these logins that is suspicious. facts: [{signal_id}].';
+comment on function public.email_sec_02_enqueue(jsonb) is 'E-SEC-02: what a recorded signal causes, for a replay or a dry run. facts: [{signal_id}].';
 revoke all on function public.email_sec_02_enqueue(jsonb) from public;
+
+create or replace function public.email_sec_02_trigger() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '100ms'
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
+as $$
+begin
+    perform public.email_sec_02_signal(new);
+    return null;
+exception when others then
+    begin
+        perform public.email_guard('email_signals', 'E-SEC-02', jsonb_build_array(jsonb_build_object('signal_id', new.id)), sqlstate, sqlerrm);
+    exception when others then
+        raise warning 'seqpulse-mailer: E-SEC-02 missed signal %: %', new.id, sqlerrm;
+    end;
+    return null;
+end
+$$;
+comment on function public.email_sec_02_trigger() is 'E-SEC-02: after a signal is recorded. Never fails the statement that recorded it.';
+revoke all on function public.email_sec_02_trigger() from public;
 
 create or replace trigger email_sec_02_signal after insert on public.email_signals
 for each row when (new.kind in ('login', 'suspicious_login'))
-execute function public.email_signal_trigger('E-SEC-02');
+execute function public.email_sec_02_trigger();
 
 -- The same facts, from what the tables still know: for a dry run.
 create or replace function public.email_sec_02_facts(since timestamptz, until timestamptz) returns table (happened_at timestamptz, fact jsonb)

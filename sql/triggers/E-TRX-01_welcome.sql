@@ -9,6 +9,18 @@
 -- reads       users (id, is_active, created_at)
 
 -- Cause ----------------------------------------------------------------------------------------------------------------
+-- What one sign-up becomes.  SQL without settings of its own, so that it becomes a part of the two statements that use it.
+create or replace function public.email_trx_01_rows(id uuid, created_at timestamptz, at timestamptz)
+returns table (email_type text, user_id uuid, dedupe_key text, run_at timestamptz)
+language sql stable
+as $$
+select t.code, id, 'welcome_signup:' || id, at
+from public.email_types t
+where t.code = 'E-TRX-01' and t.enabled and coalesce(created_at, public.email_missing('created_at')::pg_catalog.timestamptz) >= t.active_since
+$$;
+comment on function public.email_trx_01_rows(uuid, timestamptz, timestamptz) is 'E-TRX-01: the outbox row of one sign-up; none while the type is disabled, or for one before it was active.';
+revoke all on function public.email_trx_01_rows(uuid, timestamptz, timestamptz) from public;
+
 -- fact: {user_id, created_at, at}; at is the moment of the cause, from which the letter expires, also when it is replayed
 create or replace function public.email_trx_01_enqueue(facts jsonb) returns void
 language plpgsql
@@ -16,10 +28,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into public.email_outbox (email_type, user_id, dedupe_key, run_at)
-    select t.code, (f ->> 'user_id')::uuid, 'welcome_signup:' || (f ->> 'user_id'), (f ->> 'at')::timestamptz
-    from jsonb_array_elements(facts) as f
-    join public.email_types t on t.code = 'E-TRX-01' and t.enabled
-    where coalesce(f ->> 'created_at', public.email_missing('created_at'))::timestamptz >= t.active_since
+    select r.*
+    from jsonb_to_recordset(facts) as f (user_id uuid, created_at timestamptz, at timestamptz)
+    cross join lateral public.email_trx_01_rows(f.user_id, f.created_at, f.at) r
     on conflict (dedupe_key) do nothing;
 end
 $$;
@@ -38,11 +49,12 @@ declare
     facts jsonb;
 begin
     if tg_op = 'INSERT' then
-        facts := (
-            select jsonb_agg(jsonb_build_object('user_id', n.id, 'created_at', n.created_at, 'at', public.email_now()))
-            from new_rows n
-            where n.is_active
-        );
+        insert into public.email_outbox (email_type, user_id, dedupe_key, run_at)
+        select r.*
+        from new_rows n
+        cross join lateral public.email_trx_01_rows(n.id, n.created_at, public.email_now()) r
+        where n.is_active
+        on conflict (dedupe_key) do nothing;
     else
         -- Grouped rather than joined: a plan made for one row must also do for a bulk update.
         facts := (
@@ -66,8 +78,12 @@ begin
 exception when others then
     begin
         perform public.email_guard('users', 'E-TRX-01', coalesce(facts, (
-            select jsonb_agg(jsonb_build_object('user_id', to_jsonb(n) -> 'id', 'created_at', to_jsonb(n) -> 'created_at'))
+            -- A sign-up is missed once, a user may be updated again and again: without the moment that is one note.
+            select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+                'user_id', to_jsonb(n) -> 'id', 'created_at', to_jsonb(n) -> 'created_at', 'at', case when tg_op = 'INSERT' then now() end
+            )))
             from new_rows n
+            where coalesce(to_jsonb(n) ->> 'is_active', 'true') = 'true'
         )), sqlstate, sqlerrm);
     exception when others then
         raise warning 'seqpulse-mailer: E-TRX-01 missed a fact of users: %', sqlerrm;

@@ -9,16 +9,13 @@
 -- reads       users (id, name), projects (id, name)
 
 -- Cause ----------------------------------------------------------------------------------------------------------------
--- fact: {signal_id}
-create or replace function public.email_trx_02_enqueue(facts jsonb) returns void
+create or replace function public.email_trx_02_signal(s public.email_signals) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    s record;
     keys text[];
 begin
-    select e.* into s from public.email_signals e where e.id = (facts -> 0 ->> 'signal_id')::bigint;
     if s.kind = 'invitation_created' then
         insert into public.email_outbox (email_type, user_id, project_id, to_email, dedupe_key, payload, run_at)
         select
@@ -43,12 +40,47 @@ begin
     end if;
 end
 $$;
-comment on function public.email_trx_02_enqueue(jsonb) is 'E-TRX-02: enqueues all steps of invitations, and ends those of accepted and revoked ones. facts: [{signal_id}].';
+comment on function public.email_trx_02_signal(public.email_signals) is 'E-TRX-02: enqueues all steps of invitations, and ends those of accepted and revoked ones.';
+revoke all on function public.email_trx_02_signal(public.email_signals) from public;
+
+-- fact: {signal_id}
+create or replace function public.email_trx_02_enqueue(facts jsonb) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform public.email_trx_02_signal(s) from public.email_signals s where s.id = (facts -> 0 ->> 'signal_id')::bigint;
+end
+$$;
+comment on function public.email_trx_02_enqueue(jsonb) is 'E-TRX-02: what a recorded signal causes, for a replay or a dry run. facts: [{signal_id}].';
 revoke all on function public.email_trx_02_enqueue(jsonb) from public;
+
+create or replace function public.email_trx_02_trigger() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '100ms'
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
+as $$
+begin
+    perform public.email_trx_02_signal(new);
+    return null;
+exception when others then
+    begin
+        perform public.email_guard('email_signals', 'E-TRX-02', jsonb_build_array(jsonb_build_object('signal_id', new.id)), sqlstate, sqlerrm);
+    exception when others then
+        raise warning 'seqpulse-mailer: E-TRX-02 missed signal %: %', new.id, sqlerrm;
+    end;
+    return null;
+end
+$$;
+comment on function public.email_trx_02_trigger() is 'E-TRX-02: after a signal is recorded. Never fails the statement that recorded it.';
+revoke all on function public.email_trx_02_trigger() from public;
 
 create or replace trigger email_trx_02_signal after insert on public.email_signals
 for each row when (new.kind in ('invitation_created', 'invitation_accepted', 'invitation_revoked'))
-execute function public.email_signal_trigger('E-TRX-02');
+execute function public.email_trx_02_trigger();
 
 -- A row somebody else inserted would otherwise go to the inviter, whose user_id it carries.
 create or replace function public.email_trx_02_address() returns trigger

@@ -167,7 +167,10 @@ begin
     for way in
         select s.* from fixture.sabotage s where s.what like only_ways
         union all
-        select 'the code''s own function is dropped', format('drop function public.%I(jsonb)', public.email_function(code, 'enqueue')), true
+        select 'the code''s own functions are dropped', (
+            select 'drop function ' || string_agg(p.oid::regprocedure::text, ', ') from pg_proc p
+            where p.proname in (public.email_function(code, 'enqueue'), public.email_function(code, 'rows'), public.email_function(code, 'signal'))
+        ), true
     loop
         outcome := null;
         begin
