@@ -16,7 +16,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    keys text[];
+    ids bigint[];
 begin
     if s.kind = 'payment_failed' then
         insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
@@ -32,18 +32,20 @@ begin
         where t.code = 'E-BILL-01' and t.enabled and s.occurred_at >= t.active_since
         on conflict (dedupe_key) do nothing;
     else
-        keys := (
-            select public.email_step_keys('payment_failed:' || (s.payload ->> 'invoice_id') || ':', t.params)
-            from public.email_types t
-            where t.code = 'E-BILL-01'
-        );
-        perform public.email_suppress_untrue('E-BILL-01', array(
+        ids := array(
             select o.id from public.email_outbox o
             where o.email_type = 'E-BILL-01' and o.status = 'queued' and o.project_id = s.project_id
             union
-            select o.id from public.email_outbox o
-            where o.email_type = 'E-BILL-01' and o.status = 'queued' and o.dedupe_key = any(keys)
-        ));
+            select o.id
+            from public.email_types t
+            cross join lateral unnest(public.email_step_keys('payment_failed:' || (s.payload ->> 'invoice_id') || ':', t.params)) as k (dedupe_key)
+            join public.email_outbox o on o.dedupe_key = k.dedupe_key
+            where t.code = 'E-BILL-01' and o.email_type = 'E-BILL-01' and o.status = 'queued'
+        );
+        -- Nearly every payment is not one that was waited for.
+        if cardinality(ids) > 0 then
+            perform public.email_suppress_untrue('E-BILL-01', ids);
+        end if;
     end if;
 end
 $$;

@@ -39,18 +39,35 @@ begin
         device := case when used_device is not null then false end;
         return;
     end if;
-    -- Nothing is new where no earlier login named any.
+    -- Nothing is new where no earlier login named any.  Each question ends at the first login that answers it.
     select
-        case when used_country is not null and count(e.country) > 0 then not coalesce(bool_or(e.known and e.country = used_country), false) end,
-        case when used_device is not null and count(e.device) > 0 then not coalesce(bool_or(e.known and e.device = used_device), false) end
-    into country, device
-    from (
-        select
-            nullif(lower(btrim(s.payload ->> 'country')), '') as country, nullif(lower(btrim(s.payload ->> 'device')), '') as device,
-            s.occurred_at >= login.occurred_at - known_for as known
-        from public.email_signals s
-        where s.user_id = login.user_id and s.kind = 'login' and (s.occurred_at, s.id) < (login.occurred_at, login.id)
-    ) e;
+        case
+            when used_country is null then null
+            when exists (
+                select from public.email_signals s
+                where s.user_id = login.user_id and s.kind = 'login' and (s.occurred_at, s.id) < (login.occurred_at, login.id)
+                and s.occurred_at >= login.occurred_at - known_for and lower(btrim(s.payload ->> 'country')) = used_country
+            ) then false
+            when exists (
+                select from public.email_signals s
+                where s.user_id = login.user_id and s.kind = 'login' and (s.occurred_at, s.id) < (login.occurred_at, login.id)
+                and btrim(s.payload ->> 'country') <> ''
+            ) then true
+        end,
+        case
+            when used_device is null then null
+            when exists (
+                select from public.email_signals s
+                where s.user_id = login.user_id and s.kind = 'login' and (s.occurred_at, s.id) < (login.occurred_at, login.id)
+                and s.occurred_at >= login.occurred_at - known_for and lower(btrim(s.payload ->> 'device')) = used_device
+            ) then false
+            when exists (
+                select from public.email_signals s
+                where s.user_id = login.user_id and s.kind = 'login' and (s.occurred_at, s.id) < (login.occurred_at, login.id)
+                and btrim(s.payload ->> 'device') <> ''
+            ) then true
+        end
+    into country, device;
 end
 $$;
 comment on function public.email_sec_02_new(public.email_signals, interval) is

@@ -55,7 +55,8 @@ begin
         cross join lateral public.email_trx_01_rows(n.id, n.created_at, public.email_now()) r
         where n.is_active
         on conflict (dedupe_key) do nothing;
-    else
+    -- Nearly every update is of users who were active before it.
+    elsif exists (select from old_rows o where o.is_active is not true) then
         -- Grouped rather than joined: a plan made for one row must also do for a bulk update.
         facts := (
             select jsonb_agg(jsonb_build_object('user_id', c.id, 'created_at', c.created_at, 'at', public.email_now()))
