@@ -86,7 +86,10 @@ pub(super) fn encode(
             .collect(),
     };
     let request = shared.provider.encode(&batch);
-    let sha256 = Sha256::digest(&request.body).into();
+    // ring, as for TLS: bodies are large, and where the processor has no instructions for it, it takes a third of the time.
+    let digest = ring::digest::digest(&ring::digest::SHA256, &request.body);
+    let mut sha256 = [0; 32];
+    sha256.copy_from_slice(digest.as_ref());
     (request, sha256)
 }
 
