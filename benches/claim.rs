@@ -97,13 +97,13 @@ impl Queue {
             let started = Instant::now();
             let claimed = self
                 .runtime
-                .block_on(outbox::claim(&self.pool, &self.worker, size, LEASE))
+                .block_on(outbox::claim(&self.pool, &self.worker, size, 1, LEASE))
                 .expect("a claim");
             took += started.elapsed();
-            let Claiming::Batch(claim) = claimed else {
+            let Claiming::Batches(claims) = claimed else {
                 panic!("nothing could be claimed");
             };
-            assert_eq!(claim.letters.len(), usize::from(size));
+            assert_eq!(claims[0].letters.len(), usize::from(size));
             self.left -= i64::from(size);
         }
         took

@@ -397,14 +397,14 @@ CREATE FUNCTION public.email_cancel(id bigint, reason text DEFAULT NULL::text) R
 
 COMMENT ON FUNCTION public.email_cancel(id bigint, reason text) IS 'Ends one letter: suppressed for this reason (null: cancelled). One that is being sent is only ended when the provider turns out not to have accepted it. Answers in words what was done.';
 
-CREATE FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, taken_over boolean, age_seconds double precision)
+CREATE FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval, batches integer DEFAULT 1) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, taken_over boolean, age_seconds double precision)
     LANGUAGE plpgsql ROWS 100
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
     SET jit TO 'off';
 
-COMMENT ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) IS 'Claims up to batch_size due rows for a sidecar: applies the gates, takes the slots of the cap, ends the rows that must not go out, writes the journal, and answers the members of one API request in their order. No row: nothing can go out now.';
+COMMENT ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval, batches integer) IS 'Claims due rows for up to so many API requests (batches) of up to batch_size each: applies the gates, takes the slots of the cap, ends the rows that must not go out, writes the journal, and answers the members of each request, one request after the other and in their order. No row: nothing can go out now.';
 
 CREATE FUNCTION public.email_claim_size(batch_size integer) RETURNS integer
     LANGUAGE plpgsql
@@ -778,7 +778,7 @@ CREATE FUNCTION public.email_held_out(recipient text, code text, percent integer
 COMMENT ON FUNCTION public.email_held_out(recipient text, code text, percent integer) IS 'Whether this recipient (a user id, or the lower-case address of someone without an account) is in the share of this code that is held out to measure what the email itself changes.';
 
 CREATE FUNCTION public.email_identity() RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_identity() IS 'Which database this is: the cluster''s system identifier and the database''s name. A promoted standby answers the same; a restore into another cluster or under another name does not.';
@@ -1599,6 +1599,13 @@ CREATE FUNCTION public.email_wilson(successes bigint, trials bigint, OUT low num
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_wilson(successes bigint, trials bigint, OUT low numeric, OUT high numeric) IS '95 % confidence interval (Wilson) of a share, in percent; null when there were no trials.';
+
+CREATE FUNCTION public.email_work(worker text, provider text, batch_size integer, batches integer, lease_seconds double precision) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, next_seconds double precision, stopped boolean)
+    LANGUAGE plpgsql ROWS 100
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_work(worker text, provider text, batch_size integer, batches integer, lease_seconds double precision) IS 'What a sidecar has to do: the rows of email_claim; or, when nothing can go out now, one row that says in how many seconds there may be something (null: nothing waits) and whether nothing may be sent at all.';
 
 CREATE FUNCTION public.email_zone(name text) RETURNS text
     LANGUAGE plpgsql STABLE
@@ -3205,8 +3212,8 @@ REVOKE ALL ON FUNCTION public.email_bill_02_trigger() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.email_cancel(id bigint, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_cancel(id bigint, reason text) TO email_admin;
 
-REVOKE ALL ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval) TO email_worker;
+REVOKE ALL ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval, batches integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval, batches integer) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_claim_size(batch_size integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_claim_size(batch_size integer) TO email_worker;
@@ -3755,6 +3762,9 @@ GRANT ALL ON FUNCTION public.email_week(week text) TO email_worker;
 GRANT ALL ON FUNCTION public.email_week(week text) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_wilson(successes bigint, trials bigint, OUT low numeric, OUT high numeric) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_work(worker text, provider text, batch_size integer, batches integer, lease_seconds double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_work(worker text, provider text, batch_size integer, batches integer, lease_seconds double precision) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_zone(name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_zone(name text) TO email_worker;

@@ -131,7 +131,8 @@ comment on function public.email_token(uuid) is 'The token of a user''s unsubscr
 revoke all on function public.email_token(uuid) from public;
 
 -- The claim ----------------------------------------------------------------------------------------------------------------
-create or replace function public.email_claim(worker text, provider text, batch_size integer, lease interval)
+drop function if exists public.email_claim(text, text, integer, interval);
+create or replace function public.email_claim(worker text, provider text, batch_size integer, lease interval, batches integer default 1)
 returns table (
     batch_id uuid,
     id bigint,
@@ -158,9 +159,10 @@ set jit = off
 as $$
 #variable_conflict use_column
 declare
-    batch uuid := gen_random_uuid();
+    -- One for each request that may become of it.
+    batch_ids constant uuid[] := array(select gen_random_uuid() from generate_series(1, batches));
     picked bigint[];
-    most constant integer := public.email_claim_size(batch_size);
+    most constant integer := public.email_claim_size(batch_size * batches);
     decided record;
     slots record;
     sends integer;
@@ -183,7 +185,7 @@ begin
             select r.id from public.email_outbox r
             where r.status = 'queued' and r.retry_at <= clock_timestamp()
             order by r.retry_at
-            limit 4 * batch_size
+            limit 4 * most
             for update skip locked
         );
     end if;
@@ -290,8 +292,8 @@ begin
                 claims = case when p.action = 'send' then greatest(o.claims, least(o.claims + 1, 3)) else o.claims end,
                 locked_by = case when p.action = 'send' then worker end,
                 locked_until = case when p.action = 'send' then clock_timestamp() + lease end,
-                batch_id = case when p.action = 'send' then batch end,
-                batch_position = case when p.action = 'send' then p.place end,
+                batch_id = case when p.action = 'send' then batch_ids[p.place / batch_size + 1] end,
+                batch_position = case when p.action = 'send' then p.place % batch_size end,
                 claimed_at = case when p.action = 'send' then clock_timestamp() end,
                 batch_attempts = case when p.action = 'send' then o.attempts end,
                 slot = coalesce(p.taken, o.slot),
@@ -300,9 +302,9 @@ begin
                 finished_at = case when p.action in ('fail', 'suppress', 'duplicate') then public.email_now() end
             from placed p
             where o.id = p.id
-            returning o.id, p.action, p.place, p.delivery_id
+            returning o.id, o.batch_id, p.action, p.place, p.delivery_id
         )
-        select batch, d.id, u.delivery_id, d.email_type, d.category, d.recipient, d.dedupe_key, d.attempts, d.context,
+        select u.batch_id, d.id, u.delivery_id, d.email_type, d.category, d.recipient, d.dedupe_key, d.attempts, d.context,
             case when d.reader is not null then coalesce(d.token, public.email_token(d.reader)) end,
             d.tracking, false, 0::double precision
         from updated u
@@ -329,6 +331,47 @@ begin
     end if;
 end
 $$;
-comment on function public.email_claim(text, text, integer, interval) is
-'Claims up to batch_size due rows for a sidecar: applies the gates, takes the slots of the cap, ends the rows that must not go out, writes the journal, and answers the members of one API request in their order. No row: nothing can go out now.';
-revoke all on function public.email_claim(text, text, integer, interval) from public;
+comment on function public.email_claim(text, text, integer, interval, integer) is
+'Claims due rows for up to so many API requests (batches) of up to batch_size each: applies the gates, takes the slots of the cap, ends the rows that must not go out, writes the journal, and answers the members of each request, one request after the other and in their order. No row: nothing can go out now.';
+revoke all on function public.email_claim(text, text, integer, interval, integer) from public;
+
+-- What a sidecar calls.  One function, because the statement that calls it is parsed and planned each time (behind a pooler
+-- nothing can stay prepared), while what is in it is planned once.
+create or replace function public.email_work(worker text, provider text, batch_size integer, batches integer, lease_seconds double precision)
+returns table (
+    batch_id uuid,
+    id bigint,
+    delivery_id uuid,
+    email_type text,
+    category text,
+    recipient text,
+    dedupe_key text,
+    attempts integer,
+    context jsonb,
+    unsubscribe_token uuid,
+    tracking boolean,
+    next_seconds double precision,
+    stopped boolean
+)
+language plpgsql
+rows 100
+set search_path = pg_catalog, pg_temp
+set jit = off
+as $$
+#variable_conflict use_column
+begin
+    return query
+    select c.batch_id, c.id, c.delivery_id, c.email_type, c.category, c.recipient, c.dedupe_key, c.attempts, c.context, c.unsubscribe_token, c.tracking,
+        null::double precision, null::boolean
+    from public.email_claim(worker, provider, batch_size, make_interval(secs => lease_seconds), batches) c;
+    if not found then
+        return query
+        select null::uuid, null::bigint, null::uuid, null::text, null::text, null::text, null::text, null::integer, null::jsonb, null::uuid, null::boolean,
+            public.email_next_seconds(), s.paused_at is not null or s.armed_for is distinct from public.email_identity()
+        from public.email_settings s;
+    end if;
+end
+$$;
+comment on function public.email_work(text, text, integer, integer, double precision) is
+'What a sidecar has to do: the rows of email_claim; or, when nothing can go out now, one row that says in how many seconds there may be something (null: nothing waits) and whether nothing may be sent at all.';
+revoke all on function public.email_work(text, text, integer, integer, double precision) from public;

@@ -115,8 +115,8 @@ pub struct Pulse {
 /// What a claim answers.
 #[derive(Debug)]
 pub enum Claiming {
-    /// These go out now.
-    Batch(Claim),
+    /// These go out now: one request each, at least one.
+    Batches(Vec<Claim>),
     /// Nothing can go out now.
     Nothing {
         /// Until the next row falls due, a backoff ends or a lease runs out; zero when one of them is overdue, `None` when
@@ -158,11 +158,12 @@ impl Identity {
     }
 }
 
-/// Claims up to `batch_size` due rows.
+/// Claims due rows for up to `batches` requests of up to `batch_size` each.
 pub async fn claim(
     pool: &Pool,
     worker: &Identity,
     batch_size: u16,
+    batches: u16,
     lease: Duration,
 ) -> Result<Claiming, DbError> {
     let rows = pool
@@ -172,6 +173,7 @@ pub async fn claim(
                 (&worker.id, Type::TEXT),
                 (&worker.provider, Type::TEXT),
                 (&i32::from(batch_size), Type::INT4),
+                (&i32::from(batches), Type::INT4),
                 (&lease.as_secs_f64(), Type::FLOAT8),
             ],
         )
@@ -185,14 +187,27 @@ pub async fn claim(
             stopped: row.try_get("stopped")?,
         });
     }
-    Ok(match members(&rows)? {
-        Some(claim) => Claiming::Batch(claim),
+    if rows.is_empty() {
         // There is no row of settings: nobody said that anything may be sent.
-        None => Claiming::Nothing {
+        return Ok(Claiming::Nothing {
             rest: None,
             stopped: true,
-        },
-    })
+        });
+    }
+    let mut claims: Vec<Claim> = Vec::new();
+    for row in &rows {
+        let batch = row.try_get("batch_id")?;
+        let letter = claimed(row)?;
+        match claims.last_mut() {
+            Some(claim) if claim.batch == batch => claim.letters.push(letter),
+            _ => claims.push(Claim {
+                batch,
+                letters: vec![letter],
+                prior: None,
+            }),
+        }
+    }
+    Ok(Claiming::Batches(claims))
 }
 
 /// From seconds that are negative when something is overdue.
@@ -219,15 +234,18 @@ pub async fn take_over(
             ],
         )
         .await?;
-    let Some(mut claim) = members(&rows)? else {
+    let Some(row) = rows.first() else {
         return Ok(None);
+    };
+    let mut claim = Claim {
+        batch: row.try_get("batch_id")?,
+        letters: rows.iter().map(claimed).collect::<Result<_, _>>()?,
+        prior: None,
     };
     for (letter, row) in claim.letters.iter_mut().zip(&rows) {
         letter.held = row.try_get("held")?;
     }
-    if let Some(row) = rows.first()
-        && row.try_get("sent_before")?
-    {
+    if row.try_get("sent_before")? {
         claim.prior = Some(Prior {
             resolvable: row.try_get("resolvable")?,
             last_look: row.try_get("last_look")?,
@@ -235,17 +253,6 @@ pub async fn take_over(
         });
     }
     Ok(Some(claim))
-}
-
-fn members(rows: &[Row]) -> Result<Option<Claim>, DbError> {
-    let Some(first) = rows.first() else {
-        return Ok(None);
-    };
-    Ok(Some(Claim {
-        batch: first.try_get("batch_id")?,
-        letters: rows.iter().map(claimed).collect::<Result<_, _>>()?,
-        prior: None,
-    }))
 }
 
 fn claimed(row: &Row) -> Result<Claimed, DbError> {

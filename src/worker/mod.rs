@@ -25,6 +25,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use futures_util::future::join_all;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +42,11 @@ use pulse::Pacer;
 use rest::Sleeper;
 use vitals::Vitals;
 
+/// One claim fills requests with this many letters together at most: with more, the first of them would wait for the last.
+const CLAIMED_TOGETHER: u16 = 100;
+/// After a claim that took all there was, how long the next one waits for the intents of what was taken: they need the processor
+/// more, and what comes meanwhile is claimed together.
+const LET_IT_LEAVE: Duration = Duration::from_millis(5);
 /// While all slots but the last are taken, how often a loop looks for letters that deserve the last one.
 const LOOK_FOR_URGENT: Duration = Duration::from_millis(200);
 
@@ -70,6 +76,16 @@ impl Shared {
     /// Whether what is claimed now would take the last request in flight, which is kept for urgent letters.
     fn is_last_slot(&self) -> bool {
         self.config.concurrency > 1 && self.slots.available_permits() == 0
+    }
+
+    /// Slots for further requests of the claim that is about to be made, if there are any; never the last one.
+    fn more_slots(&self) -> Vec<OwnedSemaphorePermit> {
+        let useful = (CLAIMED_TOGETHER / self.config.batch_size).max(1) - 1;
+        let free = self.slots.available_permits().saturating_sub(1);
+        std::iter::repeat_with(|| Arc::clone(&self.slots).try_acquire_owned().ok())
+            .take(free.min(usize::from(useful)))
+            .flatten()
+            .collect()
     }
 
     /// Batches being delivered.
@@ -174,6 +190,7 @@ async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
     let mut failures = 0;
     loop {
         let permit = slot(shared).await;
+        let mut permits = Vec::new();
         let asked = SystemTime::now();
         // What was left behind first, because its recipients have been waiting longest.
         let left_behind = if sleeper.is_look_due(Instant::now()) {
@@ -183,7 +200,7 @@ async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
         };
         let is_suspect = matches!(&left_behind, Ok(Some(claim)) if claim.prior.is_none());
         let claimed = match left_behind {
-            Ok(Some(claim)) => Ok(Claiming::Batch(claim)),
+            Ok(Some(claim)) => Ok(Claiming::Batches(vec![claim])),
             Ok(None) if shared.is_last_slot() && !urgent(shared).await => {
                 drop(permit);
                 // Until a delivery has ended, or it is time to look again.
@@ -191,30 +208,46 @@ async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
                     tokio::time::timeout(LOOK_FOR_URGENT, shared.slots.acquire_many(2)).await;
                 continue;
             }
-            Ok(None) => tokio::join!(claim(shared), sleeper.rise_if_busy(&shared.wakes)).0,
+            Ok(None) => {
+                permits = shared.more_slots();
+                let batches = u16::try_from(permits.len()).unwrap_or(u16::MAX - 1) + 1;
+                tokio::join!(claim(shared, batches), sleeper.rise_if_busy(&shared.wakes)).0
+            }
             Err(error) => Err(error),
         };
+        permits.push(permit);
         match claimed {
-            Ok(Claiming::Batch(claim)) => {
+            Ok(Claiming::Batches(claims)) => {
                 failures = 0;
-                shared.busy().insert(claim.batch);
-                sleeper.found(claim.letters.len() >= usize::from(shared.config.batch_size));
-                let recorded = CancellationToken::new();
-                tokio::spawn(deliver::deliver(
-                    Arc::clone(shared),
-                    claim,
-                    asked..SystemTime::now(),
-                    permit,
-                    recorded.clone(),
-                ));
+                shared.busy().extend(claims.iter().map(|claim| claim.batch));
+                let letters: usize = claims.iter().map(|claim| claim.letters.len()).sum();
+                let full = letters >= permits.len() * usize::from(shared.config.batch_size);
+                sleeper.found(full);
+                let claimed = SystemTime::now();
+                let mut recorded = Vec::new();
+                for (claim, permit) in claims.into_iter().zip(permits) {
+                    let token = CancellationToken::new();
+                    recorded.push(token.clone());
+                    let shared = Arc::clone(shared);
+                    tokio::spawn(deliver::deliver(
+                        shared,
+                        claim,
+                        asked..claimed,
+                        permit,
+                        token,
+                    ));
+                }
+                let all_recorded = join_all(recorded.iter().map(CancellationToken::cancelled));
                 if is_suspect {
                     // Whatever is claimed beside it might die with it.
-                    recorded.cancelled().await;
+                    all_recorded.await;
+                } else if !full {
+                    let _in_time = tokio::time::timeout(LET_IT_LEAVE, all_recorded).await;
                 }
             }
             Ok(Claiming::Nothing { rest, stopped }) => {
                 failures = 0;
-                drop(permit);
+                drop(permits);
                 if stopped {
                     sleeper.stopped(shared).await;
                 } else {
@@ -222,7 +255,7 @@ async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
                 }
             }
             Err(error) => {
-                drop(permit);
+                drop(permits);
                 failures += 1;
                 let pause = backoff(failures);
                 tracing::warn!(%error, retry_in_ms = pause.as_millis(), "cannot claim");
@@ -253,18 +286,19 @@ async fn take_over(shared: &Shared, sleeper: &mut Sleeper) -> Result<Option<Clai
     Ok(left_behind)
 }
 
-async fn claim(shared: &Shared) -> Result<Claiming, DbError> {
+async fn claim(shared: &Shared, batches: u16) -> Result<Claiming, DbError> {
     let asked = Instant::now();
     let claim = outbox::claim(
         &shared.pool,
         &shared.worker,
         shared.config.batch_size,
+        batches,
         shared.config.lease,
     )
     .await?;
     shared.vitals.statement("claim", asked.elapsed());
     shared.vitals.claimed(match &claim {
-        Claiming::Batch(claim) => claim.letters.len(),
+        Claiming::Batches(claims) => claims.iter().map(|claim| claim.letters.len()).sum(),
         Claiming::Nothing { .. } => 0,
     });
     Ok(claim)

@@ -124,7 +124,10 @@ async fn what_is_committed_while_a_sidecar_falls_asleep_is_seen() {
     )
     .await;
     // A claim that takes as much as it may counts as work: the watch is given up and taken anew after every letter.
-    let _sidecar = sidecar(&db, &sandbox).env("EMAIL_BATCH_SIZE", "1").spawn();
+    let _sidecar = sidecar(&db, &sandbox)
+        .env("EMAIL_BATCH_SIZE", "1")
+        .env("EMAIL_CONCURRENCY", "1")
+        .spawn();
     asleep(&db).await;
     for round in 0..3 {
         produce(&db, user, 1, round * 2..round * 2 + 1).await;
