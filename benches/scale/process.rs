@@ -1,5 +1,6 @@
 //! Child processes and what they used, from `/proc`.
 
+use std::ffi::OsString;
 use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -9,8 +10,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, SysconfVar, sysconf};
 use seqpulse_mailer::demo::leash::Leash;
 
-/// The program that is measured.
-pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_seqpulse-mailer");
+/// The program that is measured: the one people run (`make bench` names it), or else the one built beside this benchmark, which
+/// is linked without looking across crates.
+pub(crate) fn binary() -> OsString {
+    std::env::var_os("BENCH_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_seqpulse-mailer").into())
+}
 
 /// A child that ends with this value.
 #[derive(Debug)]
@@ -36,7 +40,7 @@ impl Process {
         provider: &str,
         settings: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
-        let mut command = Command::new(BINARY);
+        let mut command = Command::new(binary());
         command.arg("run").env_clear().envs([
             ("DATABASE_URL", database),
             ("EMAIL_PROVIDER", "resend"),

@@ -11,7 +11,7 @@ use seqpulse_mailer::demo::leash::Leash;
 use serde_json::{Value, json};
 use tokio_postgres::{Client, NoTls};
 
-use super::process::{BINARY, Process};
+use super::process::{Process, binary};
 
 const SCHEMA: &str = include_str!("../../tests/seqpulse_schema.sql");
 
@@ -41,7 +41,7 @@ impl Stage {
         let url = cluster.url("postgres");
         let client = connect(&url).await?;
         client.batch_execute(SCHEMA).await?;
-        let migrated = Command::new(BINARY)
+        let migrated = Command::new(binary())
             .arg("migrate")
             .env("DATABASE_URL", &url)
             .stdout(Stdio::null())
@@ -58,7 +58,7 @@ impl Stage {
         let sandbox = free_address()?;
         let process = Process::start(
             &leash,
-            Command::new(BINARY)
+            Command::new(binary())
                 .args(["sandbox", "--listen", &sandbox.to_string()])
                 .env_clear()
                 .env("RUST_LOG", "warn"),

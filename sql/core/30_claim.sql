@@ -193,7 +193,15 @@ begin
     -- Again while all that was picked ended or waits: a sidecar that gets nothing believes that there is nothing.
     for round in 1..20 loop
         picked := public.email_pick(most);
-        exit when picked is null or (most = 1 and round = 1 and not public.email_take_probe(worker));
+        if picked is null then
+            -- A session that finds nothing for the first time runs all of this once with nothing, so that its plans are made
+            -- before a letter waits for them.
+            exit when current_setting('email.warm', true) = 'yes';
+            perform set_config('email.warm', 'yes', false);
+            picked := array[]::bigint[];
+        else
+            exit when most = 1 and round = 1 and not public.email_take_probe(worker);
+        end if;
 
         -- What the policy says.
         select array_agg(d.id) as ids, array_agg(d.verdict) as verdicts, array_agg(d.reason) as reasons,

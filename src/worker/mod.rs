@@ -53,6 +53,8 @@ const LOOK_FOR_URGENT: Duration = Duration::from_millis(200);
 /// What the loop and the deliveries share.
 pub(crate) struct Shared {
     pub(crate) pool: Pool,
+    /// The claiming loop's own connection: the plans of a claim take many times longer to make than to run.
+    pub(crate) claims: Pool,
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) config: Config,
     pub(crate) worker: Identity,
@@ -112,9 +114,10 @@ pub async fn run(
         Traces::default()
     });
     let shared = Arc::new(Shared {
-        // One connection per delivery, one each for the claim, the heartbeat and the schedules; a half-open one is noticed within two
-        // polls (contract §3).
-        pool: Pool::new(&config.database, concurrency + 3, config.poll * 2)?,
+        // One connection per delivery, one each for the heartbeat and the schedules; a half-open one is noticed within two polls
+        // (contract §3).
+        pool: Pool::new(&config.database, concurrency + 2, config.poll * 2)?,
+        claims: Pool::new(&config.database, 1, config.poll * 2)?,
         worker,
         provider,
         wakes: Arc::default(),
@@ -177,6 +180,7 @@ pub async fn run(
             tracing::error!(%error, "a background task ended badly");
         }
     }
+    shared.claims.close();
     shared.pool.close();
     shared.traces.stop().await;
     tracing::info!("stopped");
@@ -274,14 +278,14 @@ async fn slot(shared: &Shared) -> OwnedSemaphorePermit {
 
 /// Whether the last slot is needed now. A database that does not answer is the claim's to report.
 async fn urgent(shared: &Shared) -> bool {
-    intent::urgent_due(&shared.pool).await.unwrap_or(true)
+    intent::urgent_due(&shared.claims).await.unwrap_or(true)
 }
 
 /// A batch that was left behind.
 async fn take_over(shared: &Shared, sleeper: &mut Sleeper) -> Result<Option<Claim>, DbError> {
     let busy: Vec<Uuid> = shared.busy().iter().copied().collect();
     let lease = shared.config.lease;
-    let left_behind = outbox::take_over(&shared.pool, &shared.worker, lease, &busy).await?;
+    let left_behind = outbox::take_over(&shared.claims, &shared.worker, lease, &busy).await?;
     sleeper.looked(Instant::now(), left_behind.is_some());
     Ok(left_behind)
 }
@@ -289,7 +293,7 @@ async fn take_over(shared: &Shared, sleeper: &mut Sleeper) -> Result<Option<Clai
 async fn claim(shared: &Shared, batches: u16) -> Result<Claiming, DbError> {
     let asked = Instant::now();
     let claim = outbox::claim(
-        &shared.pool,
+        &shared.claims,
         &shared.worker,
         shared.config.batch_size,
         batches,

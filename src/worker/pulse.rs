@@ -99,6 +99,7 @@ pub(super) async fn beat(shared: Arc<Shared>, pacer: Pacer, stop: CancellationTo
             .as_ref()
             .and_then(|before| before.clock_offset.as_ref());
         if clock_before != now.clock_offset.as_ref() {
+            shared.claims.renew();
             shared.pool.renew();
             shared.wakes.wake();
         }
