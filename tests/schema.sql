@@ -573,6 +573,12 @@ CREATE FUNCTION public.email_day(day text) RETURNS date
 
 COMMENT ON FUNCTION public.email_day(day text) IS 'A day such as 2026-02-28; null when it is not one.';
 
+CREATE FUNCTION public.email_delivery_id(enqueued_at timestamp with time zone, dedupe_key text) RETURNS uuid
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_delivery_id(enqueued_at timestamp with time zone, dedupe_key text) IS 'The id of the journal''s row for an outbox row that was enqueued then under this key: by time, and always the same.';
+
 CREATE FUNCTION public.email_doctor() RETURNS TABLE(check_name text, status text, detail text)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -3296,6 +3302,9 @@ GRANT ALL ON FUNCTION public.email_current(ids bigint[]) TO email_worker;
 REVOKE ALL ON FUNCTION public.email_day(day text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_day(day text) TO email_worker;
 GRANT ALL ON FUNCTION public.email_day(day text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_delivery_id(enqueued_at timestamp with time zone, dedupe_key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_delivery_id(enqueued_at timestamp with time zone, dedupe_key text) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_doctor() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_doctor() TO email_worker;

@@ -130,6 +130,24 @@ $$;
 comment on function public.email_token(uuid) is 'The token of a user''s unsubscribe and preferences links; makes their preferences row (with the defaults) when there is none.';
 revoke all on function public.email_token(uuid) from public;
 
+-- A letter's number in the journal, which is also what the provider is given.  Made of the outbox row and not at random, so that a
+-- claim which a failover forgot is made again with the same bytes.  By time first (a UUID of version 8, RFC 9562 section 5.8):
+-- at random each would touch another page of the index, and after a checkpoint write that whole page to the log.
+create or replace function public.email_delivery_id(enqueued_at timestamptz, dedupe_key text) returns uuid
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        -- Whatever somebody writes into created_at, also infinity.
+        lpad(to_hex(floor(1000 * extract(epoch from least(greatest(enqueued_at, 'epoch'), '9999-01-01')))::bigint), 12, '0')
+        || '8' || substr(md5(dedupe_key), 1, 3) || '8' || substr(md5(dedupe_key), 4, 15)
+    )::uuid;
+end
+$$;
+comment on function public.email_delivery_id(timestamptz, text) is 'The id of the journal''s row for an outbox row that was enqueued then under this key: by time, and always the same.';
+revoke all on function public.email_delivery_id(timestamptz, text) from public;
+
 -- The claim ----------------------------------------------------------------------------------------------------------------
 drop function if exists public.email_claim(text, text, integer, interval);
 create or replace function public.email_claim(worker text, provider text, batch_size integer, lease interval, batches integer default 1)
@@ -242,7 +260,7 @@ begin
 
         return query
         with judged as materialized (
-            select o.*, d.recipient, d.context, d.reader, d.token, d.tracking, d.slot as taken, t.category, w.run_at as wait_until,
+            select o.*, public.email_delivery_id(o.created_at, o.dedupe_key) as own_id, d.recipient, d.context, d.reader, d.token, d.tracking, d.slot as taken, t.category, w.run_at as wait_until,
                 case when w.id is not null then 'wait' else d.verdict end as final,
                 case when w.id is not null then w.reason else d.reason end as final_reason
             from unnest(decided.ids, decided.verdicts, decided.reasons, decided.recipients, decided.slots, decided.contexts, decided.readers, decided.tokens,
@@ -255,11 +273,8 @@ begin
             insert into public.email_deliveries as j
                 (id, user_id, project_id, email_type, dedupe_key, status, payload_json, error_message, created_at, outbox_id, provider, variant, slot)
             select
-                -- From the key, so that a claim which a failover forgot is made again with the same bytes; unless somebody has
-                -- renamed the key of the row that has it.
-                -- A scalar subquery, because "exists" may be planned as a hash of the whole journal by a session that met it empty.
-                case when (select x.id from public.email_deliveries x where x.id = md5('seqpulse-mailer delivery ' || d.dedupe_key)::uuid) is not null
-                    then gen_random_uuid() else md5('seqpulse-mailer delivery ' || d.dedupe_key)::uuid end,
+                -- Unless somebody has renamed the key of the row that has it.  A scalar subquery, because "exists" may be planned as a hash of the whole journal by a session that met it empty.
+                case when (select x.id from public.email_deliveries x where x.id = d.own_id) is not null then gen_random_uuid() else d.own_id end,
                 d.user_id, d.project_id, d.email_type, d.dedupe_key,
                 case d.final when 'send' then 'queued' when 'fail' then 'failed' else 'suppressed' end,
                 case

@@ -15,7 +15,7 @@ from (values
     ('select (id, name, email, is_active) on public.users'),
     ('execute on function public.email_now(), public.email_identity(), public.email_schema_version(), public.email_fingerprint(text[])'),
     ('execute on function public.email_function(text, text), public.email_first_name(text), public.email_step(text), public.email_step_keys(text, jsonb), public.email_missing(text), public.email_key_id(text, integer), public.email_verdict_figures(uuid[]), public.email_current(bigint[]), public.email_gates(bigint[])'),
-    ('execute on function public.email_pick(integer), public.email_token(uuid), public.email_claim(text, text, integer, interval, integer), public.email_work(text, text, integer, integer, double precision)'),
+    ('execute on function public.email_pick(integer), public.email_token(uuid), public.email_delivery_id(timestamptz, text), public.email_claim(text, text, integer, interval, integer), public.email_work(text, text, integer, integer, double precision)'),
     ('execute on function public.email_backoff(integer, interval), public.email_settle(text, uuid, bigint[], text[], text[], text[], text[], double precision[], text, timestamptz, double precision, double precision)'),
     ('execute on function public.email_extend_lease(text, uuid, interval)'),
     ('execute on function public.email_heartbeat(text, text, integer, text, text, text, integer, integer), public.email_next_seconds()')
