@@ -76,7 +76,8 @@ begin
     select c.batch_id, array_agg(c.id) as ids, count(*)::integer as members into batch from public.email_claim('fixture', 'console', 100, interval '1 minute') c group by c.batch_id;
     if outcome is not null then
         perform public.email_settle('fixture', batch.batch_id, batch.ids, array_fill(outcome, array[batch.members]), batch.ids::text[], array_fill('said no'::text, array[batch.members]),
-            array_fill('subject'::text, array[batch.members]), array_fill(null::double precision, array[batch.members]));
+            -- A minute at least: the jitter of a backoff may be nothing.
+            array_fill('subject'::text, array[batch.members]), array_fill(60::double precision, array[batch.members]));
     end if;
 end
 $$;
