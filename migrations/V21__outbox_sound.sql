@@ -6,7 +6,7 @@
 set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 
--- Of the arguments only and by anybody, because it runs with the rights of whoever writes the table.
+-- It runs with the rights of whoever writes the table, who needs EXECUTE on it as on email_now(), the default of created_at.
 create function public.email_outbox_sound(
     dedupe_key text, payload jsonb, status text, reason text, last_error text, attempts integer, claims integer, retry_at timestamptz,
     locked_by text, locked_until timestamptz, batch_id uuid, batch_position integer, finished_at timestamptz
@@ -42,6 +42,11 @@ end
 $$;
 comment on function public.email_outbox_sound(text, jsonb, text, text, text, integer, integer, timestamptz, text, timestamptz, uuid, integer, timestamptz) is
 'The CHECK of email_outbox: what must hold of a row whatever wrote it; the error says which rule it breaks.';
+revoke all on function public.email_outbox_sound(text, jsonb, text, text, text, integer, integer, timestamptz, text, timestamptz, uuid, integer, timestamptz) from public;
+
+select public.email_grant(
+    'execute on function public.email_outbox_sound(text, jsonb, text, text, text, integer, integer, timestamptz, text, timestamptz, uuid, integer, timestamptz)', r.role_name)
+from unnest(array['email_worker', 'email_admin']) r (role_name);
 
 alter table public.email_outbox
     drop constraint email_outbox_dedupe_key_length,

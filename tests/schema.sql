@@ -3503,6 +3503,10 @@ REVOKE ALL ON FUNCTION public.email_outbox_rank() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_outbox_settled() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_outbox_sound(dedupe_key text, payload jsonb, status text, reason text, last_error text, attempts integer, claims integer, retry_at timestamp with time zone, locked_by text, locked_until timestamp with time zone, batch_id uuid, batch_position integer, finished_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_outbox_sound(dedupe_key text, payload jsonb, status text, reason text, last_error text, attempts integer, claims integer, retry_at timestamp with time zone, locked_by text, locked_until timestamp with time zone, batch_id uuid, batch_position integer, finished_at timestamp with time zone) TO email_worker;
+GRANT ALL ON FUNCTION public.email_outbox_sound(dedupe_key text, payload jsonb, status text, reason text, last_error text, attempts integer, claims integer, retry_at timestamp with time zone, locked_by text, locked_until timestamp with time zone, batch_id uuid, batch_position integer, finished_at timestamp with time zone) TO email_admin;
+
 REVOKE ALL ON FUNCTION public.email_outbox_wake() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_pause(email_type text, reason text) FROM PUBLIC;

@@ -2,6 +2,11 @@
 -- are made, and what a code reads from the application's tables in its own file, column by column.
 
 -- What `run` needs, nothing more.
+-- The CHECK of email_outbox runs with the rights of whoever writes it.
+select public.email_grant('execute on function ' || p.oid::regprocedure, r.role_name)
+from pg_catalog.pg_proc p cross join unnest(array['email_worker', 'email_admin']) r (role_name)
+where p.pronamespace = 'public'::regnamespace and p.proname = 'email_outbox_sound';
+
 select public.email_grant(g.privileges, 'email_worker')
 from (values
     ('usage on schema public'),

@@ -306,7 +306,7 @@ async fn a_reader_only_reads() {
         .query(
             "select p.oid::regprocedure::text from pg_proc p
              where p.pronamespace = 'public'::regnamespace and p.proname like 'email\\_%' and has_function_privilege('email_reader', p.oid, 'execute')
-             and p.proname <> all(array['email_now', 'email_identity', 'email_mask', 'email_outbox_sound'])
+             and p.proname <> all(array['email_now', 'email_identity', 'email_mask'])
              and not exists (
                  select from pg_depend d join pg_rewrite w on w.oid = d.objid
                  where d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_proc'::regclass and d.refobjid = p.oid
