@@ -143,6 +143,7 @@ mod tests {
         assert_eq!(
             welcome.objects(),
             [
+                "function email_trx_01_rows",
                 "function email_trx_01_enqueue",
                 "function email_trx_01_trigger",
                 "trigger email_trx_01_insert",
