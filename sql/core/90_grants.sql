@@ -2,11 +2,6 @@
 -- are made, and what a code reads from the application's tables in its own file, column by column.
 
 -- What `run` needs, nothing more.
--- The CHECK of email_outbox runs with the rights of whoever writes it.
-select public.email_grant('execute on function ' || p.oid::regprocedure, r.role_name)
-from pg_catalog.pg_proc p cross join unnest(array['email_worker', 'email_admin']) r (role_name)
-where p.pronamespace = 'public'::regnamespace and p.proname = 'email_outbox_sound';
-
 select public.email_grant(g.privileges, 'email_worker')
 from (values
     ('usage on schema public'),
@@ -23,6 +18,8 @@ from (values
     ('execute on function public.email_pick(integer), public.email_token(uuid), public.email_delivery_id(timestamptz, text), public.email_claim(text, text, integer, interval, integer), public.email_work(text, text, integer, integer, double precision)'),
     ('execute on function public.email_backoff(integer, interval), public.email_settle(text, uuid, bigint[], text[], text[], text[], text[], double precision[], text, timestamptz, double precision, double precision)'),
     ('execute on function public.email_extend_lease(text, uuid, interval)'),
+    -- The CHECK of email_outbox runs with the rights of whoever writes it.
+    ('execute on function public.email_outbox_sound(text, jsonb, text, text, text, integer, integer, timestamptz, text, timestamptz, uuid, integer, timestamptz)'),
     ('execute on function public.email_heartbeat(text, text, integer, text, text, text, integer, integer), public.email_next_seconds()')
 ) g (privileges);
 
@@ -54,6 +51,7 @@ from (values
     ('execute on function public.email_enqueue(text, uuid, text, jsonb, timestamptz, uuid, text), public.email_signal(text, uuid, uuid, jsonb, timestamptz, text)'),
     ('execute on function public.email_pause(text, text), public.email_resume(text), public.email_arm(), public.email_replay_errors(timestamptz)'),
     ('execute on function public.email_note_error(text, text, text, jsonb)'),
+    ('execute on function public.email_outbox_sound(text, jsonb, text, text, text, integer, integer, timestamptz, text, timestamptz, uuid, integer, timestamptz)'),
     ('update on public.email_trigger_errors')
 ) g (privileges);
 
