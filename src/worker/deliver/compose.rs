@@ -86,7 +86,7 @@ pub(super) fn encode(
             .collect(),
     };
     let request = shared.provider.encode(&batch);
-    // ring, as for TLS: bodies are large, and where the processor has no instructions for it, it takes a third of the time.
+    // ring, as for TLS: where the processor has no instructions for it, portable code spent a third of the sidecar's time here.
     let digest = ring::digest::digest(&ring::digest::SHA256, &request.body);
     let mut sha256 = [0; 32];
     sha256.copy_from_slice(digest.as_ref());
