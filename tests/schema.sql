@@ -1267,12 +1267,6 @@ CREATE FUNCTION public.email_sec_02_facts(since timestamp with time zone, until 
 
 COMMENT ON FUNCTION public.email_sec_02_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-SEC-02: the logins of a time, as its facts.';
 
-CREATE FUNCTION public.email_sec_02_new(login public.email_signals, known_for interval, OUT country boolean, OUT device boolean) RETURNS record
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp';
-
-COMMENT ON FUNCTION public.email_sec_02_new(login public.email_signals, known_for interval, OUT country boolean, OUT device boolean) IS 'E-SEC-02: whether a login''s country and device are new to its user: false when a login within known_for before it had them, null when that cannot be told.';
-
 CREATE FUNCTION public.email_sec_02_signal(s public.email_signals) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -2960,6 +2954,10 @@ CREATE INDEX email_signals_invitation_idx ON public.email_signals USING btree ((
 
 COMMENT ON INDEX public.email_signals_invitation_idx IS 'Was this invitation accepted or revoked?';
 
+CREATE INDEX email_signals_login_idx ON public.email_signals USING btree (user_id, "left"(lower(btrim((payload ->> 'device'::text))), 255), occurred_at, "left"(lower(btrim((payload ->> 'country'::text))), 64)) WHERE (kind = 'login'::text);
+
+COMMENT ON INDEX public.email_signals_login_idx IS 'When a user last logged in with a device or from a country: E-SEC-02.';
+
 CREATE INDEX email_signals_paid_idx ON public.email_signals USING btree (((payload ->> 'invoice_id'::text))) WHERE (kind = 'payment_succeeded'::text);
 
 COMMENT ON INDEX public.email_signals_paid_idx IS 'Was this invoice paid?';
@@ -3633,8 +3631,6 @@ GRANT ALL ON FUNCTION public.email_sec_02_current(ids bigint[]) TO email_worker;
 REVOKE ALL ON FUNCTION public.email_sec_02_enqueue(facts jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_sec_02_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION public.email_sec_02_new(login public.email_signals, known_for interval, OUT country boolean, OUT device boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_sec_02_signal(s public.email_signals) FROM PUBLIC;
 

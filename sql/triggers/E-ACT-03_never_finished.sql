@@ -71,7 +71,8 @@ begin
             from new_rows n
             where n.state = 'running' and not public.email_act_03_finished(n.project_id)
         );
-    else
+    -- Nearly every update leaves or finishes a deployment.
+    elsif exists (select from new_rows n where n.state = 'running') then
         -- Grouped rather than joined: a plan made for one row must also do for a bulk update.
         facts := (
             select jsonb_agg(jsonb_build_object('deployment_id', r.id, 'project_id', r.project_id, 'started_at', r.started_at))

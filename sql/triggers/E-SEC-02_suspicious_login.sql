@@ -2,7 +2,8 @@
 --
 -- cause       signal suspicious_login {ip, country, device}; or signal login {ip, country, device, city?} from a country or
 --             device this user never used in params.known_for before it.  Never the first login.  A country or device the
---             signal does not name is unknown, not new; so is one when no earlier login named any.
+--             signal does not name is unknown, not new; so is one when no earlier login named any.  Compared without
+--             regard to case, by the first 64 and 255 characters.
 -- when        now
 -- key         suspicious_login:{signal id}
 -- still true  always
@@ -11,90 +12,81 @@
 -- reads       email_signals only
 
 -- Cause ----------------------------------------------------------------------------------------------------------------
--- What of a login is new to its user; null where that cannot be told.  Nearly every login is like the one before, so that one
--- is looked at first, and all of them only when it differs.
+-- Nearly every login is like the one before, so that one is looked at first, and the others only when it differs.  The
+-- expressions are those of email_signals_login_idx.
 drop function if exists public.email_sec_02_new(bigint, interval);
-create or replace function public.email_sec_02_new(login public.email_signals, known_for interval, out country boolean, out device boolean)
-language plpgsql stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    used_country constant text := nullif(lower(btrim(login.payload ->> 'country')), '');
-    used_device constant text := nullif(lower(btrim(login.payload ->> 'device')), '');
-    previous record;
-begin
-    select s.occurred_at, lower(btrim(s.payload ->> 'country')) as country, lower(btrim(s.payload ->> 'device')) as device
-    into previous
-    from public.email_signals s
-    where s.user_id = login.user_id and s.kind = 'login' and (s.occurred_at, s.id) < (login.occurred_at, login.id)
-    order by s.occurred_at desc, s.id desc
-    limit 1;
-    if not found then
-        return; -- the first login
-    end if;
-    if previous.occurred_at >= login.occurred_at - known_for
-        and coalesce(previous.country = used_country, used_country is null) and coalesce(previous.device = used_device, used_device is null)
-    then
-        country := case when used_country is not null then false end;
-        device := case when used_device is not null then false end;
-        return;
-    end if;
-    -- Nothing is new where no earlier login named any.  Each question ends at the first login that answers it.
-    select
-        case
-            when used_country is null then null
-            when exists (
-                select from public.email_signals s
-                where s.user_id = login.user_id and s.kind = 'login' and (s.occurred_at, s.id) < (login.occurred_at, login.id)
-                and s.occurred_at >= login.occurred_at - known_for and lower(btrim(s.payload ->> 'country')) = used_country
-            ) then false
-            when exists (
-                select from public.email_signals s
-                where s.user_id = login.user_id and s.kind = 'login' and (s.occurred_at, s.id) < (login.occurred_at, login.id)
-                and btrim(s.payload ->> 'country') <> ''
-            ) then true
-        end,
-        case
-            when used_device is null then null
-            when exists (
-                select from public.email_signals s
-                where s.user_id = login.user_id and s.kind = 'login' and (s.occurred_at, s.id) < (login.occurred_at, login.id)
-                and s.occurred_at >= login.occurred_at - known_for and lower(btrim(s.payload ->> 'device')) = used_device
-            ) then false
-            when exists (
-                select from public.email_signals s
-                where s.user_id = login.user_id and s.kind = 'login' and (s.occurred_at, s.id) < (login.occurred_at, login.id)
-                and btrim(s.payload ->> 'device') <> ''
-            ) then true
-        end
-    into country, device;
-end
-$$;
-comment on function public.email_sec_02_new(public.email_signals, interval) is
-'E-SEC-02: whether a login''s country and device are new to its user: false when a login within known_for before it had them, null when that cannot be told.';
-revoke all on function public.email_sec_02_new(public.email_signals, interval) from public;
-
+drop function if exists public.email_sec_02_new(public.email_signals, interval);
 create or replace function public.email_sec_02_signal(s public.email_signals) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    kind record;
-    login record;
+    country constant text := nullif(left(lower(btrim(s.payload ->> 'country')), 64), '');
+    device constant text := nullif(left(lower(btrim(s.payload ->> 'device')), 255), '');
+    previous record;
+    is_new record;
 begin
-    select t.params, t.active_since into kind from public.email_types t where t.code = 'E-SEC-02' and t.enabled;
-    if not found or s.occurred_at < kind.active_since then
+    select
+        t.active_since, s.occurred_at - (t.params ->> 'known_for')::interval as known_since, l.occurred_at,
+        left(lower(btrim(l.payload ->> 'country')), 64) as country, left(lower(btrim(l.payload ->> 'device')), 255) as device
+    into previous
+    from public.email_types t
+    left join lateral (
+        select p.occurred_at, p.payload
+        from public.email_signals p
+        where p.user_id = s.user_id and p.kind = 'login' and (p.occurred_at, p.id) < (s.occurred_at, s.id)
+        order by p.occurred_at desc
+        limit 1
+    ) l on true
+    where t.code = 'E-SEC-02' and t.enabled;
+    if not found or s.occurred_at < previous.active_since then
         return;
     end if;
-    login := public.email_sec_02_new(s, (kind.params ->> 'known_for')::interval);
-    -- The most frequent of all signals, and nearly always nothing.
-    if s.kind = 'login' and (login.country or login.device) is not true then
+    -- The first login, or one like the one before.
+    if s.kind = 'login' and (
+        previous.occurred_at is null
+        or previous.occurred_at >= previous.known_since
+            and coalesce(previous.country = country, country is null) and coalesce(previous.device = device, device is null)
+    ) then
+        return;
+    end if;
+    -- Null where it cannot be told: nothing is new where no earlier login named any.  Each question ends at the first login
+    -- that answers it.
+    select
+        case
+            when country is null then null
+            when exists (
+                select from public.email_signals p
+                where p.user_id = s.user_id and p.kind = 'login' and (p.occurred_at, p.id) < (s.occurred_at, s.id)
+                and p.occurred_at >= previous.known_since and left(lower(btrim(p.payload ->> 'country')), 64) = country
+            ) then false
+            when exists (
+                select from public.email_signals p
+                where p.user_id = s.user_id and p.kind = 'login' and (p.occurred_at, p.id) < (s.occurred_at, s.id)
+                and left(lower(btrim(p.payload ->> 'country')), 64) > ''
+            ) then true
+        end as country,
+        case
+            when device is null then null
+            when exists (
+                select from public.email_signals p
+                where p.user_id = s.user_id and p.kind = 'login' and (p.occurred_at, p.id) < (s.occurred_at, s.id)
+                and p.occurred_at >= previous.known_since and left(lower(btrim(p.payload ->> 'device')), 255) = device
+            ) then false
+            when exists (
+                select from public.email_signals p
+                where p.user_id = s.user_id and p.kind = 'login' and (p.occurred_at, p.id) < (s.occurred_at, s.id)
+                and left(lower(btrim(p.payload ->> 'device')), 255) > ''
+            ) then true
+        end as device
+    into is_new;
+    if s.kind = 'login' and (is_new.country or is_new.device) is not true then
         return;
     end if;
     insert into public.email_outbox (email_type, user_id, dedupe_key, payload, run_at)
     values (
         'E-SEC-02', coalesce(s.user_id, public.email_missing('user_id')::uuid), 'suspicious_login:' || s.id,
-        jsonb_strip_nulls(jsonb_build_object('new_country', login.country, 'new_device', login.device)) || s.payload
+        jsonb_strip_nulls(jsonb_build_object('new_country', is_new.country, 'new_device', is_new.device)) || s.payload
             || jsonb_build_object('occurred_at', s.occurred_at, 'signal_id', s.id),
         least(s.occurred_at, public.email_now())
     )

@@ -1,7 +1,7 @@
 -- E-SEC-02: a login that looks like somebody else's.
 begin;
 \ir support/fixtures.sql
-select plan(27);
+select plan(29);
 
 select fixture.account('nassir') as nassir \gset
 select fixture.account('other') as other \gset
@@ -46,6 +46,15 @@ select fixture.login(:'unlocated', 'BE', 'curl', now() - interval '1 day') as l 
 select is(fixture.caused(:l), '[true, false]', 'the second has');
 select fixture.login(:'unlocated', 'CH', 'curl', now() - interval '2 days 1 hour') as l \gset
 select is(fixture.caused(:l), null, 'only earlier logins count, by their own time');
+
+select fixture.account('verbose') as verbose \gset
+select string_agg(md5(n::text), '') as long from generate_series(1, 300) n \gset
+select fixture.login(:'verbose', 'FR', :'long', now() - interval '3 days');
+select fixture.login(:'verbose', 'FR', 'curl', now() - interval '2 days');
+select fixture.login(:'verbose', 'FR', :'long', now() - interval '1 day') as l \gset
+select is(fixture.caused(:l), null, 'a device whose name fits into no index entry is known again');
+select fixture.login(:'verbose', :'long', 'curl', now() - interval '1 hour') as l \gset
+select is(fixture.caused(:l), '[true, false]', 'and such a country is new like any other');
 
 update public.email_types set params = '{"known_for": "1 hour"}' where code = 'E-SEC-02';
 select fixture.login(:'unlocated', 'FR', 'curl', now()) as l \gset
