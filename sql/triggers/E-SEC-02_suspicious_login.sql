@@ -24,7 +24,9 @@ declare
     country constant text := nullif(left(lower(btrim(s.payload ->> 'country')), 64), '');
     device constant text := nullif(left(lower(btrim(s.payload ->> 'device')), 255), '');
     previous record;
-    is_new record;
+    recent boolean;
+    new_country boolean;
+    new_device boolean;
 begin
     select
         t.active_since, s.occurred_at - (t.params ->> 'known_for')::interval as known_since, l.occurred_at,
@@ -39,54 +41,52 @@ begin
         limit 1
     ) l on true
     where t.code = 'E-SEC-02' and t.enabled;
-    if not found or s.occurred_at < previous.active_since then
+    if not found or s.occurred_at < previous.active_since or s.kind = 'login' and previous.occurred_at is null then
         return;
     end if;
-    -- The first login, or one like the one before.
-    if s.kind = 'login' and (
-        previous.occurred_at is null
-        or previous.occurred_at >= previous.known_since
-            and coalesce(previous.country = country, country is null) and coalesce(previous.device = device, device is null)
+    recent := previous.occurred_at >= previous.known_since;
+    -- Both stay null where it cannot be told: nothing is new where no earlier login named any.
+    if country is null then
+        null;
+    elsif recent and previous.country = country then
+        new_country := false;
+    elsif exists (
+        select from public.email_signals p
+        where p.user_id = s.user_id and p.kind = 'login' and (p.occurred_at, p.id) < (s.occurred_at, s.id)
+        and p.occurred_at >= previous.known_since and left(lower(btrim(p.payload ->> 'country')), 64) = country
     ) then
-        return;
+        new_country := false;
+    elsif previous.country > '' or exists (
+        select from public.email_signals p
+        where p.user_id = s.user_id and p.kind = 'login' and (p.occurred_at, p.id) < (s.occurred_at, s.id)
+        and left(lower(btrim(p.payload ->> 'country')), 64) > ''
+    ) then
+        new_country := true;
     end if;
-    -- Null where it cannot be told: nothing is new where no earlier login named any.  Each question ends at the first login
-    -- that answers it.
-    select
-        case
-            when country is null then null
-            when exists (
-                select from public.email_signals p
-                where p.user_id = s.user_id and p.kind = 'login' and (p.occurred_at, p.id) < (s.occurred_at, s.id)
-                and p.occurred_at >= previous.known_since and left(lower(btrim(p.payload ->> 'country')), 64) = country
-            ) then false
-            when exists (
-                select from public.email_signals p
-                where p.user_id = s.user_id and p.kind = 'login' and (p.occurred_at, p.id) < (s.occurred_at, s.id)
-                and left(lower(btrim(p.payload ->> 'country')), 64) > ''
-            ) then true
-        end as country,
-        case
-            when device is null then null
-            when exists (
-                select from public.email_signals p
-                where p.user_id = s.user_id and p.kind = 'login' and (p.occurred_at, p.id) < (s.occurred_at, s.id)
-                and p.occurred_at >= previous.known_since and left(lower(btrim(p.payload ->> 'device')), 255) = device
-            ) then false
-            when exists (
-                select from public.email_signals p
-                where p.user_id = s.user_id and p.kind = 'login' and (p.occurred_at, p.id) < (s.occurred_at, s.id)
-                and left(lower(btrim(p.payload ->> 'device')), 255) > ''
-            ) then true
-        end as device
-    into is_new;
-    if s.kind = 'login' and (is_new.country or is_new.device) is not true then
+    if device is null then
+        null;
+    elsif recent and previous.device = device then
+        new_device := false;
+    elsif exists (
+        select from public.email_signals p
+        where p.user_id = s.user_id and p.kind = 'login' and (p.occurred_at, p.id) < (s.occurred_at, s.id)
+        and p.occurred_at >= previous.known_since and left(lower(btrim(p.payload ->> 'device')), 255) = device
+    ) then
+        new_device := false;
+    elsif previous.device > '' or exists (
+        select from public.email_signals p
+        where p.user_id = s.user_id and p.kind = 'login' and (p.occurred_at, p.id) < (s.occurred_at, s.id)
+        and left(lower(btrim(p.payload ->> 'device')), 255) > ''
+    ) then
+        new_device := true;
+    end if;
+    if s.kind = 'login' and (new_country or new_device) is not true then
         return;
     end if;
     insert into public.email_outbox (email_type, user_id, dedupe_key, payload, run_at)
     values (
         'E-SEC-02', coalesce(s.user_id, public.email_missing('user_id')::uuid), 'suspicious_login:' || s.id,
-        jsonb_strip_nulls(jsonb_build_object('new_country', is_new.country, 'new_device', is_new.device)) || s.payload
+        jsonb_strip_nulls(jsonb_build_object('new_country', new_country, 'new_device', new_device)) || s.payload
             || jsonb_build_object('occurred_at', s.occurred_at, 'signal_id', s.id),
         least(s.occurred_at, public.email_now())
     )
