@@ -2950,13 +2950,17 @@ CREATE INDEX email_signals_counted_idx ON public.email_signals USING btree (kind
 
 COMMENT ON INDEX public.email_signals_counted_idx IS 'Answers and failed payments of a period: KPI views.';
 
+CREATE INDEX email_signals_country_idx ON public.email_signals USING btree (user_id, "left"(lower(btrim((payload ->> 'country'::text))), 64), occurred_at) WHERE (kind = 'login'::text);
+
+COMMENT ON INDEX public.email_signals_country_idx IS 'When a user logged in from a country: E-SEC-02.';
+
+CREATE INDEX email_signals_device_idx ON public.email_signals USING btree (user_id, "left"(lower(btrim((payload ->> 'device'::text))), 255), occurred_at) WHERE (kind = 'login'::text);
+
+COMMENT ON INDEX public.email_signals_device_idx IS 'When a user logged in with a device: E-SEC-02.';
+
 CREATE INDEX email_signals_invitation_idx ON public.email_signals USING btree (((payload ->> 'invitation_id'::text))) WHERE (kind = ANY (ARRAY['invitation_accepted'::text, 'invitation_revoked'::text]));
 
 COMMENT ON INDEX public.email_signals_invitation_idx IS 'Was this invitation accepted or revoked?';
-
-CREATE INDEX email_signals_login_idx ON public.email_signals USING btree (user_id, "left"(lower(btrim((payload ->> 'device'::text))), 255), occurred_at, "left"(lower(btrim((payload ->> 'country'::text))), 64)) WHERE (kind = 'login'::text);
-
-COMMENT ON INDEX public.email_signals_login_idx IS 'When a user last logged in with a device or from a country: E-SEC-02.';
 
 CREATE INDEX email_signals_paid_idx ON public.email_signals USING btree (((payload ->> 'invoice_id'::text))) WHERE (kind = 'payment_succeeded'::text);
 

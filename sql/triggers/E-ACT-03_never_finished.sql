@@ -71,7 +71,7 @@ begin
             from new_rows n
             where n.state = 'running' and not public.email_act_03_finished(n.project_id)
         );
-    -- Nearly every update leaves or finishes a deployment.
+    -- Most updates are of deployments that do not run, or no longer.
     elsif exists (select from new_rows n where n.state = 'running') then
         -- Grouped rather than joined: a plan made for one row must also do for a bulk update.
         facts := (

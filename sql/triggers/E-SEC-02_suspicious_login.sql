@@ -13,7 +13,7 @@
 
 -- Cause ----------------------------------------------------------------------------------------------------------------
 -- Nearly every login is like the one before, so that one is looked at first, and the others only when it differs.  The
--- expressions are those of email_signals_login_idx.
+-- expressions are those of email_signals_device_idx and email_signals_country_idx.
 drop function if exists public.email_sec_02_new(bigint, interval);
 drop function if exists public.email_sec_02_new(public.email_signals, interval);
 create or replace function public.email_sec_02_signal(s public.email_signals) returns void
