@@ -15,7 +15,8 @@ COMMENT ON FUNCTION public.email_act_01_current(ids bigint[]) IS 'E-ACT-01: true
 
 CREATE FUNCTION public.email_act_01_enqueue(facts jsonb) RETURNS void
     LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp';
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan';
 
 COMMENT ON FUNCTION public.email_act_01_enqueue(facts jsonb) IS 'E-ACT-01: enqueues what sign-ups cause. facts: [{user_id, created_at}].';
 
@@ -34,7 +35,6 @@ CREATE FUNCTION public.email_act_01_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '100ms'
-    SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
     SET jit TO 'off';
 
@@ -48,7 +48,8 @@ COMMENT ON FUNCTION public.email_act_02_current(ids bigint[]) IS 'E-ACT-02: true
 
 CREATE FUNCTION public.email_act_02_enqueue(facts jsonb) RETURNS void
     LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp';
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan';
 
 COMMENT ON FUNCTION public.email_act_02_enqueue(facts jsonb) IS 'E-ACT-02: enqueues what new projects cause. facts: [{project_id, user_id, created_at}].';
 
@@ -67,7 +68,6 @@ CREATE FUNCTION public.email_act_02_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '100ms'
-    SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
     SET jit TO 'off';
 
@@ -81,7 +81,8 @@ COMMENT ON FUNCTION public.email_act_03_current(ids bigint[]) IS 'E-ACT-03: true
 
 CREATE FUNCTION public.email_act_03_enqueue(facts jsonb) RETURNS void
     LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp';
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan';
 
 COMMENT ON FUNCTION public.email_act_03_enqueue(facts jsonb) IS 'E-ACT-03: enqueues what running deployments cause. facts: [{deployment_id, project_id, started_at}].';
 
@@ -94,7 +95,8 @@ COMMENT ON FUNCTION public.email_act_03_facts(since timestamp with time zone, un
 CREATE FUNCTION public.email_act_03_finished(project uuid) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET enable_bitmapscan TO 'off'
-    SET search_path TO 'pg_catalog', 'pg_temp';
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan';
 
 COMMENT ON FUNCTION public.email_act_03_finished(project uuid) IS 'E-ACT-03: whether the project ever finished a deployment.';
 
@@ -102,7 +104,6 @@ CREATE FUNCTION public.email_act_03_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '100ms'
-    SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
     SET jit TO 'off';
 
@@ -114,31 +115,37 @@ CREATE FUNCTION public.email_act_04_current(ids bigint[]) RETURNS TABLE(id bigin
 
 COMMENT ON FUNCTION public.email_act_04_current(ids bigint[]) IS 'E-ACT-04: true while the deployment exists; the verdict''s figures.';
 
+CREATE FUNCTION public.email_act_04_earlier(deployment uuid, verdict_at timestamp with time zone) RETURNS TABLE(deployment_id uuid)
+    LANGUAGE sql STABLE;
+
+COMMENT ON FUNCTION public.email_act_04_earlier(deployment uuid, verdict_at timestamp with time zone) IS 'E-ACT-04: the deployments whose verdict is older than this one''s, of the same project; none for the first.';
+
 CREATE FUNCTION public.email_act_04_enqueue(facts jsonb) RETURNS void
     LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp';
+    SET enable_bitmapscan TO 'off'
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan';
 
 COMMENT ON FUNCTION public.email_act_04_enqueue(facts jsonb) IS 'E-ACT-04: enqueues what first verdicts cause. facts: [{deployment_id, created_at, at}].';
 
 CREATE FUNCTION public.email_act_04_facts(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(happened_at timestamp with time zone, fact jsonb)
     LANGUAGE plpgsql STABLE
+    SET enable_bitmapscan TO 'off'
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_act_04_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-ACT-04: the first verdicts of a time, as its facts.';
 
-CREATE FUNCTION public.email_act_04_first(deployment uuid, verdict_at timestamp with time zone) RETURNS boolean
-    LANGUAGE plpgsql STABLE
-    SET enable_bitmapscan TO 'off'
-    SET search_path TO 'pg_catalog', 'pg_temp';
+CREATE FUNCTION public.email_act_04_rows(deployment uuid, verdict_at timestamp with time zone, at timestamp with time zone) RETURNS TABLE(email_type text, user_id uuid, project_id uuid, to_email text, dedupe_key text, payload jsonb, run_at timestamp with time zone)
+    LANGUAGE sql STABLE;
 
-COMMENT ON FUNCTION public.email_act_04_first(deployment uuid, verdict_at timestamp with time zone) IS 'E-ACT-04: whether a deployment''s verdict of that time is its project''s first.';
+COMMENT ON FUNCTION public.email_act_04_rows(deployment uuid, verdict_at timestamp with time zone, at timestamp with time zone) IS 'E-ACT-04: the outbox rows of one verdict, for the owner and the admin contacts; none for one that is not its project''s first.';
 
 CREATE FUNCTION public.email_act_04_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '100ms'
-    SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
     SET jit TO 'off';
 
 COMMENT ON FUNCTION public.email_act_04_trigger() IS 'E-ACT-04: after verdicts are inserted. Never fails the application''s statement.';
@@ -151,7 +158,8 @@ COMMENT ON FUNCTION public.email_act_05_current(ids bigint[]) IS 'E-ACT-05: true
 
 CREATE FUNCTION public.email_act_05_enqueue(facts jsonb) RETURNS void
     LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp';
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan';
 
 COMMENT ON FUNCTION public.email_act_05_enqueue(facts jsonb) IS 'E-ACT-05: enqueues what critical verdicts cause. facts: [{deployment_id, verdict, created_at, at}].';
 
@@ -170,7 +178,6 @@ CREATE FUNCTION public.email_act_05_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '100ms'
-    SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
     SET jit TO 'off';
 
@@ -578,6 +585,11 @@ CREATE FUNCTION public.email_delivery_id(enqueued_at timestamp with time zone, d
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_delivery_id(enqueued_at timestamp with time zone, dedupe_key text) IS 'The id of the journal''s row for an outbox row that was enqueued then under this key: by time, and always the same.';
+
+CREATE FUNCTION public.email_deployment_recipients(deployment uuid, contact_role text) RETURNS TABLE(project_id uuid, user_id uuid, to_email text, key_suffix text)
+    LANGUAGE sql STABLE;
+
+COMMENT ON FUNCTION public.email_deployment_recipients(deployment uuid, contact_role text) IS 'A deployment''s project and who hears about it (see email_project_recipients); no row when the deployment is gone.';
 
 CREATE FUNCTION public.email_doctor() RETURNS TABLE(check_name text, status text, detail text)
     LANGUAGE plpgsql STABLE
@@ -1465,7 +1477,8 @@ COMMENT ON FUNCTION public.email_trx_01_current(ids bigint[]) IS 'E-TRX-01: true
 
 CREATE FUNCTION public.email_trx_01_enqueue(facts jsonb) RETURNS void
     LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp';
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan';
 
 COMMENT ON FUNCTION public.email_trx_01_enqueue(facts jsonb) IS 'E-TRX-01: enqueues the welcome of users. facts: [{user_id, created_at, at}].';
 
@@ -1484,7 +1497,6 @@ CREATE FUNCTION public.email_trx_01_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '100ms'
-    SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
     SET jit TO 'off';
 
@@ -3106,11 +3118,13 @@ REVOKE ALL ON FUNCTION public.email_act_03_trigger() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.email_act_04_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_act_04_current(ids bigint[]) TO email_worker;
 
+REVOKE ALL ON FUNCTION public.email_act_04_earlier(deployment uuid, verdict_at timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_act_04_enqueue(facts jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_act_04_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.email_act_04_first(deployment uuid, verdict_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.email_act_04_rows(deployment uuid, verdict_at timestamp with time zone, at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_act_04_trigger() FROM PUBLIC;
 
@@ -3307,6 +3321,8 @@ GRANT ALL ON FUNCTION public.email_day(day text) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_delivery_id(enqueued_at timestamp with time zone, dedupe_key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_delivery_id(enqueued_at timestamp with time zone, dedupe_key text) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_deployment_recipients(deployment uuid, contact_role text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_doctor() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_doctor() TO email_worker;

@@ -94,3 +94,24 @@ $$;
 comment on function public.email_project_recipients(uuid, text) is
 'The owner of a project (user null when it cannot be found) and its contacts of one role, each once: user, address (null: the user''s own), and what their copy''s key ends with.';
 revoke all on function public.email_project_recipients(uuid, text) from public;
+
+-- Nearly no project has contacts, so the function above is called for those only.  SQL without settings of its own, so that it
+-- becomes a part of the statements that use it.
+create or replace function public.email_deployment_recipients(deployment uuid, contact_role text)
+returns table (project_id uuid, user_id uuid, to_email text, key_suffix text)
+language sql stable
+as $$
+select d.project_id, coalesce(r.user_id, p.owner_id), r.to_email, coalesce(r.key_suffix, '')
+from public.deployments d
+left join public.projects p on p.id = d.project_id
+left join lateral (
+    select r.user_id, r.to_email, r.key_suffix
+    from public.email_project_recipients(d.project_id, contact_role) r
+    where exists (select from public.email_project_contacts c where c.project_id = d.project_id and c.role = contact_role)
+    offset 0
+) r on true
+where d.id = deployment
+$$;
+comment on function public.email_deployment_recipients(uuid, text) is
+'A deployment''s project and who hears about it (see email_project_recipients); no row when the deployment is gone.';
+revoke all on function public.email_deployment_recipients(uuid, text) from public;

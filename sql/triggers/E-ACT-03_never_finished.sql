@@ -15,6 +15,7 @@ create or replace function public.email_act_03_finished(project uuid) returns bo
 language plpgsql stable
 set enable_bitmapscan = off
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     as_of constant timestamptz := public.email_as_of();
@@ -35,6 +36,7 @@ revoke all on function public.email_act_03_finished(uuid) from public;
 create or replace function public.email_act_03_enqueue(facts jsonb) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 begin
     insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
@@ -58,7 +60,6 @@ create or replace function public.email_act_03_trigger() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '100ms'
-set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set jit = off
 as $$
@@ -66,11 +67,14 @@ declare
     facts jsonb;
 begin
     if tg_op = 'INSERT' then
-        facts := (
-            select jsonb_agg(jsonb_build_object('deployment_id', n.id, 'project_id', n.project_id, 'started_at', n.started_at))
-            from new_rows n
-            where n.state = 'running' and not public.email_act_03_finished(n.project_id)
-        );
+        -- Nearly every project has finished one.
+        if exists (select from new_rows n where n.state = 'running' and not public.email_act_03_finished(n.project_id)) then
+            facts := (
+                select jsonb_agg(jsonb_build_object('deployment_id', n.id, 'project_id', n.project_id, 'started_at', n.started_at))
+                from new_rows n
+                where n.state = 'running'
+            );
+        end if;
     -- Most updates are of deployments that do not run, or no longer.
     elsif exists (select from new_rows n where n.state = 'running') then
         -- Grouped rather than joined: a plan made for one row must also do for a bulk update.

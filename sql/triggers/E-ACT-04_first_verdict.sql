@@ -10,51 +10,60 @@
 --             owner_id, name), users (id, email), metric_samples, sdh_hints
 
 -- Cause ----------------------------------------------------------------------------------------------------------------
--- Whether no other verdict of the deployment's project is older; nearly every verdict is one of many.
-create or replace function public.email_act_04_first(deployment uuid, verdict_at timestamptz) returns boolean
-language plpgsql stable
-set enable_bitmapscan = off
-set search_path = pg_catalog, pg_temp
+-- A project's verdicts before one; nearly every verdict has one.  SQL without settings of its own, so that it becomes a part of
+-- the statements that use it; they set enable_bitmapscan off.
+create or replace function public.email_act_04_earlier(deployment uuid, verdict_at timestamptz)
+returns table (deployment_id uuid)
+language sql stable
 as $$
-begin
-    -- Oldest first, through the index: the first one or two rows tell.
-    return not exists (
-        select
-        from (
-            select other.id
-            from public.deployments other
-            where other.project_id = (select d.project_id from public.deployments d where d.id = deployment)
-            order by other.started_at
-            offset 0
-        ) other
-        cross join lateral (
-            select from public.deployment_verdicts v
-            where v.deployment_id = other.id and (v.created_at, v.deployment_id) < (verdict_at, deployment)
-            offset 0
-        ) v
-    );
-end
+-- Oldest first, through the index: the first one or two rows tell whether there is one.
+select v.deployment_id
+from (
+    select other.id
+    from public.deployments other
+    where other.project_id = (select d.project_id from public.deployments d where d.id = deployment)
+    order by other.started_at
+    offset 0
+) other
+cross join lateral (
+    select v.deployment_id from public.deployment_verdicts v
+    where v.deployment_id = other.id and (v.created_at, v.deployment_id) < (verdict_at, deployment)
+    offset 0
+) v
 $$;
-comment on function public.email_act_04_first(uuid, timestamptz) is 'E-ACT-04: whether a deployment''s verdict of that time is its project''s first.';
-revoke all on function public.email_act_04_first(uuid, timestamptz) from public;
+comment on function public.email_act_04_earlier(uuid, timestamptz) is
+'E-ACT-04: the deployments whose verdict is older than this one''s, of the same project; none for the first.';
+revoke all on function public.email_act_04_earlier(uuid, timestamptz) from public;
+
+-- What one verdict becomes; inlined too.
+create or replace function public.email_act_04_rows(deployment uuid, verdict_at timestamptz, at timestamptz)
+returns table (email_type text, user_id uuid, project_id uuid, to_email text, dedupe_key text, payload jsonb, run_at timestamptz)
+language sql stable
+as $$
+select
+    t.code, coalesce(r.user_id, public.email_missing('owner_id')::pg_catalog.uuid), r.project_id, r.to_email,
+    'first_verdict_available:' || r.project_id || r.key_suffix, jsonb_build_object('deployment_id', deployment), at
+from public.email_types t
+cross join lateral public.email_deployment_recipients(deployment, 'admin') r
+where t.code = 'E-ACT-04' and t.enabled and coalesce(verdict_at, public.email_missing('created_at')::pg_catalog.timestamptz) >= t.active_since
+and not exists (select from public.email_act_04_earlier(deployment, verdict_at))
+$$;
+comment on function public.email_act_04_rows(uuid, timestamptz, timestamptz) is
+'E-ACT-04: the outbox rows of one verdict, for the owner and the admin contacts; none for one that is not its project''s first.';
+revoke all on function public.email_act_04_rows(uuid, timestamptz, timestamptz) from public;
 
 -- fact: {deployment_id, created_at, at}; at is the moment of the cause, from which the letter expires, also when it is replayed
 create or replace function public.email_act_04_enqueue(facts jsonb) returns void
 language plpgsql
+set enable_bitmapscan = off
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 begin
     insert into public.email_outbox (email_type, user_id, project_id, to_email, dedupe_key, payload, run_at)
-    select
-        t.code, coalesce(r.user_id, public.email_missing('owner_id')::uuid), d.project_id, r.to_email,
-        'first_verdict_available:' || d.project_id || r.key_suffix, jsonb_build_object('deployment_id', f -> 'deployment_id'),
-        (f ->> 'at')::timestamptz
-    from jsonb_array_elements(facts) as f
-    join public.email_types t on t.code = 'E-ACT-04' and t.enabled
-    cross join lateral (select (select d.project_id from public.deployments d where d.id = (f ->> 'deployment_id')::uuid) as project_id offset 0) d
-    cross join lateral public.email_project_recipients(d.project_id, 'admin') r
-    where coalesce(f ->> 'created_at', public.email_missing('created_at'))::timestamptz >= t.active_since
-    and public.email_act_04_first((f ->> 'deployment_id')::uuid, (f ->> 'created_at')::timestamptz)
+    select r.*
+    from jsonb_to_recordset(facts) as f (deployment_id uuid, created_at timestamptz, at timestamptz)
+    cross join lateral public.email_act_04_rows(f.deployment_id, f.created_at, f.at) r
     on conflict (dedupe_key) do nothing;
 end
 $$;
@@ -65,28 +74,28 @@ create or replace function public.email_act_04_trigger() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '100ms'
-set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_bitmapscan = off
 set jit = off
 as $$
-declare
-    facts jsonb;
 begin
-    facts := (
-        select jsonb_agg(jsonb_build_object('deployment_id', n.deployment_id, 'created_at', n.created_at, 'at', public.email_now()))
+    -- Nearly every verdict is one of many.
+    if exists (select from new_rows n where not exists (select from public.email_act_04_earlier(n.deployment_id, n.created_at))) then
+        insert into public.email_outbox (email_type, user_id, project_id, to_email, dedupe_key, payload, run_at)
+        select r.*
         from new_rows n
-        where public.email_act_04_first(n.deployment_id, n.created_at)
-    );
-    if facts is not null then
-        perform public.email_act_04_enqueue(facts);
+        cross join lateral public.email_act_04_rows(n.deployment_id, n.created_at, public.email_now()) r
+        on conflict (dedupe_key) do nothing;
     end if;
     return null;
 exception when others then
     begin
-        perform public.email_guard('deployment_verdicts', 'E-ACT-04', coalesce(facts, (
-            select jsonb_agg(jsonb_build_object('deployment_id', to_jsonb(n) -> 'deployment_id', 'created_at', to_jsonb(n) -> 'created_at'))
+        perform public.email_guard('deployment_verdicts', 'E-ACT-04', (
+            select jsonb_agg(jsonb_build_object(
+                'deployment_id', to_jsonb(n) -> 'deployment_id', 'created_at', to_jsonb(n) -> 'created_at', 'at', now()
+            ))
             from new_rows n
-        )), sqlstate, sqlerrm);
+        ), sqlstate, sqlerrm);
     exception when others then
         raise warning 'seqpulse-mailer: E-ACT-04 missed a fact of deployment_verdicts: %', sqlerrm;
     end;
@@ -103,13 +112,15 @@ for each statement execute function public.email_act_04_trigger();
 -- The same facts, from what the tables still know: for a dry run.
 create or replace function public.email_act_04_facts(since timestamptz, until timestamptz) returns table (happened_at timestamptz, fact jsonb)
 language plpgsql stable
+set enable_bitmapscan = off
 set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
     select v.created_at, jsonb_build_object('deployment_id', v.deployment_id, 'created_at', v.created_at, 'at', v.created_at)
     from public.deployment_verdicts v
-    where v.created_at >= since and v.created_at <= until and public.email_act_04_first(v.deployment_id, v.created_at);
+    where v.created_at >= since and v.created_at <= until
+    and not exists (select from public.email_act_04_earlier(v.deployment_id, v.created_at));
 end
 $$;
 comment on function public.email_act_04_facts(timestamptz, timestamptz) is 'E-ACT-04: the first verdicts of a time, as its facts.';

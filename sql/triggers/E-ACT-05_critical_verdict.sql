@@ -17,11 +17,10 @@ returns table (email_type text, user_id uuid, project_id uuid, to_email text, de
 language sql stable
 as $$
 select
-    t.code, coalesce(r.user_id, public.email_missing('owner_id')::pg_catalog.uuid), d.project_id, r.to_email,
+    t.code, coalesce(r.user_id, public.email_missing('owner_id')::pg_catalog.uuid), r.project_id, r.to_email,
     'critical_verdict_alert:' || deployment || r.key_suffix, jsonb_build_object('deployment_id', deployment, 'verdict', verdict), at
 from public.email_types t
-cross join lateral (select (select d.project_id from public.deployments d where d.id = deployment) as project_id offset 0) d
-cross join lateral public.email_project_recipients(d.project_id, 'on_call') r
+cross join lateral public.email_deployment_recipients(deployment, 'on_call') r
 where t.code = 'E-ACT-05' and t.enabled and coalesce(created_at, public.email_missing('created_at')::pg_catalog.timestamptz) >= t.active_since
 and t.params -> 'verdicts' ? coalesce(verdict, public.email_missing('verdict'))
 $$;
@@ -34,6 +33,7 @@ revoke all on function public.email_act_05_rows(uuid, text, timestamptz, timesta
 create or replace function public.email_act_05_enqueue(facts jsonb) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 begin
     insert into public.email_outbox (email_type, user_id, project_id, to_email, dedupe_key, payload, run_at)
@@ -50,7 +50,6 @@ create or replace function public.email_act_05_trigger() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '100ms'
-set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set jit = off
 as $$

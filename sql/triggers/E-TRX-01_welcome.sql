@@ -25,6 +25,7 @@ revoke all on function public.email_trx_01_rows(uuid, timestamptz, timestamptz) 
 create or replace function public.email_trx_01_enqueue(facts jsonb) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 begin
     insert into public.email_outbox (email_type, user_id, dedupe_key, run_at)
@@ -41,7 +42,6 @@ create or replace function public.email_trx_01_trigger() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '100ms'
-set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set jit = off
 as $$
