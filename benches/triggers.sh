@@ -7,16 +7,18 @@
 #   trigger   as installed
 #   by_hand   without them, as an application would write it: BEGIN, the statement, an INSERT of the outbox rows, COMMIT
 #   in_tx     as installed: BEGIN, the statement, COMMIT
-# Prints, at one client, the median latency of the first three and the processor time of their backend per transaction (which is
-# what to read where the disk or other people's work make latencies jump), and the throughput of trigger against bare and of
-# in_tx against by_hand at 1 and at 8 clients.  A statement that causes nothing is compared with itself without triggers.
+# Runs that are compared take turns of a quarter of a second, the others stopped meanwhile, so that they share the machine's moods;
+# each has its turns for SECONDS_PER_RUN.  Prints the median latencies of the first three at one client, what the triggers add to
+# it, and the throughput of trigger against bare and of in_tx against by_hand at 1 and at 8 clients.  A statement that causes
+# nothing is compared with itself without triggers.
 #
-# usage: benches/triggers.sh [case…]     SECONDS_PER_RUN=5 ROUNDS=3 SCALE=2000 (users; 2 projects each, 20 deployments each)
+# A case is a statement of the application, with all triggers it fires, or a code: then that code's trigger alone is installed.
+#
+# usage: benches/triggers.sh [case…|codes]     SECONDS_PER_RUN=6 SCALE=2000 (users; 2 projects each, 20 deployments each)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
-seconds=${SECONDS_PER_RUN:-5}
-rounds=${ROUNDS:-3}
+seconds=${SECONDS_PER_RUN:-6}
 scale=${SCALE:-2000}
 bin=${PGBIN:-$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)}
 schema=${SEQPULSE_SCHEMA:-tests/seqpulse_schema.sql}
@@ -136,30 +138,66 @@ from f, (values ('J0', interval '0'), ('J2', '2 days'), ('J5', '5 days')) s (ste
 statement[pro-feature]="$signal 'pro_feature_attempted', user_id, project_id, jsonb_build_object('feature', gen_random_uuid()) $one"
 bare[pro-feature]="insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
 select 'E-CONV-04', f.user_id, f.project_id, 'pro_feature:' || f.user_id || ':' || (f.payload ->> 'feature') || ':2026-03', $facts), f.occurred_at from f"
+# The codes: the trigger, and a statement that always causes its letter.
+new_user="with u as (insert into public.users (name, email, hashed_password) values ('Nassir Martin', gen_random_uuid() || '@x.example', 'x') returning id)"
+new_project="with p as (insert into public.projects (name, owner_id, api_key, hmac_secret) select 'Project', user_id, gen_random_uuid(), gen_random_uuid() $one returning id, owner_id)"
+declare -A only=(
+    [E-TRX-01]="users email_trx_01_insert" [E-TRX-02]="email_signals email_trx_02_signal" [E-SEC-01]="users email_sec_01_update"
+    [E-SEC-02]="email_signals email_sec_02_signal" [E-ACT-01]="users email_act_01_insert" [E-ACT-02]="projects email_act_02_insert"
+    [E-ACT-03]="deployments email_act_03_insert" [E-ACT-04]="deployment_verdicts email_act_04_insert"
+    [E-ACT-05]="deployment_verdicts email_act_05_insert" [E-CONV-03]="email_signals email_conv_03_signal"
+    [E-CONV-04]="email_signals email_conv_04_signal" [E-ADV-02]="email_signals email_adv_02_signal"
+    [E-BILL-01]="email_signals email_bill_01_signal" [E-BILL-02]="email_signals email_bill_02_signal"
+)
+for same in E-TRX-02=invitation E-SEC-01=twofa-changed E-SEC-02=login-new E-ACT-02=project-created E-ACT-05=verdict-critical \
+    E-CONV-04=pro-feature E-BILL-01=payment-failed E-BILL-02=payment-succeeded; do
+    statement[${same%=*}]=${statement[${same#*=}]}
+    bare[${same%=*}]=${bare[${same#*=}]}
+done
+statement[E-TRX-01]=${statement[user-signs-up]}
+bare[E-TRX-01]="insert into public.email_outbox (email_type, user_id, dedupe_key, run_at) select 'E-TRX-01', f.id, 'welcome_signup:' || f.id, now() from f"
+statement[E-ACT-01]=${statement[user-signs-up]}
+bare[E-ACT-01]="insert into public.email_outbox (email_type, user_id, dedupe_key, run_at)
+select 'E-ACT-01', f.id, 'no_project_after_signup:' || f.id, now() + interval '2 hours' from f"
+statement[E-ACT-03]="$new_project insert into public.deployments (deployment_number, project_id, env, state) select 1, id, 'prod', 'running' from p"
+bare[E-ACT-03]="insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
+select 'E-ACT-03', i.user_id, f.project_id, 'deployment_never_finished:' || f.project_id, jsonb_build_object('deployment_id', f.id),
+now() + interval '48 hours' from f, bench_ids i where i.n = :r"
+statement[E-ACT-04]="$new_project, d as (insert into public.deployments (deployment_number, project_id, env, state) select 1, id, 'prod', 'analyzed' from p returning id)
+insert into public.deployment_verdicts (deployment_id, verdict, confidence) select id, 'ok', 0.9 from d"
+bare[E-ACT-04]="insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
+select 'E-ACT-04', i.user_id, i.project_id, 'first_verdict_available:' || f.deployment_id, jsonb_build_object('deployment_id', f.deployment_id), now()
+from f, bench_ids i where i.n = :r"
+statement[E-CONV-03]="$new_project insert into public.email_signals (kind, user_id, project_id, payload) select 'quota_refused', owner_id, id, '{}' from p"
+bare[E-CONV-03]="insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
+select 'E-CONV-03', f.user_id, f.project_id, 'free_quota_reached:' || f.project_id || ':2026-03', $facts), f.occurred_at from f"
+statement[E-ADV-02]="$new_user insert into public.email_signals (kind, user_id, project_id, payload) select 'nps_answered', id, null::uuid, '{\"score\": 10}'::jsonb from u"
+bare[E-ADV-02]="insert into public.email_outbox (email_type, user_id, dedupe_key, payload, run_at)
+select 'E-ADV-02', f.user_id, 'review_request:' || f.user_id, jsonb_build_object('score', f.payload -> 'score', 'signal_id', f.id), f.occurred_at + interval '1 day' from f"
 cases=("$@")
-if [ ${#cases[@]} = 0 ]; then
+if [ "$*" = codes ]; then
+    mapfile -t cases < <(printf '%s\n' "${!only[@]}" | sort)
+elif [ ${#cases[@]} = 0 ]; then
     cases=(user-signs-up user-updated twofa-changed project-created project-updated deployment-started deployment-updated
         verdict-ok verdict-critical login-known login-new payment-succeeded payment-failed invitation pro-feature bulk-sign-up)
 fi
 
-# Processor time of all backends that have ended, in microseconds (Linux).
-cpu() { awk -v hz="$(getconf CLK_TCK)" '{sub(/.*\) /, ""); print ($14 + $15) * 1000000 / hz}' "/proc/$(head -1 "$dir/data/postmaster.pid")/stat"; }
 # The row a statement answered, as pgbench's variables f_id and so on, for the INSERT that follows it.
 answered() { # statement
     case $1 in
         *email_signals*) echo "(select :f_id::bigint as id, nullif(:f_user_id, '')::uuid as user_id, nullif(:f_project_id, '')::uuid as project_id, :f_payload::jsonb as payload, :f_occurred_at::timestamptz as occurred_at) f" ;;
         *deployment_verdicts*) echo "(select :f_deployment_id::uuid as deployment_id, :f_verdict as verdict) f" ;;
+        *deployments*) echo "(select :f_id::uuid as id, :f_project_id::uuid as project_id) f" ;;
         *projects*) echo "(select :f_id::uuid as id, :f_owner_id::uuid as owner_id) f" ;;
         *) echo "(select :f_id::uuid as id) f" ;;
     esac
 }
-# One run: transactions a second, the median latency and the processor time of one transaction in microseconds.
-run() { # case variant clients
-    local db=installed sql=${statement[$1]}
-    case $2 in trigger | in_tx) ;; *) db=without ;; esac
+# The script of a variant of a case, and its database.
+script() { # case variant
+    local sql=${statement[$1]}
     if [ "$2" = bare ] && [ -n "${bare[$1]:-}" ]; then # one statement: the strongest bare insert there is
         case $sql in
-            with*) sql="${sql/) insert into public.deployment_verdicts/), f as (insert into public.deployment_verdicts} returning *) ${bare[$1]}" ;;
+            with*) sql="${sql/)[[:space:]]insert into/), f as (insert into} returning *) ${bare[$1]}" ;;
             *) sql="with f as ($sql returning *) ${bare[$1]}" ;;
         esac
         sql="$sql on conflict (dedupe_key) do nothing"
@@ -175,39 +213,74 @@ run() { # case variant clients
             fi
             ;;
     esac
-    printf '\\set r random(1, %s)\n%s;\n' "$scale" "${sql//; /;$'\n'}" >"$dir/script.sql"
-    rm -f "$dir"/latency.*
-    local before
-    before=$(cpu)
-    (cd "$dir" && pgbench -n -M prepared -c "$3" -j 2 -T "$seconds" -l --log-prefix=latency -f script.sql "$db" >out 2>&1) || { cat "$dir/out" >&2; exit 1; }
-    sleep 0.2 # for the last backend to be reaped
-    echo "$(awk '/^tps/ {print $3}' "$dir/out") $(awk '{print $3}' "$dir"/latency.* | middle)" \
-        "$(awk -v b="$before" -v a="$(cpu)" '/actually processed/ {sub("/.*", "", $NF); print (a - b) / $NF}' "$dir/out")"
+    printf '\\set r random(1, %s)\n%s;\n' "$scale" "${sql//; /;$'\n'}"
+}
+database() { case $1 in trigger | in_tx) echo "$with" ;; *) echo without ;; esac }
+# Runs variants of a case in turns.  Answers for each: transactions in its turns, and their median latency in microseconds.
+take_turns() { # case clients variant…
+    local name=$1 clients=$2 variant turn started ended
+    shift 2
+    local length=$(($# * (seconds + 1) + 3)) # pgbench's own end: a killed one keeps the last lines of its log
+    local -A run=()
+    rm -f "$dir"/turn.*
+    for variant; do
+        script "$name" "$variant" >"$dir/turn.$variant.sql"
+        (cd "$dir" && exec pgbench -n -M prepared -c "$clients" -j 2 -T "$length" -l --log-prefix="turn.$variant.log" -f "turn.$variant.sql" "$(database "$variant")" >"turn.$variant.out" 2>&1) &
+        run[$variant]=$!
+        sleep 1 # sessions and their plans are made before anything counts
+        kill -STOP "${run[$variant]}" || { cat "$dir/turn.$variant.out" >&2; exit 1; }
+    done
+    started=$(date +%s.%N)
+    for ((turn = 0; turn < 4 * seconds; turn++)); do
+        for variant; do
+            kill -CONT "${run[$variant]}"
+            sleep 0.25
+            kill -STOP "${run[$variant]}"
+        done
+    done
+    ended=$(date +%s.%N)
+    for variant; do kill -CONT "${run[$variant]}"; done
+    for variant; do
+        wait "${run[$variant]}" || { cat "$dir/turn.$variant.out" >&2; exit 1; }
+        cat "$dir/turn.$variant.log".* | awk -v from="$started" -v to="$ended" '
+            $5 + $6 / 1000000 >= from && $5 + $6 / 1000000 <= to {print $3}' >"$dir/turn.$variant.latencies"
+        echo "$variant $(wc -l <"$dir/turn.$variant.latencies") $(middle <"$dir/turn.$variant.latencies")"
+    done
 }
 middle() { sort -n | awk '{a[NR] = $1} END {print a[int((NR + 1) / 2)]}'; }
 
-printf '%-19s| %6s %6s %6s %8s | %6s %6s %6s | %8s %6s %8s %6s | %8s %6s %8s %6s\n' 'median and cpu us' \
-    none bare trig added_ms none bare trig trig_tps1 ratio trig_tps8 ratio in_tx1 ratio in_tx8 ratio
+printf '%-18s| %6s %6s %6s %8s | %9s %5s %9s %5s | %7s %5s %7s %5s\n' 'median latency, us' \
+    none bare trig added_ms trig_tps1 ratio trig_tps8 ratio in_tx1 ratio in_tx8 ratio
 for name in "${cases[@]}"; do
     base=bare
     [ -n "${bare[$name]:-}" ] || base=none
-    : >"$dir/results"
-    for ((round = 1; round <= rounds; round++)); do # interleaved, so that all share the machine's moods
-        for what in "none 1" "$base 1" "trigger 1" "$base 8" "trigger 8" "by_hand 1" "in_tx 1" "by_hand 8" "in_tx 8"; do
-            # Many rows cannot be handed on from one statement to the next.
-            case $name:$what in bulk-sign-up:by_hand* | bulk-sign-up:in_tx*) continue ;; esac
-            # shellcheck disable=SC2086
-            echo "$what $(run "$name" $what)" >>"$dir/results"
-        done
-    done
-    of() { awk -v v="$1" -v c="$2" -v f="$3" '$1 == v && $2 == c {print $f}' "$dir/results" | middle; }
-    awk -v name="$name" -v n="$(of none 1 4)" -v b="$(of $base 1 4)" -v t="$(of trigger 1 4)" \
-        -v nc="$(of none 1 5)" -v bc="$(of $base 1 5)" -v tc="$(of trigger 1 5)" \
-        -v b1="$(of $base 1 3)" -v t1="$(of trigger 1 3)" -v b8="$(of $base 8 3)" -v t8="$(of trigger 8 3)" \
-        -v h1="$(of by_hand 1 3)" -v i1="$(of in_tx 1 3)" -v h8="$(of by_hand 8 3)" -v i8="$(of in_tx 8 3)" \
-        'function ratio(a, b) {return b ? sprintf("%.2f", a / b) : "-"}
-        BEGIN {printf "%-19s| %6d %6d %6d %8.3f | %6d %6d %6d | %8.0f %6s %8.0f %6s | %8.0f %6s %8.0f %6s\n",
-            name, n, b, t, (t - n) / 1000, nc, bc, tc, t1, ratio(t1, b1), t8, ratio(t8, b8), i1, ratio(i1, h1), i8, ratio(i8, h8)}'
+    with=installed
+    if [ -n "${only[$name]:-}" ]; then
+        with=alone
+        createdb -T without alone
+        read -r relation trigger <<<"${only[$name]}"
+        load alone -c "alter table public.$relation enable trigger $trigger"
+    fi
+    {
+        take_turns "$name" 1 none bare trigger
+        take_turns "$name" 8 "$base" trigger
+        if [ "$name" != bulk-sign-up ]; then # many rows cannot be handed on from one statement to the next
+            take_turns "$name" 1 by_hand in_tx
+            take_turns "$name" 8 by_hand in_tx
+        fi
+    } >"$dir/results"
+    awk -v name="$name" -v base="$base" -v seconds="$seconds" '
+        {if (($1, 1) in n) {n[$1, 8] = $2} else {n[$1, 1] = $2; l[$1] = $3}}
+        function per_second(v, c) {return n[v, c] / seconds}
+        function ratio(a, b, c) {return n[b, c] ? sprintf("%.2f", n[a, c] / n[b, c]) : "-"}
+        END {printf "%-18s| %6d %6d %6d %8.3f | %9.0f %5s %9.0f %5s | %7.0f %5s %7.0f %5s\n",
+            name, l["none"], l["bare"], l["trigger"], (l["trigger"] - l["none"]) / 1000,
+            per_second("trigger", 1), ratio("trigger", base, 1), per_second("trigger", 8), ratio("trigger", base, 8),
+            per_second("in_tx", 1), ratio("in_tx", "by_hand", 1), per_second("in_tx", 8), ratio("in_tx", "by_hand", 8)}' "$dir/results"
+    missed=$(psql -qXAt -F ': ' -d "$with" -c "select count(*), email_type, min(error) from public.email_trigger_errors group by email_type")
+    if [ -n "$missed" ]; then # kept, to be replayed, as when the application's statement must not wait for a lock any longer
+        echo "facts put off by the guard: $missed"
+        load "$with" -c "truncate public.email_trigger_errors"
+    fi
+    [ "$with" = installed ] || dropdb --force alone
 done
-missed=$(psql -qXAt -F ': ' -d installed -c "select count(*), email_type, min(error) from public.email_trigger_errors group by email_type")
-echo "facts the triggers missed: ${missed:-none}"

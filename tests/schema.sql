@@ -100,6 +100,11 @@ CREATE FUNCTION public.email_act_03_finished(project uuid) RETURNS boolean
 
 COMMENT ON FUNCTION public.email_act_03_finished(project uuid) IS 'E-ACT-03: whether the project ever finished a deployment.';
 
+CREATE FUNCTION public.email_act_03_rows(deployment uuid, project uuid, started_at timestamp with time zone) RETURNS TABLE(email_type text, user_id uuid, project_id uuid, dedupe_key text, payload jsonb, run_at timestamp with time zone)
+    LANGUAGE sql STABLE;
+
+COMMENT ON FUNCTION public.email_act_03_rows(deployment uuid, project uuid, started_at timestamp with time zone) IS 'E-ACT-03: the outbox row of one running deployment; none when its project ever finished one.';
+
 CREATE FUNCTION public.email_act_03_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3112,6 +3117,8 @@ REVOKE ALL ON FUNCTION public.email_act_03_facts(since timestamp with time zone,
 
 REVOKE ALL ON FUNCTION public.email_act_03_finished(project uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_act_03_finished(project uuid) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_act_03_rows(deployment uuid, project uuid, started_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_act_03_trigger() FROM PUBLIC;
 

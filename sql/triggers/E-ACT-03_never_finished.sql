@@ -32,6 +32,24 @@ $$;
 comment on function public.email_act_03_finished(uuid) is 'E-ACT-03: whether the project ever finished a deployment.';
 revoke all on function public.email_act_03_finished(uuid) from public;
 
+-- What one running deployment becomes.  SQL without settings of its own, so that it becomes a part of the two statements that
+-- use it.
+create or replace function public.email_act_03_rows(deployment uuid, project uuid, started_at timestamptz)
+returns table (email_type text, user_id uuid, project_id uuid, dedupe_key text, payload jsonb, run_at timestamptz)
+language sql stable
+as $$
+select
+    t.code, coalesce((select p.owner_id from public.projects p where p.id = project), public.email_missing('owner_id')::pg_catalog.uuid),
+    project, 'deployment_never_finished:' || project, jsonb_build_object('deployment_id', deployment),
+    started_at + (t.params ->> 'delay')::interval
+from public.email_types t
+where t.code = 'E-ACT-03' and t.enabled and coalesce(started_at, public.email_missing('started_at')::pg_catalog.timestamptz) >= t.active_since
+and not public.email_act_03_finished(coalesce(project, public.email_missing('project_id')::pg_catalog.uuid))
+$$;
+comment on function public.email_act_03_rows(uuid, uuid, timestamptz) is
+'E-ACT-03: the outbox row of one running deployment; none when its project ever finished one.';
+revoke all on function public.email_act_03_rows(uuid, uuid, timestamptz) from public;
+
 -- fact: {deployment_id, project_id, started_at}
 create or replace function public.email_act_03_enqueue(facts jsonb) returns void
 language plpgsql
@@ -40,16 +58,9 @@ set plan_cache_mode = force_generic_plan
 as $$
 begin
     insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
-    select
-        t.code,
-        coalesce((select p.owner_id from public.projects p where p.id = (f ->> 'project_id')::uuid), public.email_missing('owner_id')::uuid),
-        (f ->> 'project_id')::uuid, 'deployment_never_finished:' || (f ->> 'project_id'),
-        jsonb_build_object('deployment_id', f -> 'deployment_id'),
-        (f ->> 'started_at')::timestamptz + (t.params ->> 'delay')::interval
-    from jsonb_array_elements(facts) as f
-    join public.email_types t on t.code = 'E-ACT-03' and t.enabled
-    where coalesce(f ->> 'started_at', public.email_missing('started_at'))::timestamptz >= t.active_since
-    and not public.email_act_03_finished(coalesce(f ->> 'project_id', public.email_missing('project_id'))::uuid)
+    select r.*
+    from jsonb_to_recordset(facts) as f (deployment_id uuid, project_id uuid, started_at timestamptz)
+    cross join lateral public.email_act_03_rows(f.deployment_id, f.project_id, f.started_at) r
     on conflict (dedupe_key) do nothing;
 end
 $$;
@@ -69,11 +80,12 @@ begin
     if tg_op = 'INSERT' then
         -- Nearly every project has finished one.
         if exists (select from new_rows n where n.state = 'running' and not public.email_act_03_finished(n.project_id)) then
-            facts := (
-                select jsonb_agg(jsonb_build_object('deployment_id', n.id, 'project_id', n.project_id, 'started_at', n.started_at))
-                from new_rows n
-                where n.state = 'running'
-            );
+            insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
+            select r.*
+            from new_rows n
+            cross join lateral public.email_act_03_rows(n.id, n.project_id, n.started_at) r
+            where n.state = 'running'
+            on conflict (dedupe_key) do nothing;
         end if;
     -- Most updates are of deployments that do not run, or no longer.
     elsif exists (select from new_rows n where n.state = 'running') then

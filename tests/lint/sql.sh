@@ -31,7 +31,7 @@ for file in migrations/*.sql sql/core/*.sql sql/triggers/*.sql; do
     inlined=
     case $file in
     # Functions that must be inlined, as their comments say.
-    sql/core/24_figures.sql | sql/core/62_activity.sql | sql/core/84_kpi_facts.sql | sql/triggers/E-TRX-01_* | sql/triggers/E-ACT-0[1245]_*)
+    sql/core/24_figures.sql | sql/core/62_activity.sql | sql/core/84_kpi_facts.sql | sql/triggers/E-TRX-01_* | sql/triggers/E-ACT-0[1-5]_*)
         inlined='--ignore PS001 --ignore PS005 --ignore PS016'
         ;;
     esac
