@@ -33,6 +33,8 @@ if [ "$(id -u)" = 0 ]; then # Postgres does not run as root
 fi
 stop() {
     cd /
+    # shellcheck disable=SC2046
+    kill -KILL $(jobs -p) 2>/dev/null || true # the runs of pgbench that wait for their turn
     "${as[@]}" pg_ctl -D "$dir/data" -m immediate stop >/dev/null 2>&1 || true
     rm -rf "$dir"
 }
