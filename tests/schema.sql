@@ -594,7 +594,7 @@ COMMENT ON FUNCTION public.email_delivery_id(enqueued_at timestamp with time zon
 CREATE FUNCTION public.email_deployment_recipients(deployment uuid, contact_role text) RETURNS TABLE(project_id uuid, user_id uuid, to_email text, key_suffix text)
     LANGUAGE sql STABLE;
 
-COMMENT ON FUNCTION public.email_deployment_recipients(deployment uuid, contact_role text) IS 'A deployment''s project and who hears about it (see email_project_recipients); no row when the deployment is gone.';
+COMMENT ON FUNCTION public.email_deployment_recipients(deployment uuid, contact_role text) IS 'A deployment''s project and who hears about it (see email_project_recipients); a row without project and user when the deployment cannot be seen.';
 
 CREATE FUNCTION public.email_doctor() RETURNS TABLE(check_name text, status text, detail text)
     LANGUAGE plpgsql STABLE

@@ -12,9 +12,10 @@
 -- Three things keep it from failing: no type in its DECLARE section comes from a table, no expression stands there (the
 -- handler does not cover that section), and after a failure rows are read through to_jsonb(), which knows no missing column.
 --
--- Its settings: lock_timeout is the contract's 100 ms.  The other three make the application's statement cost the same every
--- time: plans are made once per session (planning anew took half of the time), never read a whole table because it was empty
--- when they were made, and are not compiled because that choice looks costly.
+-- Its settings: lock_timeout is the contract's 100 ms.  The others make the application's statement cost the same every time:
+-- plans are made once per session (planning anew took half of the time; plan_cache_mode, on the trigger or on whichever function
+-- has the statements with parameters), never read a whole table because it was empty when they were made, and are not compiled
+-- because that choice looks costly.
 
 create or replace function public.email_function(code text, suffix text) returns text
 language sql immutable strict

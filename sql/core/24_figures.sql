@@ -95,14 +95,16 @@ comment on function public.email_project_recipients(uuid, text) is
 'The owner of a project (user null when it cannot be found) and its contacts of one role, each once: user, address (null: the user''s own), and what their copy''s key ends with.';
 revoke all on function public.email_project_recipients(uuid, text) from public;
 
--- Nearly no project has contacts, so the function above is called for those only.  SQL without settings of its own, so that it
--- becomes a part of the statements that use it.
+-- Nearly no project has contacts, so the function above is called for those only.  A deployment that cannot be seen has a row
+-- too, without a user: the application's snapshot may be older than it, and then the fact must fail, to be made up for.  SQL
+-- without settings of its own, so that it becomes a part of the statements that use it.
 create or replace function public.email_deployment_recipients(deployment uuid, contact_role text)
 returns table (project_id uuid, user_id uuid, to_email text, key_suffix text)
 language sql stable
 as $$
 select d.project_id, coalesce(r.user_id, p.owner_id), r.to_email, coalesce(r.key_suffix, '')
-from public.deployments d
+from (select) always
+left join public.deployments d on d.id = deployment
 left join public.projects p on p.id = d.project_id
 left join lateral (
     select r.user_id, r.to_email, r.key_suffix
@@ -110,8 +112,7 @@ left join lateral (
     where exists (select from public.email_project_contacts c where c.project_id = d.project_id and c.role = contact_role)
     offset 0
 ) r on true
-where d.id = deployment
 $$;
 comment on function public.email_deployment_recipients(uuid, text) is
-'A deployment''s project and who hears about it (see email_project_recipients); no row when the deployment is gone.';
+'A deployment''s project and who hears about it (see email_project_recipients); a row without project and user when the deployment cannot be seen.';
 revoke all on function public.email_deployment_recipients(uuid, text) from public;

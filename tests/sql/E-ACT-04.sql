@@ -1,7 +1,7 @@
 -- E-ACT-04: the first verdict of a project.
 begin;
 \ir support/fixtures.sql
-select plan(22);
+select plan(23);
 
 select fixture.account('nassir') as nassir \gset
 select fixture.account('adele') as adele \gset
@@ -100,6 +100,12 @@ from fixture.notes_without('E-ACT-04', 'alter table public.projects rename colum
 select is((:'notes'::jsonb ->> 0) like '42703: %owner_id%', true, 'also in a table that is only looked up');
 select fixture.replayed_keys('E-ACT-04', 'insert into public.deployment_verdicts (deployment_id, verdict, confidence) select d.id, ''ok'', 0.5 from public.deployments d join public.projects p on p.id = d.project_id where p.name = ''Broken''') as replayed \gset
 select is(:'replayed'::text[], array['first_verdict_available:' || :'broken'], 'what was missed is made up for');
+
+-- A snapshot of the application's may be older than the deployment.
+select throws_ok(
+    format($$select public.email_act_04_enqueue('[{"deployment_id": "%s", "created_at": "%s", "at": "%s"}]')$$, gen_random_uuid(), now(), now()),
+    '22004', 'field "owner_id" is missing', 'a verdict whose deployment cannot be seen yet is an error, to be made up for, and not forgotten'
+);
 
 select * from finish();
 rollback;

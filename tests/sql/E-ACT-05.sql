@@ -1,7 +1,7 @@
 -- E-ACT-05: a critical verdict.
 begin;
 \ir support/fixtures.sql
-select plan(22);
+select plan(23);
 
 select fixture.account('nassir') as nassir \gset
 select fixture.account('night') as night \gset
@@ -96,6 +96,12 @@ select is(:'replayed'::text[], array['critical_verdict_alert:' || :'waiting'], '
 update public.email_trigger_errors set replayed_at = null where email_type = 'E-ACT-05';
 select public.email_replay_errors();
 select is((select count(*) from fixture.rows_of('E-ACT-05') where dedupe_key = 'critical_verdict_alert:' || :'waiting'), 1::bigint, 'once, however often it is replayed');
+
+-- A snapshot of the application's may be older than the deployment.
+select throws_ok(
+    format($$select public.email_act_05_enqueue('[{"deployment_id": "%s", "created_at": "%s", "at": "%s", "verdict": "warning"}]')$$, gen_random_uuid(), now(), now()),
+    '22004', 'field "owner_id" is missing', 'a verdict whose deployment cannot be seen yet is an error, to be made up for, and not forgotten'
+);
 
 select * from finish();
 rollback;
