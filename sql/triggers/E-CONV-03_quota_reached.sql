@@ -3,7 +3,7 @@
 -- cause       signal quota_refused {}; project_id says which project; to its owner
 -- when        now
 -- key         free_quota_reached:{project}:{month}; the UTC month of the signal
--- still true  the project is still free
+-- still true  the project is still free, and the quota did not start anew: the UTC month of the refusal is not over
 -- figures     project_name, project_id, deployments_used (in the month of the refusal), deployments_limit, resets_on
 -- params      quota
 -- reads       projects (id, owner_id, name, plan), deployments (project_id, started_at)
@@ -93,7 +93,11 @@ begin
     return query
     select
         o.id,
-        case when p.id is null then 'no such project' when p.plan <> 'free' then 'no longer free' end,
+        case
+            when p.id is null then 'no such project'
+            when p.plan <> 'free' then 'no longer free'
+            when public.email_now() >= m.ends then 'the quota has started anew'
+        end,
         jsonb_strip_nulls(jsonb_build_object(
             'project_name', p.name,
             'project_id', p.id,
@@ -116,7 +120,7 @@ begin
     where o.id = any(ids);
 end
 $$;
-comment on function public.email_conv_03_current(bigint[]) is 'E-CONV-03: true while the project is free; deployments used, the limit, when it starts anew.';
+comment on function public.email_conv_03_current(bigint[]) is 'E-CONV-03: true while the project is free and the month of the refusal lasts; deployments used, the limit, when it starts anew.';
 revoke all on function public.email_conv_03_current(bigint[]) from public;
 
 select public.email_grant('execute on function public.email_conv_03_current(bigint[])', 'email_worker');

@@ -1,7 +1,7 @@
 -- E-CONV-03: a deployment was refused because the Free quota is used up.
 begin;
 \ir support/fixtures.sql
-select plan(16);
+select plan(19);
 
 select fixture.account('nassir') as nassir \gset
 select fixture.account('teammate') as teammate \gset
@@ -15,11 +15,19 @@ select results_eq(
 );
 select fixture.signal('quota_refused', :'teammate', :'project');
 select is(fixture.keys_of('E-CONV-03'), array[:'key'], 'once a month');
-select fixture.signal('quota_refused', :'teammate', :'project', '{}', date_trunc('month', now() at time zone 'UTC') at time zone 'UTC' - interval '1 second') \g /dev/null
+select date_trunc('month', now() at time zone 'UTC') at time zone 'UTC' as month \gset
+select fixture.signal('quota_refused', :'teammate', :'project', '{}', :'month'::timestamptz - interval '1 second') \g /dev/null
 select is(cardinality(fixture.keys_of('E-CONV-03')), 1, 'a refusal from before active_since causes nothing');
 update public.email_types set active_since = now() - interval '60 days' where code = 'E-CONV-03';
-select fixture.signal('quota_refused', :'teammate', :'project', '{}', date_trunc('month', now() at time zone 'UTC') at time zone 'UTC' - interval '1 second') \g /dev/null
-select is(cardinality(fixture.keys_of('E-CONV-03')), 2, 'months are UTC: a second before this one is another');
+select fixture.signal('quota_refused', :'teammate', :'project', '{}', :'month'::timestamptz - interval '1 second') \g /dev/null
+select results_eq(
+    $$ select dedupe_key, run_at, due_at from fixture.rows_of('E-CONV-03') $$,
+    format($$ values (%L, %3$L::timestamptz, %3$L::timestamptz), (%2$L, now(), now()) $$, 'free_quota_reached:' || :'project' || ':' || to_char(:'month'::timestamptz at time zone 'UTC' - interval '1 second', 'YYYY-MM'), :'key',
+        :'month'::timestamptz - interval '1 second'),
+    'months are UTC: a second before this one is another, and when it happened is when it was due'
+);
+update public.email_types set expires_after = '1 year' where code = 'E-CONV-03';
+select is(fixture.gate_of((select o.dedupe_key from fixture.rows_of('E-CONV-03') o limit 1)), 'suppress: the quota has started anew', 'and that month''s refusal is history');
 insert into public.deployments (project_id, deployment_number, env, state, started_at)
 select :'project', n, 'prod', 'analyzed', date_trunc('month', now() at time zone 'UTC') at time zone 'UTC' + make_interval(secs => n - 1) from generate_series(0, 50) n;
 select is(fixture.gate_of(:'key'), 'send', 'it may go');
@@ -34,6 +42,12 @@ select is(fixture.context_of(:'key') -> 'deployments_limit', '60', 'the limit is
 update public.projects set plan = 'pro';
 select is(fixture.gate_of(:'key'), 'suppress: no longer free', 'not once the project is no longer free');
 update public.projects set plan = 'free';
+select (date_trunc('month', now() at time zone 'UTC') + interval '1 month') at time zone 'UTC' as next_month \gset
+select fixture.move_clock(:'next_month'::timestamptz - now() - interval '1 second');
+select is(fixture.gate_of(:'key'), 'send', 'until the last second of the month');
+select fixture.move_clock(:'next_month'::timestamptz - now());
+select is(fixture.gate_of(:'key'), 'suppress: the quota has started anew', 'not once the quota is new');
+select fixture.move_clock('0');
 insert into public.email_preferences (user_id, marketing_opt_in) values (:'nassir', false);
 select is(fixture.gate_of(:'key'), 'suppress: opted out of marketing', 'nor to an owner who refuses marketing');
 delete from public.email_preferences;
