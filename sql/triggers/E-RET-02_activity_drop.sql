@@ -7,7 +7,7 @@
 -- when        now (within 24 h of the detection; the scan may find it until week N+1 ends)
 -- key         activity_drop:{project}:{week N}, as IYYY-Www
 -- still true  the project did not recover: its deployments of the last seven days are still at most drop_percent % of those
---             of week N-1
+--             of week N-1; and the deployments of both weeks still show the drop
 -- figures     deployments (week N), previous_deployments (week N-1)
 -- params      drop_percent, min_deployments
 -- reads       users (id, is_active), projects (id, name, owner_id), deployments (project_id, started_at)
@@ -127,6 +127,7 @@ begin
         case
             when r.project_id is null then null
             when p.id is null then 'no such project'
+            when c.before < k.min_deployments then format('no drop: %s deployments in the week before, fewer than %s', c.before, k.min_deployments)
             when c.week > c.before * k.drop_percent / 100 then format('no drop: %s deployments after %s', c.week, c.before)
             when c.lately > c.before * k.drop_percent / 100 then format('recovered: %s deployments in the last seven days', c.lately)
         end,
@@ -138,7 +139,9 @@ begin
         ) end
     from public.email_outbox o
     cross join (
-        select coalesce((t.params ->> 'drop_percent')::numeric, 50) as drop_percent from public.email_types t where t.code = 'E-RET-02'
+        select coalesce((t.params ->> 'drop_percent')::numeric, 50) as drop_percent,
+            coalesce((t.params ->> 'min_deployments')::integer, 4) as min_deployments
+        from public.email_types t where t.code = 'E-RET-02'
     ) k
     cross join lateral (
         select coalesce(o.project_id, public.email_key_id(o.dedupe_key, 2)) as project_id

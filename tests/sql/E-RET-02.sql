@@ -1,7 +1,7 @@
 -- E-RET-02: a project's activity dropped.
 begin;
 \ir support/scans.sql
-select plan(24);
+select plan(26);
 
 -- The owner lives in New York: week 11 of 2026 is Monday 9 March 04:00Z (clocks went forward the day before) to 16 March 04:00Z,
 -- week 10 begins on 2 March 05:00Z and is an hour short.
@@ -65,7 +65,13 @@ delete from projects where name = 'Checkout API';
 select is((select g.reason from key, pg_temp.gate(k) g), 'no such project', 'untrue once the project is deleted');
 rollback to s;
 delete from deployments d where d.project_id = (select checkout from what) and d.started_at < '2026-03-08Z';
-select is((select g.reason from key, pg_temp.gate(k) g), 'no drop: 7 deployments after 3', 'untrue when the figures do not bear it any more');
+select is((select g.reason from key, pg_temp.gate(k) g), 'no drop: 3 deployments in the week before, fewer than 4', 'untrue when there were too few before it to tell');
+rollback to s;
+delete from deployments d where d.project_id = (select checkout from what);
+select is((select g.reason from key, pg_temp.gate(k) g), 'no drop: 0 deployments in the week before, fewer than 4', 'nobody is told of 0 after 0');
+rollback to s;
+delete from deployments d where d.project_id = (select checkout from what) and d.started_at < '2026-03-06Z';
+select is((select g.reason from key, pg_temp.gate(k) g), 'no drop: 7 deployments after 9', 'untrue when the figures do not bear it any more');
 rollback to s;
 update email_outbox set payload = '{}', project_id = null where email_type = 'E-RET-02';
 select is((select g.context ->> 'project_name' || ' ' || (g.context ->> 'deployments') from key, pg_temp.gate(k) g), 'Checkout API 7', 'project and week are read from the key');
