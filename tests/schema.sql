@@ -476,7 +476,7 @@ CREATE FUNCTION public.email_conv_03_current(ids bigint[]) RETURNS TABLE(id bigi
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_conv_03_current(ids bigint[]) IS 'E-CONV-03: true while the project is free; deployments used, the limit, when it starts anew.';
+COMMENT ON FUNCTION public.email_conv_03_current(ids bigint[]) IS 'E-CONV-03: true while the project is free and the month of the refusal lasts; deployments used, the limit, when it starts anew.';
 
 CREATE FUNCTION public.email_conv_03_enqueue(facts jsonb) RETURNS void
     LANGUAGE plpgsql
@@ -867,13 +867,13 @@ CREATE FUNCTION public.email_lapse_current(ids bigint[]) RETURNS TABLE(id bigint
 
 COMMENT ON FUNCTION public.email_lapse_current(ids bigint[]) IS 'E-RET-03 and E-RET-04: true while the user was not active on a day after the one in the key; with their last activity and the project to come back to.';
 
-CREATE FUNCTION public.email_lapsed(shortest interval, longest interval) RETURNS TABLE(user_id uuid, last_active_at timestamp with time zone)
+CREATE FUNCTION public.email_lapsed(code text, shortest interval, longest interval) RETURNS TABLE(user_id uuid, last_active_at timestamp with time zone)
     LANGUAGE plpgsql
     SET "TimeZone" TO 'UTC'
     SET jit TO 'off'
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_lapsed(shortest interval, longest interval) IS 'The active accounts whose last activity is at least shortest and less than longest ago, with its time.';
+COMMENT ON FUNCTION public.email_lapsed(code text, shortest interval, longest interval) IS 'The active accounts whose last activity is at least shortest and less than longest ago, with its time; without those to whom a letter of this code is about a later lapse.';
 
 CREATE FUNCTION public.email_last_active(of_user uuid, as_of timestamp with time zone) RETURNS TABLE(last_active_at timestamp with time zone)
     LANGUAGE sql STABLE;
@@ -3456,9 +3456,9 @@ REVOKE ALL ON FUNCTION public.email_lapse_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_lapse_current(ids bigint[]) TO email_worker;
 GRANT ALL ON FUNCTION public.email_lapse_current(ids bigint[]) TO email_admin;
 
-REVOKE ALL ON FUNCTION public.email_lapsed(shortest interval, longest interval) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.email_lapsed(shortest interval, longest interval) TO email_worker;
-GRANT ALL ON FUNCTION public.email_lapsed(shortest interval, longest interval) TO email_admin;
+REVOKE ALL ON FUNCTION public.email_lapsed(code text, shortest interval, longest interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_lapsed(code text, shortest interval, longest interval) TO email_worker;
+GRANT ALL ON FUNCTION public.email_lapsed(code text, shortest interval, longest interval) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_last_active(of_user uuid, as_of timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_last_active(of_user uuid, as_of timestamp with time zone) TO email_worker;

@@ -5,7 +5,8 @@
 --             active_since is left alone, somebody who gets there after it is written to
 -- when        J14, that moment; the scan finds it within a day of it. After an outage it still catches up with what would
 --             not have expired.
--- key         inactive_14d:{user}:{last active day}, the UTC date of the last activity: a new lapse has a new key
+-- key         inactive_14d:{user}:{last active day}, the UTC date of the last activity: a new lapse has a new key. When the last
+--             activity is deleted (with its project, say), the one before it is no new lapse.
 -- still true  no activity on a later day
 -- figures     last_active_at; project_name, project_id (the own project with the latest deployment, else the newest)
 -- params      inactive
@@ -15,7 +16,8 @@
 
 -- Shared with E-RET-04 ---------------------------------------------------------------------------------------------------
 -- Only the end of each user's history is read: one step into an index per source and project (email_last_active).
-create or replace function public.email_lapsed(shortest interval, longest interval)
+drop function if exists public.email_lapsed(interval, interval);
+create or replace function public.email_lapsed(code text, shortest interval, longest interval)
 returns table (user_id uuid, last_active_at timestamptz)
 language plpgsql
 set timezone = 'UTC'
@@ -31,12 +33,22 @@ begin
     from public.users u
     cross join lateral public.email_last_active(u.id, checked_at) a
     where coalesce(u.is_active, true) and u.created_at <= checked_at - shortest
-    and a.last_active_at <= checked_at - shortest and a.last_active_at > checked_at - longest;
+    and a.last_active_at <= checked_at - shortest and a.last_active_at > checked_at - longest
+    -- A person's letters, one step into an index each; asked last, and of those in the range alone.
+    and not exists (
+        select from (
+            select o.dedupe_key from public.email_outbox o where o.user_id = u.id and o.email_type = email_lapsed.code
+            union all
+            select d.dedupe_key from public.email_deliveries d where d.user_id = u.id and d.email_type = email_lapsed.code
+            offset 0
+        ) letter
+        where public.email_day(split_part(letter.dedupe_key, ':', 3)) > a.last_active_at::date
+    );
 end
 $$;
-comment on function public.email_lapsed(interval, interval) is
-'The active accounts whose last activity is at least shortest and less than longest ago, with its time.';
-revoke all on function public.email_lapsed(interval, interval) from public;
+comment on function public.email_lapsed(text, interval, interval) is
+'The active accounts whose last activity is at least shortest and less than longest ago, with its time; without those to whom a letter of this code is about a later lapse.';
+revoke all on function public.email_lapsed(text, interval, interval) from public;
 
 create or replace function public.email_lapse_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)
@@ -92,7 +104,7 @@ begin
     select l.user_id, null::uuid, format('inactive_14d:%s:%s', l.user_id, to_char(l.last_active_at, 'YYYY-MM-DD')),
         l.last_active_at + kind.inactive,
         jsonb_build_object('last_active_day', to_char(l.last_active_at, 'YYYY-MM-DD'))
-    from public.email_lapsed(kind.inactive, kind.inactive + kind.expires_after) l
+    from public.email_lapsed('E-RET-03', kind.inactive, kind.inactive + kind.expires_after) l
     where l.last_active_at + kind.inactive >= kind.active_since;
 end
 $$;
@@ -115,7 +127,7 @@ revoke all on function public.email_ret_03_current(bigint[]) from public;
 select public.email_grant(g.privileges, r.role_name)
 from unnest(array['email_worker', 'email_admin']) r (role_name)
 cross join (values
-    ('execute on function public.email_lapsed(interval, interval), public.email_lapse_current(bigint[]), public.email_ret_03_audience(), public.email_ret_03_current(bigint[])'),
+    ('execute on function public.email_lapsed(text, interval, interval), public.email_lapse_current(bigint[]), public.email_ret_03_audience(), public.email_ret_03_current(bigint[])'),
     ('select (id, is_active, created_at) on public.users'),
     ('select (id, name, owner_id, created_at) on public.projects'),
     ('select (project_id, started_at) on public.deployments')

@@ -33,7 +33,7 @@ begin
     select l.user_id, null::uuid, format('inactive_30d:%s:%s:%s', l.user_id, to_char(l.last_active_at, 'YYYY-MM-DD'), step.name),
         l.last_active_at + step.after,
         jsonb_build_object('step', step.name, 'last_active_day', to_char(l.last_active_at, 'YYYY-MM-DD'))
-    from public.email_lapsed(kind.first_step, kind.last_step + kind.expires_after) l
+    from public.email_lapsed('E-RET-04', kind.first_step, kind.last_step + kind.expires_after) l
     cross join (select s.key, s.value::interval from jsonb_each_text(kind.steps) s) step (name, after)
     where l.last_active_at + kind.first_step >= kind.active_since;
 end

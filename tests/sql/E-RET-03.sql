@@ -1,7 +1,7 @@
 -- E-RET-03: 14 days without activity.
 begin;
 \ir support/scans.sql
-select plan(21);
+select plan(23);
 
 select pg_temp.at('2026-03-20 06:20Z');
 create temp table people (name text, person uuid);
@@ -87,6 +87,14 @@ select results_eq(
     $$ select k, timestamptz '2026-03-19 20:15Z' from key union all select format('inactive_14d:%s:2026-04-01', pg_temp.who('nadia')), '2026-04-15 10:00Z' $$,
     'has a new key; the clocks went forward in between and 14 days are 14 times 24 hours'
 );
+rollback to s;
+
+-- What they did last is deleted: what was the last before it is no new lapse.
+insert into email_signals (kind, user_id, occurred_at) values ('login', pg_temp.who('nadia'), '2026-03-03 12:00Z');
+delete from email_signals where user_id = pg_temp.who('nadia') and occurred_at = '2026-03-05 20:15Z';
+select is((select count(*) from email_audience('E-RET-03') a where a.user_id = pg_temp.who('nadia')), 0::bigint, 'when the last activity is deleted the one before it is not written about too');
+delete from email_outbox;
+select is((select count(*) from email_audience('E-RET-03') a where a.user_id = pg_temp.who('nadia')), 1::bigint, '(without the first letter it would be)');
 rollback to s;
 
 -- Late, and the past ---------------------------------------------------------------------------------------------------------

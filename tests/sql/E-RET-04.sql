@@ -1,7 +1,7 @@
 -- E-RET-04: 30 days without activity, in two steps.
 begin;
 \ir support/scans.sql
-select plan(21);
+select plan(25);
 
 select pg_temp.at('2026-03-20 06:30Z');
 create temp table people (name text, person uuid);
@@ -31,6 +31,21 @@ select is(
 );
 select pg_temp.at('2026-03-27 00:15Z');
 select is((select g.verdict || ' ' || (g.context ->> 'step') from key, pg_temp.gate(j37) g), 'send J37', 'J37 while they stay away');
+
+select is(
+    (select g.context - array['cta_path', 'first_name', 'time_zone', 'project_id', 'last_active_day'] from key, pg_temp.gate(j37) g),
+    '{"step": "J37", "project_name": "API Gateway", "last_active_at": "2026-02-18T00:15:00+00:00"}'::jsonb, 'with the same figures'
+);
+-- What they did last is deleted: what was the last before it is no new lapse.
+savepoint s;
+insert into email_signals (kind, user_id, occurred_at) values ('login', pg_temp.who('nadia'), '2026-02-15 12:00Z');
+delete from email_signals where user_id = pg_temp.who('nadia') and occurred_at = '2026-02-18 00:15Z';
+select is((select count(*) from email_audience('E-RET-04') a where a.user_id = pg_temp.who('nadia')), 0::bigint, 'when the last activity is deleted the one before it starts no second sequence');
+select pg_temp.sent_and_gone(j30), pg_temp.sent_and_gone(j37) from key;
+select is((select count(*) from email_audience('E-RET-04') a where a.user_id = pg_temp.who('nadia')), 0::bigint, 'also when only the journal remembers the first');
+delete from email_deliveries;
+select is((select count(*) from email_audience('E-RET-04') a where a.user_id = pg_temp.who('nadia')), 2::bigint, '(without the first it would)');
+rollback to s;
 
 -- Coming back ends the sequence --------------------------------------------------------------------------------------------
 savepoint s;
