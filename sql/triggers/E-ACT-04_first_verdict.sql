@@ -93,7 +93,7 @@ exception when others then
     begin
         perform public.email_guard('deployment_verdicts', 'E-ACT-04', (
             select jsonb_agg(jsonb_build_object(
-                'deployment_id', to_jsonb(n) -> 'deployment_id', 'created_at', to_jsonb(n) -> 'created_at', 'at', now()
+                'deployment_id', to_jsonb(n) -> 'deployment_id', 'created_at', to_jsonb(n) -> 'created_at', 'at', public.email_now()
             ))
             from new_rows n
         ), sqlstate, sqlerrm);

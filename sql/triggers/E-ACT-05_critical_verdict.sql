@@ -88,7 +88,7 @@ exception when others then
         perform public.email_guard('deployment_verdicts', 'E-ACT-05', coalesce(facts, (
             select jsonb_agg(jsonb_build_object(
                 'deployment_id', to_jsonb(n) -> 'deployment_id', 'verdict', to_jsonb(n) -> 'verdict', 'created_at', to_jsonb(n) -> 'created_at',
-                'at', now()
+                'at', public.email_now()
             ))
             from new_rows n
             where to_jsonb(n) ->> 'verdict' is distinct from 'ok'
@@ -144,7 +144,8 @@ begin
     select
         r.id,
         case when f.deployment_id is null then 'no such deployment' end,
-        case when r.critical ? f.verdict or r.verdict is null then coalesce(f.figures, '{}') else coalesce(f.figures, '{}') - 'verdict' end
+        -- The alarm a letter was caused by stands; what a later, better verdict says is none of it.
+        coalesce(f.figures, '{}') - case when r.critical ? f.verdict or r.verdict is null then '{}' else '{verdict,confidence,summary}'::text[] end
     from rows r
     left join public.email_verdict_figures(array(select w.deployment_id from rows w)) f on f.deployment_id = r.deployment_id;
 end

@@ -81,7 +81,7 @@ exception when others then
         perform public.email_guard('users', 'E-TRX-01', coalesce(facts, (
             -- A sign-up is missed once, a user may be updated again and again: without the moment that is one note.
             select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-                'user_id', to_jsonb(n) -> 'id', 'created_at', to_jsonb(n) -> 'created_at', 'at', case when tg_op = 'INSERT' then now() end
+                'user_id', to_jsonb(n) -> 'id', 'created_at', to_jsonb(n) -> 'created_at', 'at', case when tg_op = 'INSERT' then public.email_now() end
             )))
             from new_rows n
             where coalesce(to_jsonb(n) ->> 'is_active', 'true') = 'true'

@@ -1,7 +1,7 @@
 -- E-ACT-04: the first verdict of a project.
 begin;
 \ir support/fixtures.sql
-select plan(23);
+select plan(27);
 
 select fixture.account('nassir') as nassir \gset
 select fixture.account('adele') as adele \gset
@@ -29,6 +29,7 @@ select is(fixture.gate_of(:'key'), 'send', 'it may go');
 select is(fixture.context_of(:'key' || ':cto@acme.example') ->> 'first_name', null, 'a contact without an account is not greeted by the owner''s name');
 select is(fixture.context_of(:'key' || ':adele@example.com') ->> 'first_name', 'Adele', 'one with an account by their own');
 select is(fixture.recipient_of(:'key' || ':adele@example.com'), 'Adele@Example.com', 'and at the address they gave');
+select is(fixture.context_of(:'key' || ':cto@acme.example') - 'first_name', fixture.context_of(:'key') - 'first_name', 'and all read the same figures');
 
 -- Figures.
 select is(
@@ -83,6 +84,15 @@ update public.email_types set active_since = now() + interval '1 hour' where cod
 select fixture.project(:'nassir', 'Late') as late \gset
 select fixture.verdict(fixture.deployment(:'late', 1, 'analyzed'), 'ok');
 select is(fixture.row_of('first_verdict_available:' || :'late') is null, true, 'a verdict before active_since causes nothing');
+update public.email_types set active_since = now() - interval '1 hour' where code = 'E-ACT-04';
+select fixture.project(:'nassir', 'Backfilled') as backfilled \gset
+insert into public.deployment_verdicts (deployment_id, verdict, confidence, created_at)
+values (fixture.deployment(:'backfilled', 1, 'analyzed'), 'ok', 0.5, now() - interval '61 minutes');
+select is(fixture.row_of('first_verdict_available:' || :'backfilled') is null, true, 'also one that is stored after it');
+select fixture.project(:'nassir', 'Since') as since \gset
+insert into public.deployment_verdicts (deployment_id, verdict, confidence, created_at)
+values (fixture.deployment(:'since', 1, 'analyzed'), 'ok', 0.5, now() - interval '59 minutes');
+select is((select o.run_at from fixture.row_of('first_verdict_available:' || :'since') o), now(), 'one after active_since that is stored late is told of now');
 update public.email_types set active_since = now() - interval '1 day' where code = 'E-ACT-04';
 
 select fixture.project(:'nassir', 'Broken') as broken \gset
@@ -91,10 +101,13 @@ select is_empty(
     $$ select fixture.broken_by('E-ACT-04', 'insert into public.deployment_verdicts (deployment_id, verdict, confidence) select d.id, ''ok'', 0.5 from public.deployments d join public.projects p on p.id = d.project_id where p.name = ''Broken''') $$,
     'whatever breaks on our side, the verdict is stored and the miss is noted'
 );
+select fixture.move_clock('1 hour');
 select jsonb_agg(n -> 'row_data') as notes
 from fixture.notes_without('E-ACT-04', 'alter table public.deployments rename column project_id to p', 'insert into public.deployment_verdicts (deployment_id, verdict, confidence) select d.id, ''ok'', 0.5 from public.deployments d join public.projects p on p.id = d.p where p.name = ''Broken''') n
 where n ->> 'error' like '42703: %project_id%' \gset
 select is((select count(*) from jsonb_array_elements(:'notes'::jsonb) n where n ->> 'deployment_id' = :'waiting'), 1::bigint, 'a column that was renamed is noted');
+select is((select max((n ->> 'at')::timestamptz) from jsonb_array_elements(:'notes'::jsonb) n where n ->> 'deployment_id' = :'waiting'), public.email_now(), 'with the moment of the cause, from which the letter expires');
+select fixture.move_clock('0');
 select jsonb_agg(n -> 'error') as notes
 from fixture.notes_without('E-ACT-04', 'alter table public.projects rename column owner_id to o', 'insert into public.deployment_verdicts (deployment_id, verdict, confidence) select d.id, ''ok'', 0.5 from public.deployments d join public.projects p on p.id = d.project_id where p.name = ''Broken''') n \gset
 select is((:'notes'::jsonb ->> 0) like '42703: %owner_id%', true, 'also in a table that is only looked up');

@@ -1,7 +1,7 @@
 -- E-ACT-05: a critical verdict.
 begin;
 \ir support/fixtures.sql
-select plan(23);
+select plan(33);
 
 select fixture.account('nassir') as nassir \gset
 select fixture.account('night') as night \gset
@@ -35,18 +35,26 @@ update public.users set is_active = false where id = :'nassir';
 select is(fixture.gate_of(:'key'), 'send', 'whatever the owner refuses and whether or not they are active');
 insert into public.metric_samples (deployment_id, phase, requests_per_sec, latency_p95, error_rate, cpu_usage, memory_usage)
 values (:'deployment', 'pre', 1, 200, 0.01, 0, 0), (:'deployment', 'post', 1, 250, 0.005, 0, 0);
+insert into public.sdh_hints (deployment_id, metric, severity, confidence, title, diagnosis, suggested_actions) values
+(:'deployment', 'cpu', 'info', 0.9, 't', 'd', '{"surveiller le trafic"}'), (:'deployment', 'latency', 'critical', 0.4, 't', 'd', '{"revenir en arrière"}');
 select is(
     fixture.context_of(:'key'),
     jsonb_build_object('first_name', 'Nassir', 'time_zone', 'Europe/Paris', 'cta_path', null,
         'project_name', 'Checkout API', 'project_id', :'project', 'deployment_id', :'deployment', 'deployment_number', 12, 'env', 'prod',
         'verdict', 'rollback_recommended', 'occurred_at', now(), 'confidence', 0.87, 'summary', 'La latence a augmenté.',
-        'latency_delta', 25, 'error_rate_delta', -0.5),
-    'with the verdict''s figures'
+        'latency_delta', 25, 'error_rate_delta', -0.5, 'actions', jsonb_build_array('revenir en arrière', 'surveiller le trafic')),
+    'with the verdict''s figures and what to do'
 );
+select is(lower(fixture.recipient_of(:'key' || ':pager@acme.example')), 'pager@acme.example', 'an on-call contact is written to at their address');
+select is(fixture.gate_of(:'key' || ':pager@acme.example'), 'send', 'whoever they are');
+select is(fixture.context_of(:'key' || ':pager@acme.example') ->> 'first_name', null, 'not greeted by the owner''s name');
+select is(fixture.context_of(:'key' || ':night@example.com') ->> 'first_name', 'Night', 'one with an account by their own');
+select is(fixture.context_of(:'key' || ':night@example.com') - 'first_name', fixture.context_of(:'key') - 'first_name', 'and all read the same figures');
 update public.deployment_verdicts set verdict = 'warning';
 select is(fixture.context_of(:'key') ->> 'verdict', 'warning', 'a verdict that stays critical is told as it is now');
 update public.deployment_verdicts set verdict = 'ok';
 select is(fixture.context_of(:'key') ->> 'verdict', 'rollback_recommended', 'one that does not, as it was');
+select is(fixture.context_of(:'key') ?| '{summary,confidence}', false, 'without what the better one says');
 select is(cardinality(fixture.keys_of('E-ACT-05')), 3, 'and none of that causes another letter');
 
 select fixture.deployment(:'project', 13, 'analyzed') as fine \gset
@@ -75,6 +83,16 @@ update public.email_types set active_since = now() + interval '1 hour' where cod
 select fixture.deployment(:'project', 15, 'analyzed') as late \gset
 select fixture.verdict(:'late', 'warning');
 select is(fixture.row_of('critical_verdict_alert:' || :'late') is null, true, 'a verdict before active_since causes nothing');
+update public.email_types set active_since = now() - interval '1 hour' where code = 'E-ACT-05';
+select fixture.deployment(:'project', 17, 'analyzed') as backfilled \gset
+insert into public.deployment_verdicts (deployment_id, verdict, confidence, created_at) values (:'backfilled', 'warning', 0.5, now() - interval '61 minutes');
+select is(fixture.row_of('critical_verdict_alert:' || :'backfilled') is null, true, 'also one that is stored after it');
+update public.deployment_verdicts set verdict = 'rollback_recommended' where deployment_id = :'backfilled';
+select is(fixture.row_of('critical_verdict_alert:' || :'backfilled') is null, true, 'or that becomes worse after it');
+select fixture.deployment(:'project', 18, 'analyzed') as since \gset
+insert into public.deployment_verdicts (deployment_id, verdict, confidence, created_at) values (:'since', 'warning', 0.5, now() - interval '59 minutes');
+select is((select o.run_at from fixture.row_of('critical_verdict_alert:' || :'since') o), now(), 'one after active_since that is stored late alarms now');
+delete from public.deployments where id in (:'backfilled', :'since');
 update public.email_types set active_since = now() - interval '1 day' where code = 'E-ACT-05';
 
 delete from public.email_project_contacts;
@@ -87,10 +105,13 @@ select is_empty(
     $$ select fixture.broken_by('E-ACT-05', 'update public.deployment_verdicts set verdict = case verdict when ''warning'' then ''rollback_recommended'' else ''warning'' end') $$,
     'so is its change'
 );
+select fixture.move_clock('1 hour');
 select jsonb_agg(n -> 'row_data') as notes
 from fixture.notes_without('E-ACT-05', 'alter table public.deployment_verdicts rename column verdict to v', 'insert into public.deployment_verdicts (deployment_id, v, confidence) select d.id, ''warning'', 0.5 from public.deployments d where d.deployment_number = 16') n
 where n ->> 'error' like '42703: %verdict%' \gset
 select is((select count(*) from jsonb_array_elements(:'notes'::jsonb) n where n ->> 'deployment_id' = :'waiting'), 1::bigint, 'a column that was renamed is noted');
+select is((select max((n ->> 'at')::timestamptz) from jsonb_array_elements(:'notes'::jsonb) n where n ->> 'deployment_id' = :'waiting'), public.email_now(), 'with the moment of the cause, from which the letter expires');
+select fixture.move_clock('0');
 select fixture.replayed_keys('E-ACT-05', 'insert into public.deployment_verdicts (deployment_id, verdict, confidence) select d.id, ''warning'', 0.5 from public.deployments d where d.deployment_number = 16') as replayed \gset
 select is(:'replayed'::text[], array['critical_verdict_alert:' || :'waiting'], 'what was missed is made up for');
 update public.email_trigger_errors set replayed_at = null where email_type = 'E-ACT-05';

@@ -1,7 +1,7 @@
 -- E-TRX-01: the welcome.
 begin;
 \ir support/fixtures.sql
-select plan(18);
+select plan(20);
 
 select fixture.account('nassir') as nassir \gset
 select is(fixture.keys_of('E-TRX-01'), array['welcome_signup:' || :'nassir'], 'signing up causes one letter with the contract''s key');
@@ -35,6 +35,9 @@ update public.email_types set active_since = now() + interval '1 second' where c
 select fixture.account('old') as old \gset
 select is(fixture.row_of('welcome_signup:' || :'old') is null, true, 'nobody is welcomed who signed up before active_since');
 update public.email_types set active_since = now() - interval '1 day' where code = 'E-TRX-01';
+insert into public.users (name, email, hashed_password, is_active, created_at) values ('Dormant', 'dormant@example.com', 'x', false, now() - interval '2 days') returning id as dormant \gset
+update public.users set is_active = true where id = :'dormant';
+select is(fixture.row_of('welcome_signup:' || :'dormant') is null, true, 'nor who signed up before it and becomes active after');
 update public.email_types set enabled = false where code = 'E-TRX-01';
 select fixture.account('unwanted') as unwanted \gset
 select is(fixture.row_of('welcome_signup:' || :'unwanted') is null, true, 'a disabled type enqueues nothing');
@@ -53,6 +56,12 @@ select is(
     (select jsonb_build_array(jsonb_build_object('user_id', u.id, 'created_at', u.created_at)) from public.users u where u.email = 'nassir@example.com'),
     'a column that disappeared is noted, once per user, with ids and no secrets'
 );
+select fixture.move_clock('1 hour');
+select jsonb_agg(n -> 'row_data') as notes
+from fixture.notes_without('E-TRX-01', 'alter table public.users drop column is_active', 'insert into public.users (name, email, hashed_password) values (''E'', ''e@sabotage.example'', ''x'')') n
+where n ->> 'error' like '42703: %is_active%' \gset
+select is((:'notes'::jsonb -> 0 ->> 'at')::timestamptz, public.email_now(), 'with the moment of a sign-up, from which the letter expires');
+select fixture.move_clock('0');
 select fixture.replayed_keys('E-TRX-01', 'insert into public.users (name, email, hashed_password) values (''D'', ''d@replay.example'', ''x'')') as replayed \gset
 select is(
     :'replayed'::text[], array(select 'welcome_signup:' || u.id from public.users u where u.email = 'd@replay.example'),
