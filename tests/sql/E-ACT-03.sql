@@ -1,7 +1,7 @@
 -- E-ACT-03: a deployment was started, none was ever finished.
 begin;
 \ir support/fixtures.sql
-select plan(20);
+select plan(21);
 
 select fixture.account('nassir') as nassir \gset
 select fixture.project(:'nassir', 'Checkout API') as project \gset
@@ -58,6 +58,10 @@ values (:'old', 1, 'prod', 'running', now() - interval '2 hours'), (:'new', 1, '
 select is(fixture.row_of('deployment_never_finished:' || :'old') is null, true, 'a start before active_since causes nothing');
 select is((select o.run_at from fixture.row_of('deployment_never_finished:' || :'new') o) in (now() + interval '23 hours 30 minutes', now() + interval '23 hours 40 minutes'), true,
     'the delay is a parameter; two starts in one statement are one letter');
+select fixture.project(:'nassir', 'Queued') as queued \gset
+select fixture.deployment(:'queued', 1, 'pending', now() - interval '50 minutes') as waited \gset
+update public.deployments set state = 'running' where id = :'waited';
+select is((select o.run_at from fixture.row_of('deployment_never_finished:' || :'queued') o), now() + interval '23 hours 10 minutes', 'one that waited before it ran was started when it began to wait');
 insert into public.email_outbox (email_type, user_id, dedupe_key) values ('E-ACT-03', :'nassir', 'deployment_never_finished:' || :'old');
 select is(fixture.context_of('deployment_never_finished:' || :'old') ->> 'deployment_number', '1', 'a plain insert needs no more than the key');
 

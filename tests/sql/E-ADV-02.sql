@@ -1,7 +1,7 @@
 -- E-ADV-02: a promoter is asked for a review.
 begin;
 \ir support/fixtures.sql
-select plan(16);
+select plan(17);
 
 select fixture.account('nassir') as nassir \gset
 select fixture.account('critic') as critic \gset
@@ -35,6 +35,14 @@ select matches((select error from fixture.errors_of('E-ADV-02') order by id desc
 select fixture.signal('nps_answered', null, null, '{"score": 10}');
 select is((select error from fixture.errors_of('E-ADV-02') order by id desc limit 1), '22004: field "user_id" is missing', 'and one by nobody');
 select is((select count(*) from public.email_signals where kind = 'nps_answered'), 7::bigint, 'every signal was recorded');
+select fixture.account('late') as late \gset
+update public.email_types set params = '{"delay": "1 day", "min_score": 9}', active_since = now() - interval '7 days' where code = 'E-ADV-02';
+select fixture.signal('nps_answered', :'late', null, '{"score": 10}', now() - interval '20 hours');
+select results_eq(
+    $$ select dedupe_key, run_at - now(), due_at - now() from fixture.rows_of('E-ADV-02') order by id desc limit 1 $$,
+    format($$ values (%L, interval '4 hours', interval '4 hours') $$, 'review_request:' || :'late'),
+    'the day runs from the answer, also when it is told late'
+);
 select fixture.account('past') as past \gset
 select fixture.signal('nps_answered', :'past', null, '{"score": 10}', now() - interval '10 years');
 select is(fixture.row_of('review_request:' || :'past') is null, true, 'an answer from before active_since causes nothing');

@@ -1,7 +1,7 @@
 -- E-BILL-01: a payment failed; three reminders, and what ends them.
 begin;
 \ir support/fixtures.sql
-select plan(35);
+select plan(39);
 
 select fixture.account('nassir') as nassir \gset
 select fixture.account('payer') as payer \gset
@@ -24,6 +24,8 @@ select is(
         'occurred_at', now(), 'project_name', 'API Gateway', 'project_id', :'project', 'signal_id', :failed),
     'the letter''s context: the signal''s keys, the step, the time and the project'
 );
+select is(fixture.context_of('payment_failed:in_1042:' || step.name), fixture.context_of('payment_failed:in_1042:J7') || jsonb_build_object('step', step.name), 'the same in ' || step.name || ', but for the step')
+from unnest('{J0,J3,J10}'::text[]) step (name);
 select fixture.signal('payment_failed', :'payer', :'project', '{"invoice_id": "in_1042", "amount": 4900, "currency": "EUR"}', now() + interval '1 day');
 select is(cardinality(fixture.keys_of('E-BILL-01')), 4, 'the same invoice failing again starts nothing');
 select is((select array_agg(distinct due_at) from fixture.rows_of('E-BILL-01')), array[now(), now() + interval '3 days', now() + interval '7 days', now() + interval '10 days'], 'and moves nothing');
@@ -66,6 +68,15 @@ select fixture.signal('payment_failed', :'nassir', :'instant', '{"invoice_id": "
 select is(fixture.gate_of('payment_failed:in_9:J0'), 'send', 'paid, then failed: due');
 select fixture.signal('payment_succeeded', :'nassir', :'instant', '{"invoice_id": "in_10"}');
 select is((fixture.row_of('payment_failed:in_9:J0')).reason, 'paid since', 'failed, then paid: not');
+
+-- Told late: the steps run from the failure.
+update public.email_types set active_since = now() - interval '30 days' where code = 'E-BILL-01';
+select fixture.signal('payment_failed', :'payer', :'other', '{"invoice_id": "in_1500"}', now() - interval '1 day');
+select results_eq(
+    $$ select payload ->> 'step', run_at - now(), due_at - now() from fixture.rows_of('E-BILL-01') where payload ->> 'invoice_id' = 'in_1500' $$,
+    $$ values ('J0', interval '-1 day', interval '-1 day'), ('J3', '2 days', '2 days'), ('J7', '6 days', '6 days'), ('J10', '9 days', '9 days') $$,
+    'the steps of a failure told of a day late run from when it happened'
+);
 
 -- Several overdue steps: the example of nobody sending for eight days.
 select fixture.project(:'nassir', 'Late', 'pro') as late \gset

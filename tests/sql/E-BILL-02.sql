@@ -1,7 +1,7 @@
 -- E-BILL-02: a payment succeeded.
 begin;
 \ir support/fixtures.sql
-select plan(15);
+select plan(16);
 
 select fixture.account('nassir') as nassir \gset
 select fixture.account('payer') as payer \gset
@@ -53,6 +53,16 @@ select fixture.signal('payment_succeeded', null, null, '{"invoice_id": "in_3"}')
 select is((select error from fixture.errors_of('E-BILL-02') order by id desc limit 1), '22004: field "user_id" is missing', 'nor is there anybody to tell');
 select fixture.signal('payment_succeeded', :'payer', null, '{"invoice_id": "in_4"}', now() - interval '10 years');
 select is(fixture.row_of('payment_succeeded:in_4') is null, true, 'a payment from before active_since causes nothing');
+update public.email_types set active_since = now() - interval '90 days' where code = 'E-BILL-02';
+select fixture.project(:'nassir', 'Late', 'pro') as late \gset
+insert into public.deployments (project_id, deployment_number, env, state, started_at)
+select :'late', n, 'prod', 'analyzed', :'last_month'::timestamptz - interval '1 month' + make_interval(hours => n) from generate_series(1, 3) n;
+select fixture.signal('payment_succeeded', :'payer', :'late', '{"invoice_id": "in_8"}', :'last_month'::timestamptz + interval '1 hour');
+select results_eq(
+    $$ select run_at, due_at, fixture.context_of(dedupe_key) ->> 'month', fixture.context_of(dedupe_key) ->> 'deployments' from fixture.row_of('payment_succeeded:in_8') $$,
+    format($$ values (%1$L::timestamptz, %1$L::timestamptz, %2$L, '3') $$, :'last_month'::timestamptz + interval '1 hour', to_char((:'last_month'::timestamptz at time zone 'UTC') - interval '1 month', 'YYYY-MM')),
+    'told late: due when it was paid, with the full month before that'
+);
 insert into public.email_outbox (email_type, user_id, dedupe_key) values ('E-BILL-02', :'payer', 'payment_succeeded:in_5');
 select is(fixture.context_of('payment_succeeded:in_5') ->> 'invoice_id', 'in_5', 'a plain insert finds its invoice in the key');
 

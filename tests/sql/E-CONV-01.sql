@@ -1,7 +1,7 @@
 -- E-CONV-01: free quota at 80 %.
 begin;
 \ir support/scans.sql
-select plan(33);
+select plan(34);
 
 select pg_temp.at('2026-03-18 12:00Z');
 create temp table who as
@@ -70,6 +70,10 @@ select is((select g.reason from key, pg_temp.gate(k) g), 'project is not free an
 rollback to s;
 select pg_temp.deploy(checkout, 2, '2026-03-18 10:00Z', '2026-03-18 11:00Z') from what;
 select is((select g.verdict from key, pg_temp.gate(k) g), 'send', 'true with 44');
+delete from email_outbox;
+select is((select count(*) from email_audience('E-CONV-01') a join what on a.project_id = checkout), 1::bigint, 'and found with 44');
+rollback to s;
+select pg_temp.deploy(checkout, 2, '2026-03-18 10:00Z', '2026-03-18 11:00Z') from what;
 select pg_temp.deploy(checkout, 1, '2026-03-18 10:00Z', '2026-03-18 11:00Z') from what;
 select is((select g.reason from key, pg_temp.gate(k) g), '45 deployments are used by now, 45 or more', 'untrue with 45: the next letter''s turn');
 rollback to s;

@@ -1,7 +1,7 @@
 -- E-CONV-02: free quota at 90 %. What it shares with E-CONV-01 is tested there.
 begin;
 \ir support/scans.sql
-select plan(15);
+select plan(17);
 
 select pg_temp.at('2026-03-18 12:00Z');
 create temp table what as
@@ -38,6 +38,11 @@ select pg_temp.deploy(checkout, 2, '2026-03-18 10:00Z', '2026-03-18 11:00Z') fro
 select is((select g.verdict from key, pg_temp.gate(k) g), 'send', 'true with 49');
 select pg_temp.deploy(checkout, 1, '2026-03-18 10:00Z', '2026-03-18 11:00Z') from what;
 select is((select g.reason from key, pg_temp.gate(k) g), '50 deployments are used by now, 50 or more', 'untrue with 50: the quota is reached');
+rollback to s;
+delete from deployments where deployment_number > 45 and project_id = (select checkout from what);
+select is((select g.verdict from key, pg_temp.gate(k) g), 'send', 'true with 45');
+delete from deployments where deployment_number > 44 and project_id = (select checkout from what);
+select is((select g.reason from key, pg_temp.gate(k) g), '44 deployments are used, fewer than 45', 'untrue when deployments were removed');
 rollback to s;
 update projects set plan = 'pro' where name = 'Checkout API';
 select is((select g.reason from key, pg_temp.gate(k) g), 'project is not free any more', 'untrue once the project is paid for');

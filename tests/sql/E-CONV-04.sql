@@ -1,7 +1,7 @@
 -- E-CONV-04: somebody tried a Pro feature.
 begin;
 \ir support/fixtures.sql
-select plan(21);
+select plan(22);
 
 select fixture.account('nassir') as nassir \gset
 select fixture.account('teammate') as teammate \gset
@@ -50,6 +50,17 @@ select fixture.signal('pro_feature_attempted', :'nassir', null, '{"feature": "ex
 select is(fixture.row_of('pro_feature:' || :'nassir' || ':export:' || to_char((now() - interval '10 years') at time zone 'UTC', 'YYYY-MM')) is null, true, 'an attempt from before active_since causes nothing');
 insert into public.email_outbox (email_type, user_id, dedupe_key) values ('E-CONV-04', :'nassir', 'pro_feature:' || :'nassir' || ':export:2026-03');
 select is(fixture.context_of('pro_feature:' || :'nassir' || ':export:2026-03') ->> 'feature', 'export', 'a plain insert needs no more than the key');
+
+-- Told late.
+update public.email_types set active_since = now() - interval '60 days' where code = 'E-CONV-04';
+select date_trunc('month', now() at time zone 'UTC') at time zone 'UTC' as month_start \gset
+select fixture.signal('pro_feature_attempted', :'teammate', null, '{"feature": "late"}', :'month_start'::timestamptz - interval '1 second');
+select results_eq(
+    $$ select dedupe_key, run_at, due_at from fixture.rows_of('E-CONV-04') where dedupe_key like '%:late:%' $$,
+    format($$ values (%L, %2$L::timestamptz, %2$L::timestamptz) $$,
+        'pro_feature:' || :'teammate' || ':late:' || to_char(:'month_start'::timestamptz at time zone 'UTC' - interval '1 second', 'YYYY-MM'), :'month_start'::timestamptz - interval '1 second'),
+    'when it was tried is when it was due, in that UTC month'
+);
 
 select fixture.account('broken') as broken \gset
 select is_empty(

@@ -1,7 +1,7 @@
 -- E-TRX-02: the invitation, its two reminders, and what ends them.
 begin;
 \ir support/fixtures.sql
-select plan(32);
+select plan(35);
 
 select fixture.account('nadia') as nadia \gset
 select fixture.project(:'nadia') as project \gset
@@ -24,6 +24,7 @@ select is(
         'invitee_email', 'devops@acme.example', 'signal_id', :invited),
     'the letter''s context: the signal''s keys, the step, the project; nobody else''s first name'
 );
+select is(fixture.context_of('invitation:inv_71:J5'), fixture.context_of('invitation:inv_71:J2') || '{"step": "J5"}', 'the same in every step, but for the step');
 select is(fixture.recipient_of('invitation:inv_71:J0'), 'devops@acme.example', 'it goes to the invited person');
 
 select fixture.signal('invitation_created', :'nadia', :'project', '{"invitation_id": "inv_71", "invitee_email": "devops@acme.example"}');
@@ -78,6 +79,20 @@ select fixture.move_clock('30 days');
 select is(fixture.gate_of('invitation:inv_74:J5'), 'suppress: expired', 'a step nobody could send in time expires');
 select fixture.move_clock('0');
 
+-- Told late: the steps run from when it happened, not from when we heard of it.
+update public.email_types set active_since = now() - interval '7 days' where code = 'E-TRX-02';
+select fixture.signal('invitation_created', :'nadia', :'project', '{"invitation_id": "inv_79", "invitee_email": "f@acme.example"}', now() - interval '1 day');
+select results_eq(
+    $$ select payload ->> 'step', run_at - now(), due_at - now() from fixture.rows_of('E-TRX-02') where dedupe_key like 'invitation:inv\_79:%' $$,
+    $$ values ('J0', interval '-1 day', interval '-1 day'), ('J2', '1 day', '1 day'), ('J5', '4 days', '4 days') $$,
+    'the steps of an invitation told of a day late run from when it was made'
+);
+select fixture.signal('invitation_revoked', :'nadia', :'project', '{"invitation_id": "inv_79"}');
+select results_eq(
+    $$ select distinct status, reason from fixture.rows_of('E-TRX-02') where dedupe_key like 'invitation:inv\_79:%' $$, $$ values ('suppressed', 'invitation revoked') $$,
+    'revoking it ends its first step, which waited, with the others'
+);
+
 -- What a fact lacks.
 select fixture.signal('invitation_created', :'nadia', :'project', '{"invitee_email": "a@acme.example"}') as nokey \gset
 select results_eq(
@@ -97,7 +112,7 @@ select fixture.signal('invitation_created', null, :'project', '{"invitation_id":
 select is((select error from fixture.errors_of('E-TRX-02') order by id desc limit 1), '22004: field "user_id" is missing', 'nor is there a letter without an inviter');
 select fixture.signal('invitation_created', :'nadia', :'project', jsonb_build_object('invitation_id', repeat('i', 250), 'invitee_email', 'c@acme.example'));
 select matches((select error from fixture.errors_of('E-TRX-02') order by id desc limit 1), '^23514: email_outbox: dedupe_key has 1 to 255 characters, not 264', 'a key that is too long is noted');
-select is((select count(*) from public.email_signals where kind = 'invitation_created'), 9::bigint, 'and every signal was recorded');
+select is((select count(*) from public.email_signals where kind = 'invitation_created'), 10::bigint, 'and every signal was recorded');
 
 select fixture.signal('invitation_created', :'nadia', :'project', '{"invitation_id": "inv_78", "invitee_email": "d@acme.example"}', now() - interval '10 years');
 select is(fixture.row_of('invitation:inv_78:J0') is null, true, 'an invitation from before active_since causes nothing');

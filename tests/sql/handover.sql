@@ -2,7 +2,7 @@
 -- be taken.
 begin;
 \ir support/fixtures.sql
-select plan(55);
+select plan(59);
 
 create function fixture.job(kind text, metadata jsonb, due timestamptz default now(), state text default 'pending', deployment uuid default null)
 returns uuid
@@ -58,12 +58,24 @@ select is(fixture.gate_of('free_quota_reached:' || :'project' || ':2026-02'), 's
 
 -- env_forced -------------------------------------------------------------------------------------------------------------
 select fixture.job('email_send', jsonb_build_object('user_id', :'nassir', 'to_email', 'nassir@example.com', 'email_type', 'E-ENV-01',
-    'dedupe_key', 'env_forced:' || :'project' || ':2026-02-19', 'context', '{"original_env": "staging", "forced_env": "prod", "project_name": "Old name"}'::jsonb)) as forced \gset
+    'dedupe_key', 'env_forced:' || :'project' || ':2026-02-19', 'context', '{"original_env": "staging", "forced_env": "prod", "project_name": "Old name"}'::jsonb), now() + interval '5 minutes') as forced \gset
 select is(fixture.status_of(:'forced'), 'completed');
 select is(r.email_type, 'E-CONV-04', 'env_forced is E-CONV-04') from fixture.row_of('env_forced:' || :'project' || ':2026-02-19') r;
 select is(fixture.context_of('env_forced:' || :'project' || ':2026-02-19') - '{first_name,time_zone,cta_path}'::text[],
     jsonb_build_object('feature', 'multi_env', 'original_env', 'staging', 'forced_env', 'prod', 'project_name', 'API Gateway', 'project_id', :'project'),
     'of the feature multi_env, with its environments');
+select results_eq(
+    $$ select user_id, to_email, run_at, due_at from fixture.row_of((select dedupe_key from fixture.rows_of('E-CONV-04'))) $$,
+    format($$ values (%L::uuid, 'nassir@example.com', now() + interval '5 minutes', now() + interval '5 minutes') $$, :'nassir'),
+    'for the user, at the address and the moment the application chose'
+);
+select is(fixture.gate_of('env_forced:' || :'project' || ':2026-02-19'), 'send', 'it may go');
+select fixture.job('email_send', jsonb_build_object('user_id', :'nassir', 'to_email', 'nassir@example.com', 'email_type', 'E-ENV-01',
+    'dedupe_key', 'env_forced:' || :'project' || ':2026-02-19', 'context', '{"original_env": "staging", "forced_env": "prod"}'::jsonb)) \g /dev/null
+select is(cardinality(fixture.keys_of('E-CONV-04')), 1, 'once');
+update public.projects set plan = 'pro' where id = :'project';
+select is(fixture.gate_of('env_forced:' || :'project' || ':2026-02-19'), 'suppress: no longer free', 'not once the project is no longer free');
+update public.projects set plan = 'free' where id = :'project';
 
 -- notification_outbox ----------------------------------------------------------------------------------------------------
 select fixture.deployment(:'project', 7, 'analyzed') as deployment \gset
