@@ -22,8 +22,8 @@ pub(crate) async fn measure(stage: &Stage, options: &Options) -> anyhow::Result<
     stage.go().await?;
     let sidecar = Process::sidecar(&stage.leash, &stage.database(), &stage.provider(), &[])?;
     stage.listening(1).await?;
-    // The schedules of a new database are all due once.
-    sleep(Duration::from_secs(6)).await;
+    // The schedules of a new database are all due once; a session that falls idle tells what it committed within ten seconds.
+    sleep(Duration::from_secs(18)).await;
     let (queries, cpu) = (transactions(stage).await?, sidecar.cpu()?);
     sleep(WATCHED).await;
     #[expect(clippy::cast_precision_loss, reason = "small numbers")]
@@ -51,7 +51,7 @@ pub(crate) async fn measure(stage: &Stage, options: &Options) -> anyhow::Result<
     Ok(())
 }
 
-/// What others than this session have committed; statistics are at most a second old.
+/// What has been committed, as far as the sessions have told.
 async fn transactions(stage: &Stage) -> anyhow::Result<i64> {
     stage
         .client
