@@ -33,7 +33,7 @@ test-all: ## the integration tests with PostgreSQL 14, 15, 16, 17 and 18 (server
 
 lint: ## rustfmt and clippy, warnings are errors; squawk and pgspot; cargo deny, packaging and letters with the tools that are installed
 	@sh tests/ensure-packages.sh build lint
-	$(CARGO) fmt --check
+	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	@sh tests/lint/sql.sh
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(MAKE) --no-print-directory deny; \
@@ -56,7 +56,9 @@ deny: ## licences, bans and sources of the dependencies (installs cargo-deny whe
 	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny
 	$(CARGO) deny --locked check --hide-inclusion-graph --allow duplicate licenses bans sources
 
-size: ## build the release binary and check that it stays within 12 MB
+size: ## build the release binary, with and without stand-in and demo, and check that it stays within 12 MB
+	$(CARGO) build --release --locked --no-default-features --target-dir target/lean
+	@bytes=$$(stat -c %s target/lean/release/seqpulse-mailer); echo "without stand-in and demo: $$bytes bytes"
 	$(CARGO) build --release --locked
 	@bytes=$$(stat -c %s target/release/seqpulse-mailer); echo "target/release/seqpulse-mailer: $$bytes bytes"; \
 		[ "$$bytes" -le 12000000 ] || { echo "more than 12 MB"; exit 1; }

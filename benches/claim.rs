@@ -5,10 +5,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use pgconnect::pool::Pool;
+use pgconnect::url::DbConfig;
 use seqpulse_mailer::db::outbox::{self, Claiming, Identity};
-use seqpulse_mailer::db::pool::Pool;
-use seqpulse_mailer::db::url::DbConfig;
-use seqpulse_mailer::demo::cluster::Cluster;
+use throwaway::cluster::Cluster;
 use tokio::runtime::Runtime;
 use tokio_postgres::{Client, NoTls};
 

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use seqpulse_mailer::mail::{self, samples};
+use letters::samples;
 
 fn render(criterion: &mut Criterion) {
     let site = samples::site();
@@ -17,7 +17,7 @@ fn render(criterion: &mut Criterion) {
         let recipient = sample.recipient();
         group.bench_function(&sample.name, |bencher| {
             bencher.iter(|| {
-                mail::render(sample.code, black_box(&sample.context), &recipient, &site)
+                letters::render(sample.code, black_box(&sample.context), &recipient, &site)
                     .expect("samples fit their letters")
             });
         });

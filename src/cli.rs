@@ -59,6 +59,7 @@ pub enum Command {
     )]
     Preview(PreviewArgs),
 
+    #[cfg(feature = "sandbox")]
     /// Stand in for the Resend and Postmark APIs, with an inbox page
     #[command(
         long_about = "Stand in for the Resend and Postmark APIs on loopback, with an inbox page where a person \
@@ -67,6 +68,7 @@ pub enum Command {
     )]
     Sandbox(SandboxArgs),
 
+    #[cfg(feature = "demo")]
     /// Show everything at work on a private, throw-away Postgres
     #[command(
         long_about = "Show everything at work on a private, throw-away Postgres.\n\n\
@@ -97,6 +99,7 @@ pub struct PreviewArgs {
 }
 
 /// Arguments of `sandbox`.
+#[cfg(feature = "sandbox")]
 #[derive(Debug, Clone, Args)]
 pub struct SandboxArgs {
     /// Loopback address and port to listen on; port 0 picks a free one
@@ -111,6 +114,7 @@ pub struct SandboxArgs {
 }
 
 /// Arguments of `demo`.
+#[cfg(feature = "demo")]
 #[derive(Debug, Clone, Copy, Args)]
 pub struct DemoArgs {
     /// Stop when done; exit with 0 only if every email arrived
@@ -119,6 +123,7 @@ pub struct DemoArgs {
 }
 
 /// The sandbox shows letters and takes any key, so it is never offered to the network.
+#[cfg(feature = "sandbox")]
 fn loopback(value: &str) -> Result<SocketAddr, String> {
     let address: SocketAddr = value
         .parse()
@@ -130,8 +135,9 @@ fn loopback(value: &str) -> Result<SocketAddr, String> {
     }
 }
 
+#[cfg(feature = "sandbox")]
 fn webhook_url(value: &str) -> Result<String, String> {
-    if crate::sandbox::is_on_this_machine(value) {
+    if standin::is_on_this_machine(value) {
         Ok(value.to_owned())
     } else {
         Err(
@@ -141,6 +147,7 @@ fn webhook_url(value: &str) -> Result<String, String> {
     }
 }
 
+#[cfg(feature = "sandbox")]
 fn webhook_secret(value: &str) -> Result<String, String> {
     if value.starts_with("whsec_") || value.contains(':') {
         Ok(value.to_owned())

@@ -6,19 +6,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use pgconnect::connect;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::{DemoArgs, MigrateArgs, PreviewArgs, SandboxArgs};
+#[cfg(feature = "demo")]
+use crate::cli::DemoArgs;
+#[cfg(feature = "sandbox")]
+use crate::cli::SandboxArgs;
+use crate::cli::{MigrateArgs, PreviewArgs};
 use crate::config::{self, Config, ConfigErrors, LogConfig, LogFormat, MigrateConfig};
-use crate::db::connect;
 use crate::db::version;
 use crate::http::{self, HttpState};
 use crate::migrate::{self as migrations, Finding};
-use crate::sandbox::SandboxOptions;
-use crate::worker::vitals::Vitals;
-use crate::{demo, provider, sandbox, worker};
+use crate::vitals::Vitals;
+use crate::{provider, worker};
 
 /// What `enabled_needs.sql` asks.
 const ENABLED_NEEDS: &str = include_str!("db/sql/enabled_needs.sql");
@@ -110,7 +113,7 @@ pub async fn run() -> Result<ExitCode, Failure> {
             })?;
             let router = http::router(HttpState {
                 vitals: Arc::clone(&vitals),
-                desk: Arc::new(http::Desk::new(&config).map_err(anyhow::Error::from)?),
+                backend: Arc::new(http::Backend::new(&config).map_err(anyhow::Error::from)?),
             });
             tracing::info!(address = %server.address(), "serving HTTP");
             Some(tokio::spawn(
@@ -140,7 +143,7 @@ pub async fn doctor() -> Result<ExitCode, Failure> {
 
 /// `preview`.
 pub fn preview(args: &PreviewArgs) -> Result<ExitCode, Failure> {
-    let letters = crate::preview::run(&args.codes, &args.out).map_err(anyhow::Error::from)?;
+    let letters = letters::preview::run(&args.codes, &args.out).map_err(anyhow::Error::from)?;
     say!(
         "{letters} letters; open {}",
         args.out.join("index.html").display()
@@ -149,26 +152,28 @@ pub fn preview(args: &PreviewArgs) -> Result<ExitCode, Failure> {
 }
 
 /// `sandbox`: until Ctrl-C.
+#[cfg(feature = "sandbox")]
 pub async fn sandbox(args: SandboxArgs) -> Result<ExitCode, Failure> {
     start_logging(&LogConfig::read(&config::environment)?);
-    let options = SandboxOptions {
+    let options = standin::SandboxOptions {
         listen: args.listen,
-        settings: sandbox::settings::Settings {
+        settings: standin::settings::Settings {
             webhook_url: args.webhook_url,
             webhook_secret: args.webhook_secret,
             ..Default::default()
         },
-        ..SandboxOptions::default()
+        ..standin::SandboxOptions::default()
     };
-    sandbox::run(options, stop_signal()?)
+    standin::run(options, stop_signal()?)
         .await
         .context(format!("cannot listen on {}", args.listen))?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// `demo`: until Ctrl-C, or until done with `--exit`.
+#[cfg(feature = "demo")]
 pub async fn demo(args: DemoArgs) -> Result<ExitCode, Failure> {
-    let complete = demo::run(args.exit, stop_signal()?)
+    let complete = crate::demo::run(args.exit, stop_signal()?)
         .await
         .map_err(anyhow::Error::from)?;
     Ok(if complete {
@@ -195,7 +200,9 @@ async fn wait_for_database(config: &Config) -> Result<(), Failure> {
             }
         }
     };
-    version::check(&client).await.map_err(anyhow::Error::from)?;
+    version::check(&client, migrations::newest_version())
+        .await
+        .map_err(anyhow::Error::from)?;
     if !config.provider_kind.really_sends() {
         return Ok(());
     }

@@ -5,11 +5,13 @@
 
 use std::fmt;
 
+use pgconnect::connect;
+use pgconnect::pool::describe;
 use tokio_postgres::Client;
 
 use crate::config::Config;
-use crate::db::pool::describe;
-use crate::db::{connect, version};
+use crate::db::version;
+use crate::migrate;
 use crate::provider::ProviderKind;
 
 const SESSION_FACTS: &str = include_str!("db/sql/session_facts.sql");
@@ -47,7 +49,7 @@ impl Report {
 }
 
 /// Makes every check and prints one line each; answers whether none failed.
-pub async fn examine(config: &Config) -> bool {
+pub(crate) async fn examine(config: &Config) -> bool {
     let mut report = Report::default();
     match config.key_warning() {
         Some(warning) => report.line(Status::Warn, "provider key", warning),
@@ -103,7 +105,7 @@ async fn ask(client: &Client, report: &mut Report) -> Result<(), tokio_postgres:
             "not used, and the server is another machine: letters and addresses cross the network as they are; sslmode=verify-full",
         ),
     }
-    if let Err(error) = version::check(client).await {
+    if let Err(error) = version::check(client, migrate::newest_version()).await {
         report.line(Status::Fail, "schema", &error.to_string());
         return Ok(());
     }

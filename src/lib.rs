@@ -1,22 +1,25 @@
-//! The email lifecycle of SEQPULSE: Postgres decides, this crate delivers.
+//! The sidecar: Postgres decides, this crate delivers.
 //!
-//! Who gets which letter, when, and whether it is still true is SQL (`migrations/`, `sql/`). What is here is mechanics:
+//! Who gets which letter, when, and whether it is still true is SQL (`migrations/`, `sql/`). What is here is mechanics.
+//! Read from the bottom up, each module knows only those below it:
 //!
-//! | module | job |
-//! |---|---|
-//! | [`cli`], [`commands`], [`config`] | what can be called, what it does, and the settings, checked once at start |
-//! | [`db`] | connections, TLS, LISTEN, and the statements the sidecar runs |
-//! | [`migrate`] | refinery migrations, then the repeatable SQL files, and their drift |
-//! | [`worker`] | the sidecar's loop: wake, claim, render, send, settle |
-//! | [`mail`] | the catalogue: from a code and its context to subject, HTML, text and headers |
-//! | [`provider`] | Resend, Postmark, SMTP and console behind one trait |
-//! | [`http`] | the pages that letters link to, health and metrics |
-//! | [`preview`] | every letter with sample data, as files or as one page |
-//! | `traces` | OpenTelemetry spans of deliveries, where an endpoint is set |
-//! | [`doctor`] | one line per thing that can be wrong with an installation |
-//! | [`sandbox`] | a stand-in for the providers, with an inbox page |
-//! | `failpoint` | where tests kill the process; empty in release builds |
-//! | [`demo`] | a private Postgres and everything above, to look at |
+//! ```text
+//!   main
+//!    └─ commands ── cli                what can be called, and what it does
+//!        ├─ demo                       a private Postgres and everything else, to look at (feature `demo`)
+//!        ├─ doctor                     one line per thing that can be wrong with an installation
+//!        ├─ migrate                    refinery migrations, then the repeatable SQL files, and their drift
+//!        ├─ http                       the pages that letters link to, webhooks, health and metrics
+//!        └─ worker                     the loop: wake, claim, render, send, settle
+//!            ├─ traces                 OpenTelemetry spans of deliveries, where an endpoint is set
+//!            └─ vitals                 what the sidecar knows of itself: readiness and metrics
+//!                ├─ config             the settings, checked once at start
+//!                ├─ db                 LISTEN, and the statements the sidecar runs
+//!                └─ provider           Resend, Postmark, SMTP and console behind one trait
+//! ```
+//!
+//! Beside them stand four crates: `letters` (templates and payloads), `pgconnect` (connecting to Postgres), `standin` (the
+//! sandbox for Resend and Postmark) and `throwaway` (Postgres clusters for tests and the demo).
 
 /// Prints a line for people. A reader who has seen enough (`doctor | head`) is no reason to panic, as `println!` would: the
 /// work goes on, and the exit code says what came of it.
@@ -31,14 +34,13 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod db;
-pub mod demo;
-pub mod doctor;
+#[cfg(feature = "demo")]
+mod demo;
+mod doctor;
 mod failpoint;
 pub mod http;
-pub mod mail;
-pub mod migrate;
-pub mod preview;
+mod migrate;
 pub mod provider;
-pub mod sandbox;
 mod traces;
-pub mod worker;
+pub mod vitals;
+mod worker;

@@ -27,7 +27,9 @@ fn main() -> ExitCode {
             Command::Run => commands::run().await,
             Command::Doctor => commands::doctor().await,
             Command::Preview(args) => commands::preview(&args),
+            #[cfg(feature = "sandbox")]
             Command::Sandbox(args) => commands::sandbox(args).await,
+            #[cfg(feature = "demo")]
             Command::Demo(args) => commands::demo(args).await,
         }
     });

@@ -19,7 +19,7 @@ say() { printf '%s\n' "ensure-packages: $*" >&2; }
 has() { command -v "$1" >/dev/null 2>&1; }
 installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q ' installed$'; }
 
-# Prints the directory of the newest server, as src/demo/pg_bin.rs looks for it.
+# Prints the directory of the newest server, as crates/throwaway/src/pg_bin.rs looks for it.
 server_bin() {
     if [ -n "${SEQPULSE_PG_BIN:-}" ]; then
         printf '%s\n' "$SEQPULSE_PG_BIN"

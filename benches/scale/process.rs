@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, SysconfVar, sysconf};
-use seqpulse_mailer::demo::leash::Leash;
+use throwaway::leash::Leash;
 
 /// The program that is measured: the one people run (`make bench` names it), or else the one built beside this benchmark, which
 /// is linked without looking across crates.

@@ -6,9 +6,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use seqpulse_mailer::demo::cluster::Cluster;
-use seqpulse_mailer::demo::leash::Leash;
 use serde_json::{Value, json};
+use throwaway::cluster::Cluster;
+use throwaway::leash::Leash;
 use tokio_postgres::{Client, NoTls};
 
 use super::process::{Process, binary};

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use axum::body::Bytes;
 use futures_util::{StreamExt as _, stream};
-use seqpulse_mailer::config::ProviderConfig;
-use seqpulse_mailer::mail::{self, samples};
+use letters::samples;
+use seqpulse_mailer::provider::ProviderConfig;
 use seqpulse_mailer::provider::{Batch, Message, Provider as _, resend::Resend};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -188,7 +188,7 @@ fn rendered(provider: &str, batch: usize) -> anyhow::Result<(&'static str, Bytes
         .find(|sample| sample.code == "E-TRX-01")
         .context("the welcome is among the samples")?;
     let recipient = sample.recipient();
-    let letter = mail::render(sample.code, &sample.context, &recipient, &samples::site())?;
+    let letter = letters::render(sample.code, &sample.context, &recipient, &samples::site())?;
     let messages = (0..batch)
         .map(|number| Message {
             delivery_id: Uuid::new_v4(),

@@ -13,63 +13,25 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use letters::Site;
+use pgconnect::url::DbConfig;
 use secrecy::{ExposeSecret as _, SecretString};
 use tracing_subscriber::EnvFilter;
 
-use crate::db::url::DbConfig;
-use crate::provider::ProviderKind;
+use crate::provider::{ProviderConfig, ProviderKind};
 use reader::Reader;
 pub use reader::{ConfigError, ConfigErrors, Lookup, environment};
 pub use traces::TraceConfig;
 pub use variables::{VARIABLES, Variable, migrate_help, run_help};
+
+/// What this program calls itself in `pg_stat_activity`, unless the URL says otherwise.
+const APPLICATION_NAME: &str = "seqpulse-mailer";
 
 /// `EMAIL_PROVIDER`.
 fn parse_provider(value: &str) -> Result<ProviderKind, String> {
     value
         .parse()
         .map_err(|_| format!("is {value:?}, but must be resend, postmark, smtp or console"))
-}
-
-/// What a provider needs to know.
-#[derive(Debug, Clone)]
-pub struct ProviderConfig {
-    /// Never printed: the type's `Debug` hides it. Empty for the console. For a mail server `user:password` as they stood in
-    /// its URL, or empty.
-    pub api_key: SecretString,
-    /// Without a trailing slash, such as `https://api.resend.com`. Empty for the console. A mail server's URL is kept without
-    /// its login.
-    pub base_url: String,
-    /// An RFC 5322 mailbox, such as `SeqPulse <hello@mail.example.com>`.
-    pub from: String,
-    /// An RFC 5322 mailbox.
-    pub reply_to: Option<String>,
-    /// Postmark stream of security and transactional mail.
-    pub stream_transactional: String,
-    /// Postmark stream of product and marketing mail.
-    pub stream_marketing: String,
-    /// One whole request, from connecting to the last byte of the answer.
-    pub timeout: Duration,
-}
-
-/// What the letters say about their sender, and where their links point.
-#[derive(Debug, Clone)]
-pub struct SiteConfig {
-    /// Base of every CTA, without a trailing slash.
-    pub frontend_url: String,
-    /// Path of the dashboard CTA, with a leading slash.
-    pub cta_dashboard_path: String,
-    /// Path of the pricing CTA, with a leading slash.
-    pub cta_pricing_path: String,
-    /// Path of the onboarding CTA, with a leading slash.
-    pub cta_onboarding_path: String,
-    /// Base of unsubscribe, preferences and NPS links, without a trailing slash.
-    pub public_url: String,
-    /// Shown in every footer; a bare address.
-    pub support_address: Option<String>,
-    /// Where a promoter is asked to write a review (E-ADV-02).
-    pub review_url: Option<String>,
-    /// Legal footer of product and marketing letters.
-    pub postal_address: Option<String>,
 }
 
 /// `EMAIL_WEBHOOK_SECRET`, in the form the provider uses.
@@ -172,7 +134,7 @@ pub struct Config {
     /// What the provider is constructed from.
     pub provider: ProviderConfig,
     /// What letters are rendered with.
-    pub site: SiteConfig,
+    pub site: Site,
     /// API requests a second for the whole fleet; `None` = unlimited.
     pub rate_per_second: Option<NonZeroU32>,
     /// Messages per API request, at least 1 and at most [`ProviderKind::max_batch`].
@@ -298,7 +260,10 @@ impl Config {
 /// `DATABASE_URL` and the direct connection.
 fn databases(reader: &mut Reader<'_>) -> Option<(DbConfig, DbConfig)> {
     let lookup = reader.lookup();
-    let parse = |url: &str| DbConfig::parse(url, lookup).map_err(|error| error.to_string());
+    let parse = |url: &str| {
+        let config = DbConfig::parse(url, lookup).map_err(|error| error.to_string())?;
+        Ok(config.fallback_application_name(APPLICATION_NAME))
+    };
     let database = reader.required("DATABASE_URL", "", parse);
     let listen = reader.parsed("EMAIL_LISTEN_URL", parse);
     let database = database?;
@@ -346,7 +311,7 @@ fn site(
     kind: ProviderKind,
     reply_to: Option<&str>,
     http_listen: Option<SocketAddr>,
-) -> Option<SiteConfig> {
+) -> Option<Site> {
     let frontend = reader.parsed("FRONTEND_URL", check::base_url);
     let dashboard = reader.parsed("EMAIL_CTA_DASHBOARD_PATH", check::path);
     let pricing = reader.parsed("EMAIL_CTA_PRICING_PATH", check::path);
@@ -369,7 +334,7 @@ fn site(
             .or(Some(own))
     };
     let postal_address = reader.text("EMAIL_POSTAL_ADDRESS");
-    Some(SiteConfig {
+    Some(Site {
         frontend_url: frontend.unwrap_or_else(|| "http://localhost:3000".into()),
         cta_dashboard_path: dashboard.unwrap_or_else(|| "/dashboard".into()),
         cta_pricing_path: pricing.unwrap_or_else(|| "/pricing".into()),

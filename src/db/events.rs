@@ -1,11 +1,10 @@
 //! What a provider's webhook reported, on its way into `public.email_record_event`, which decides what it causes.
 
 use chrono::{DateTime, Utc};
+use pgconnect::pool::{DbError, Pool};
 use serde_json::Value;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
-
-use super::pool::{DbError, Pool};
 
 const RECORD_EVENT: &str = include_str!("sql/record_event.sql");
 

@@ -2,10 +2,9 @@
 //!
 //! What a token may do is decided by the functions of `sql/core/80_feedback.sql`; nothing here looks into a table.
 
+use pgconnect::pool::{DbError, Pool};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
-
-use super::pool::{DbError, Pool};
 
 const UNSUBSCRIBE: &str = include_str!("sql/unsubscribe.sql");
 const PREFERENCES_OF: &str = include_str!("sql/preferences_of.sql");

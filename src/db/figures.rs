@@ -1,6 +1,6 @@
 //! What the database counts for monitoring (`public.email_metrics`).
 
-use super::pool::{DbError, Pool};
+use pgconnect::pool::{DbError, Pool};
 
 const FIGURES: &str = include_str!("sql/figures.sql");
 

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use pgconnect::pool::{DbError, Pool};
 use serde_json::Value;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::outbox::Identity;
-use super::pool::{DbError, Pool};
 
 const READY: &str = include_str!("sql/batch_ready.sql");
 const SPLIT: &str = include_str!("sql/batch_split.sql");

@@ -10,14 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use pgconnect::connect::{self, ConnectError};
+use pgconnect::pool::Parameter;
+use pgconnect::url::DbConfig;
 use tokio::sync::Notify;
 use tokio_postgres::types::Type;
 use tokio_postgres::{AsyncMessage, Client};
 use tokio_util::sync::CancellationToken;
-
-use super::connect::{self, ConnectError};
-use super::pool::Parameter;
-use super::url::DbConfig;
 
 /// The channel of contract §6, rule 6.
 const LISTEN: &str = include_str!("sql/listen.sql");
@@ -171,7 +170,7 @@ pub async fn listen(config: DbConfig, wakes: Arc<Wakes>, every: Duration, stop: 
         }
         let why = match lost {
             Lost::Connect(error) => error.to_string(),
-            Lost::Query(error) => super::pool::describe(&error),
+            Lost::Query(error) => pgconnect::pool::describe(&error),
             Lost::Silent => format!("it did not answer within {} s", every.as_secs()),
             Lost::Closed => "the server closed it".into(),
             Lost::Pooled => {

@@ -1,19 +1,11 @@
-//! Postgres as the sidecar sees it: connections, LISTEN, and the few statements it runs.
+//! Postgres as the sidecar uses it: LISTEN, and the few statements it runs (`sql/`, one per file).
 //!
-//! Every statement is sent unnamed (parse, bind and execute in one round trip), so that a pooler in transaction mode may
-//! stand between, and every one has a client-side limit, so that a half-open connection is noticed.
+//! How a connection is made, and the pool of them, is the crate `pgconnect`.
 
-pub mod connect;
-mod connect_error;
 pub mod events;
 pub mod feedback;
 pub mod figures;
 pub mod intent;
 pub mod listen;
 pub mod outbox;
-pub mod pool;
-pub mod tls;
-pub mod url;
-mod url_text;
-mod verify;
 pub mod version;

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use letters::Category;
+use pgconnect::pool::{DbError, Pool};
 use serde_json::Value;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
-
-use super::pool::{DbError, Pool};
-use crate::provider::Category;
 
 const CLAIM: &str = include_str!("sql/claim.sql");
 const TAKE_OVER: &str = include_str!("sql/take_over.sql");
@@ -84,6 +83,20 @@ pub struct Settlement {
     pub subject: Option<String>,
     /// At least this long until the next try.
     pub wait: Option<Duration>,
+}
+
+impl Settlement {
+    /// What became of a letter, and why; without the rest.
+    pub fn new(letter: &Claimed, outcome: &'static str, error: Option<String>) -> Self {
+        Self {
+            id: letter.id,
+            outcome,
+            message_id: None,
+            error,
+            subject: None,
+            wait: None,
+        }
+    }
 }
 
 /// What an answer says about the account rather than about a message.
@@ -261,13 +274,9 @@ fn claimed(row: &Row) -> Result<Claimed, DbError> {
         id: row.try_get("id")?,
         delivery: row.try_get("delivery_id")?,
         email_type: row.try_get("email_type")?,
-        category: match category.as_str() {
-            "security" => Category::Security,
-            "transactional" => Category::Transactional,
-            "product" => Category::Product,
-            "marketing" => Category::Marketing,
-            other => return Err(DbError::Unexpected(format!("category {other:?}"))),
-        },
+        category: category
+            .parse()
+            .map_err(|error| DbError::Unexpected(format!("category {category:?}: {error}")))?,
         recipient: row
             .try_get::<_, Option<String>>("recipient")?
             .unwrap_or_default(),

@@ -2,8 +2,6 @@
 
 use tokio_postgres::{Client, Error};
 
-use crate::migrate;
-
 const INSTALLED: &str = include_str!("sql/installed_version.sql");
 const APPLIED: &str = include_str!("sql/applied_migrations.sql");
 /// The oldest server of contract §9 (issue "any Postgres people run").
@@ -41,7 +39,7 @@ pub enum VersionError {
         known: i32,
     },
     /// The question could not be asked.
-    #[error("{}", super::pool::describe(.0))]
+    #[error("{}", pgconnect::pool::describe(.0))]
     Query(#[from] Error),
 }
 
@@ -69,10 +67,9 @@ pub async fn applied(client: &Client) -> Result<Vec<(i32, String)>, Error> {
         .collect()
 }
 
-/// Refuses a server that is too old and a schema that is not exactly this binary's.
-pub async fn check(client: &Client) -> Result<(), VersionError> {
+/// Refuses a server that is too old and a schema that is not exactly at `needed`, the newest migration of this binary.
+pub async fn check(client: &Client, needed: i32) -> Result<(), VersionError> {
     check_server(client).await?;
-    let needed = migrate::newest_version();
     match applied(client).await?.last() {
         None => Err(VersionError::NotMigrated),
         Some(&(found, _)) if found < needed => Err(VersionError::Behind { found, needed }),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::Client;
 use serde_json::Value;
 
-use super::stage::DemoError;
+use super::error::DemoError;
 
 /// Everything is on this machine.
 const PATIENCE: Duration = Duration::from_secs(10);

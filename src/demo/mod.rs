@@ -1,9 +1,8 @@
 //! `demo`: a private Postgres and everything above it, to look at.
 //!
-//! [`cluster`] (which the tests use too) is the throw-away Postgres; `stage` sets everything up, with `sidecar` and `clock`;
-//! `scenes` is what happens, as a list; `play` makes it happen and waits for the letters; `show` prints. Nothing here is a
-//! special path through the mailer: the application inserts, the sidecar is the same binary as a child process, and what
-//! counts is what the provider's stand-in received.
+//! `stage` sets everything up, with `sidecar` and `clock`; `scenes` is what happens, as a list; `play` makes it happen and
+//! waits for the letters; `show` prints. Nothing here is a special path through the mailer: the application inserts, the
+//! sidecar is the same binary as a child process, and what counts is what the provider's stand-in received.
 
 use std::collections::HashSet;
 
@@ -12,9 +11,7 @@ use uuid::Uuid;
 
 mod browser;
 mod clock;
-pub mod cluster;
-pub mod leash;
-pub mod pg_bin;
+mod error;
 mod play;
 mod scenario;
 mod scenes;
@@ -23,14 +20,14 @@ mod sidecar;
 mod stage;
 mod table;
 
+pub(crate) use error::DemoError;
 use play::{LOOK, play};
 use show::Show;
-pub use stage::DemoError;
 use stage::Stage;
 
 /// Shows everything and takes it down again. With `exit` it stops when the last letter has arrived; otherwise the inbox
 /// stays open until `shutdown` completes. True: every letter arrived.
-pub async fn run(exit: bool, shutdown: impl Future<Output = ()>) -> Result<bool, DemoError> {
+pub(crate) async fn run(exit: bool, shutdown: impl Future<Output = ()>) -> Result<bool, DemoError> {
     let show = Show::new();
     tokio::pin!(shutdown);
     show.heading("Setting up");

@@ -7,10 +7,11 @@ use tokio::time::sleep;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
+use super::error::DemoError;
 use super::scenario::{Actor, Deed, Expected, Fact, Outcome, Scene, fill};
 use super::scenes::ACTS;
 use super::show::Show;
-use super::stage::{DemoError, Stage};
+use super::stage::Stage;
 use super::table::{Figure, Row};
 
 const LETTERS: &str = include_str!("sql/letters.sql");

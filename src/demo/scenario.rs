@@ -1,6 +1,6 @@
 //! What a scene of the demo is. The scenes themselves are data, in [`super::scenes`].
 
-use crate::sandbox::Happening;
+use standin::Happening;
 
 /// A moment of the story, what happens at it, and the letters that must have come of it before the story goes on.
 #[derive(Debug, Clone, Copy)]
@@ -100,7 +100,7 @@ mod tests {
 
     use super::super::scenes::ACTS;
     use super::*;
-    use crate::mail::CODES;
+    use letters::CODES;
 
     #[test]
     fn every_code_of_the_catalogue_arrives() {

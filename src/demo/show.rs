@@ -141,7 +141,7 @@ impl Show {
     /// The result, a line per letter that was expected, in the catalogue's order.
     pub(super) fn table(self, rows: &[Row]) {
         let mut rows: Vec<&Row> = rows.iter().collect();
-        rows.sort_by_key(|row| crate::mail::CODES.iter().position(|code| *code == row.code));
+        rows.sort_by_key(|row| letters::CODES.iter().position(|code| *code == row.code));
         self.heading("What came of it");
         let line = |code: &str, who: &str, told: &str, when: &str| {
             format!(
@@ -181,7 +181,7 @@ impl Show {
         let mut text = format!(
             "{} of {} kinds of email, {} of {due} letters arrived",
             codes.len(),
-            crate::mail::CODES.len(),
+            letters::CODES.len(),
             arrived.len(),
         );
         // Writing to a string cannot fail.

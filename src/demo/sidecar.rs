@@ -10,12 +10,20 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use throwaway::cluster::Cluster;
+use throwaway::leash::Leash;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use super::cluster::Cluster;
-use super::leash::Leash;
-use super::stage::{DATABASE, DemoError, PATIENCE, SIDECAR_ROLE, doing};
+use super::error::{DemoError, doing};
+
+/// The database of the demo, and of `pg_cron` in its cluster.
+pub(super) const DATABASE: &str = "seqpulse";
+/// The role of `sql/sidecar.sql`.
+pub(super) const SIDECAR_ROLE: &str = "seqpulse_mailer";
+
+/// How long a part may take to come up or to go down on a machine that is busy with other things.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The sandbox signs its reports with it, as Resend does.
 pub(super) const WEBHOOK_SECRET: &str = "whsec_ZGVtby13ZWJob29rLXNpZ25pbmcta2V5";

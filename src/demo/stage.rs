@@ -2,26 +2,27 @@
 //! for the sandbox, which runs inside this process.
 
 use std::collections::HashSet;
-use std::io;
-use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use tokio::task::{JoinError, spawn_blocking};
+use standin::ledger::Entry;
+use standin::{Happening, Reader, Sandbox, SandboxOptions};
+use throwaway::cluster::Cluster;
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 
 use super::browser::Browser;
 use super::clock::{Clock, Moment};
-use super::cluster::{Cluster, ClusterError};
+use super::error::{DemoError, doing};
 use super::scenario::Actor;
 use super::show::Show;
-use super::sidecar::{Sidecar, WEBHOOK_SECRET, migrate};
-use crate::sandbox::ledger::Entry;
-use crate::sandbox::{Happening, Reader, Sandbox, SandboxOptions};
+use super::sidecar::{DATABASE, PATIENCE, SIDECAR_ROLE, Sidecar, WEBHOOK_SECRET, migrate};
 
+/// The role of `sql/application.sql`.
+const APPLICATION_ROLE: &str = "seqpulse_app";
 const SEQPULSE_SCHEMA: &str = include_str!("../../tests/seqpulse_schema.sql");
 const APPLICATION: &str = include_str!("sql/application.sql");
 const APPLICATION_CLOCK: &str = include_str!("sql/application_clock.sql");
@@ -29,67 +30,6 @@ const HISTORY: &str = include_str!("sql/history.sql");
 const CLOCKWORK: &str = include_str!("sql/clockwork.sql");
 const SIDECAR: &str = include_str!("sql/sidecar.sql");
 const SESSIONS: &str = include_str!("sql/sessions.sql");
-
-/// The database of the demo, and of `pg_cron` in its cluster.
-pub(super) const DATABASE: &str = "seqpulse";
-/// Roles of `sql/application.sql` and `sql/sidecar.sql`.
-const APPLICATION_ROLE: &str = "seqpulse_app";
-pub(super) const SIDECAR_ROLE: &str = "seqpulse_mailer";
-
-/// How long a part may take to come up or to go down on a machine that is busy with other things.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Why the demo could not be shown.
-#[derive(Debug, thiserror::Error)]
-pub enum DemoError {
-    /// No Postgres.
-    #[error(transparent)]
-    Cluster(#[from] ClusterError),
-    /// A statement failed.
-    #[error("{}", crate::db::pool::describe(.0))]
-    Query(#[from] tokio_postgres::Error),
-    /// The operating system said no.
-    #[error("{doing}")]
-    Io {
-        /// What was attempted.
-        doing: &'static str,
-        /// What it answered.
-        source: io::Error,
-    },
-    /// A command of this program failed.
-    #[error("{command} ended with {status}:\n{output}")]
-    Child {
-        /// Which one.
-        command: &'static str,
-        /// How.
-        status: ExitStatus,
-        /// The end of what it printed.
-        output: String,
-    },
-    /// The sidecar never registered itself.
-    #[error("the sidecar did not get to work in time; its log ends with:\n{0}")]
-    Idle(String),
-    /// A page of the sidecar did not answer as it should.
-    #[error("a page of the sidecar")]
-    Page(#[from] reqwest::Error),
-    /// A report of the provider's stand-in was not taken.
-    #[error("the sidecar did not take the report of a webhook; its log ends with:\n{0}")]
-    NotTaken(String),
-    /// A letter that the story needs did not arrive.
-    #[error("{0} did not arrive, and the story goes on with it")]
-    NoLetter(&'static str),
-    /// A letter lacks a link that the story needs.
-    #[error("the letter has no link to {0}")]
-    NoLink(&'static str),
-    /// A bug.
-    #[error("a task of the demo panicked")]
-    Panic(#[from] JoinError),
-}
-
-/// Attaches what was attempted to an I/O error.
-pub(super) fn doing(doing: &'static str) -> impl FnOnce(io::Error) -> DemoError {
-    move |source| DemoError::Io { doing, source }
-}
 
 /// Everything that runs. Dropped in this order, which is the order of taking down; nothing is left behind.
 #[derive(Debug)]

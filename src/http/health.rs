@@ -6,7 +6,7 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
 
-use super::HttpState;
+use super::state::HttpState;
 
 #[derive(Serialize)]
 struct Health {

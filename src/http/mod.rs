@@ -5,7 +5,6 @@
 //! has a limited time to say what it wants, each request a limited time and size, and there is a limit on connections;
 //! sending uses none of what is limited here.
 
-mod desk;
 mod health;
 mod nps;
 mod pages;
@@ -16,33 +15,15 @@ mod request;
 mod resend_report;
 mod server;
 mod signature;
+mod state;
 mod unsubscribe;
 mod webhooks;
-
-use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
 
-use crate::db::pool::Pool;
-use crate::worker::vitals::Vitals;
-pub use desk::Desk;
 pub use server::{HttpError, Limits, Server};
-
-/// What the handlers read.
-#[derive(Debug, Clone)]
-pub struct HttpState {
-    /// Written by the worker.
-    pub vitals: Arc<Vitals>,
-    /// What pages and webhooks work with.
-    pub desk: Arc<Desk>,
-}
-
-impl HttpState {
-    fn pool(&self) -> &Pool {
-        self.desk.pool(&self.vitals)
-    }
-}
+pub use state::{Backend, HttpState};
 
 /// Every route.
 pub fn router(state: HttpState) -> Router {

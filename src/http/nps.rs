@@ -9,8 +9,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use sailfish::TemplateSimple;
 
+use super::pages;
 use super::request::{self, Fields};
-use super::{HttpState, pages};
+use super::state::HttpState;
 use crate::db::feedback::{self, Answer};
 
 /// Characters of a comment that are kept; the form allows no more.
@@ -75,7 +76,7 @@ pub(super) async fn answer(
     RawQuery(query): RawQuery,
     body: Bytes,
 ) -> Response {
-    let support = state.desk.support.as_deref();
+    let support = state.backend.support.as_deref();
     let fields = Fields::read(&body);
     let comment = comment(&fields);
     let score = match score(&fields) {
@@ -130,7 +131,7 @@ fn survey(state: &HttpState, score: Score, comment: &str, must: bool) -> Respons
         chosen,
         comment,
         is_wrong,
-        support: state.desk.support.as_deref(),
+        support: state.backend.support.as_deref(),
     };
     let status = if is_wrong {
         StatusCode::BAD_REQUEST

@@ -10,11 +10,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use letters::french;
+use pgconnect::pool::DbError;
 use sailfish::TemplateSimple;
 use sha2::{Digest as _, Sha256};
-
-use crate::db::pool::DbError;
-use crate::mail::french;
 
 const STYLE: &str = include_str!("../../templates/_pages/style.css");
 /// Where the style sheet goes: put in last, so that the spacing of French does not touch it.

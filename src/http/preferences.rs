@@ -7,13 +7,14 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use chrono_tz::{TZ_VARIANTS, Tz};
+use pgconnect::pool::DbError;
 use sailfish::TemplateSimple;
 use uuid::Uuid;
 
+use super::pages;
 use super::request::{self, Fields};
-use super::{HttpState, pages};
+use super::state::HttpState;
 use crate::db::feedback::{self, Preferences};
-use crate::db::pool::DbError;
 
 /// Regions of IANA names in French, in the order of the list; names outside them are old aliases.
 const REGIONS: [(&str, &str); 9] = [
@@ -66,7 +67,7 @@ fn form(current: &Preferences, is_saved: bool, support: Option<&str>) -> Respons
 
 /// `GET`
 pub(super) async fn show(State(state): State<HttpState>, Path(token): Path<String>) -> Response {
-    let support = state.desk.support.as_deref();
+    let support = state.backend.support.as_deref();
     match current(&state, request::token(&token)).await {
         Ok(Some(current)) => form(&current, false, support),
         Ok(None) => unknown(support),
@@ -80,7 +81,7 @@ pub(super) async fn save(
     Path(token): Path<String>,
     body: Bytes,
 ) -> Response {
-    let support = state.desk.support.as_deref();
+    let support = state.backend.support.as_deref();
     let fields = Fields::read(&body);
     match change(&state, request::token(&token), &fields).await {
         Ok(Changed::To(current)) => form(&current, true, support),

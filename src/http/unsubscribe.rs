@@ -10,8 +10,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use sailfish::TemplateSimple;
 
+use super::pages;
 use super::request::{self, Fields};
-use super::{HttpState, pages};
+use super::state::HttpState;
 use crate::db::feedback;
 
 #[derive(TemplateSimple)]
@@ -57,7 +58,7 @@ pub(super) async fn ask(
     let page = Ask {
         list: list(query.as_deref()),
         preferences: request::sibling("preferences", &token),
-        support: state.desk.support.as_deref(),
+        support: state.backend.support.as_deref(),
     };
     pages::page(StatusCode::OK, page.render_once())
 }
@@ -69,7 +70,7 @@ pub(super) async fn leave(
     RawQuery(query): RawQuery,
     _body: Bytes,
 ) -> Response {
-    let support = state.desk.support.as_deref();
+    let support = state.backend.support.as_deref();
     let list = list(query.as_deref());
     let known = match request::token(&token) {
         Some(token) => feedback::unsubscribe(state.pool(), token, list).await,

@@ -14,13 +14,14 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use chrono::Utc;
+use pgconnect::pool::DbError;
 
 use super::report::Malformed;
 use super::signature::{self, Forged};
-use super::{HttpState, postmark_report, resend_report};
+use super::state::HttpState;
+use super::{postmark_report, resend_report};
 use crate::config::WebhookSecret;
 use crate::db::events::{self, Event};
-use crate::db::pool::DbError;
 
 /// Why a report was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +70,7 @@ pub(super) async fn resend(
 ) -> Response {
     let report = || {
         let Some(key) = state
-            .desk
+            .backend
             .webhook
             .as_ref()
             .and_then(WebhookSecret::signing_key)
@@ -90,7 +91,7 @@ pub(super) async fn postmark(
     body: Body,
 ) -> Response {
     let report = || {
-        let Some(WebhookSecret::Postmark { user, password }) = &state.desk.webhook else {
+        let Some(WebhookSecret::Postmark { user, password }) = &state.backend.webhook else {
             return Err(Refusal::NotConfigured);
         };
         let body = body.map_err(Refusal::Unreadable)?;
@@ -98,7 +99,7 @@ pub(super) async fn postmark(
         let trace = headers
             .get("x-pm-webhook-trace-id")
             .and_then(|value| value.to_str().ok());
-        Ok(postmark_report::read(&body, trace, &state.desk.streams)?)
+        Ok(postmark_report::read(&body, trace, &state.backend.streams)?)
     };
     answer(&state, "postmark", report()).await
 }

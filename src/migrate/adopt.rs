@@ -8,13 +8,13 @@
 use std::fmt;
 use std::time::Duration;
 
+use pgconnect::pool::describe;
 use refinery::Migration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error};
 
-use super::{COMMIT, MigrateError, ROLLBACK};
-use crate::db::pool::describe;
+use super::error::MigrateError;
 
 /// The migration that makes the journal.
 pub(super) const MIGRATION: i32 = 4;
@@ -28,13 +28,16 @@ const UNLINK: &str = include_str!("sql/journal_unlink.sql");
 const LOCK: &str = include_str!("sql/journal_lock.sql");
 const RECORD: &str = include_str!("sql/record_migration.sql");
 
+const COMMIT: &str = "commit";
+const ROLLBACK: &str = "rollback";
+
 /// How often a busy table is tried for, and the pause between: two minutes or so.
 const TRIES: u32 = 150;
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// What is being done, or was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Adoption {
+pub(crate) enum Adoption {
     /// There is a journal of about so many rows.
     Found(i64),
     /// An index is about to be built; this can take minutes.

@@ -44,7 +44,7 @@ static FILES: LazyLock<Vec<SqlFile>> = LazyLock::new(|| {
 
 /// One file of `sql/core` or `sql/triggers`.
 #[derive(Debug)]
-pub struct SqlFile {
+pub(crate) struct SqlFile {
     /// Inside the repository.
     pub path: &'static str,
     /// All of it.

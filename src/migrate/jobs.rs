@@ -17,7 +17,7 @@ const AT_ONCE: usize = 500;
 
 /// What became of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct MovedJobs {
+pub(crate) struct MovedJobs {
     /// Jobs whose emails were taken out.
     jobs: usize,
     /// Letters enqueued, by code.

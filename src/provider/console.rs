@@ -6,11 +6,12 @@ use std::io::Write as _;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::ProviderConfig;
+use super::status::Failed;
 use super::{
-    Accepted, Batch, ErrorKind, Failed, Provider, ProviderKind, Recovery, Request, SendError,
-    Sending, Status, Transmission,
+    Accepted, Batch, ErrorKind, Provider, ProviderKind, Recovery, Request, SendError, Sending,
+    Status, Transmission,
 };
-use crate::config::ProviderConfig;
 
 /// Prints, sends nothing.
 #[derive(Debug)]
@@ -32,10 +33,6 @@ impl Console {
 impl Provider for Console {
     fn name(&self) -> &'static str {
         ProviderKind::Console.name()
-    }
-
-    fn max_batch(&self) -> usize {
-        100
     }
 
     fn recovery(&self) -> Recovery {

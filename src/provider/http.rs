@@ -11,9 +11,10 @@ use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::redirect;
 use secrecy::SecretString;
 
+use super::ProviderConfig;
 use super::redact::redact;
-use super::{ErrorKind, Failed, SendError, SetupError, Status};
-use crate::config::ProviderConfig;
+use super::status::Failed;
+use super::{ErrorKind, SendError, SetupError, Status};
 
 /// `reqwest` sends none by itself, and Resend's edge refuses a request without one (providers.md §2.1).
 const USER_AGENT: &str = concat!("seqpulse-mailer/", env!("CARGO_PKG_VERSION"));

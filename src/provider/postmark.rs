@@ -5,17 +5,18 @@
 
 use std::collections::BTreeMap;
 
+use letters::Category;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::ProviderConfig;
 use super::http::{Answer, Http, secret_header};
 use super::{
-    Accepted, Batch, Category, ErrorKind, Found, Message, Outcome, Provider, ProviderKind,
-    Recovery, Request, Search, Searching, SendError, Sending, SetupError, Status, Transmission,
+    Accepted, Batch, ErrorKind, Found, Message, Outcome, Provider, ProviderKind, Recovery, Request,
+    Search, Searching, SendError, Sending, SetupError, Status, Transmission,
 };
-use crate::config::ProviderConfig;
 
 const SINGLE: &str = "/email";
 const BATCH: &str = "/email/batch";
@@ -233,10 +234,6 @@ impl Postmark {
 impl Provider for Postmark {
     fn name(&self) -> &'static str {
         ProviderKind::Postmark.name()
-    }
-
-    fn max_batch(&self) -> usize {
-        500
     }
 
     fn recovery(&self) -> Recovery {

@@ -12,12 +12,13 @@ use secrecy::ExposeSecret;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::ProviderConfig;
 use super::http::{Answer, Http, secret_header};
+use super::status::Failed;
 use super::{
-    Accepted, Batch, ErrorKind, Failed, Message, Outcome, Provider, ProviderKind, Recovery,
-    Request, SendError, Sending, SetupError, Status, Transmission,
+    Accepted, Batch, ErrorKind, Message, Outcome, Provider, ProviderKind, Recovery, Request,
+    SendError, Sending, SetupError, Status, Transmission,
 };
-use crate::config::ProviderConfig;
 
 const SINGLE: &str = "/emails";
 const BATCH: &str = "/emails/batch";
@@ -125,10 +126,6 @@ impl Resend {
 impl Provider for Resend {
     fn name(&self) -> &'static str {
         ProviderKind::Resend.name()
-    }
-
-    fn max_batch(&self) -> usize {
-        100
     }
 
     fn recovery(&self) -> Recovery {

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use super::super::{Category, samples};
+use letters::Category;
+
+use super::super::samples;
 use super::ErrorKind::{BatchRefused, KeyConflict, Permanent};
 use super::*;
 

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use letters::Category;
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::{Batch, Category, Message};
-use crate::config::ProviderConfig;
+use super::ProviderConfig;
+use super::{Batch, Message};
 
 /// Points nowhere: port 9 of loopback is closed on any machine that runs tests.
 pub(super) fn config() -> ProviderConfig {

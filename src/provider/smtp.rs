@@ -29,11 +29,12 @@ use uuid::Uuid;
 
 use self::server::Server;
 use self::verdict::{Failure, Step, within};
+use super::ProviderConfig;
+use super::status::Failed;
 use super::{
-    Accepted, Batch, ErrorKind, Failed, Message, Provider, ProviderKind, Recovery, Request,
-    SendError, Sending, SetupError, Status, Transmission,
+    Accepted, Batch, ErrorKind, Message, Provider, ProviderKind, Recovery, Request, SendError,
+    Sending, SetupError, Status, Transmission,
 };
-use crate::config::ProviderConfig;
 
 /// The answer to the final dot may take this many time-outs: giving up while the server is still storing the letter makes
 /// a second one. RFC 5321 §4.5.3.2.6 asks for ten minutes, which the longest setting exceeds.
@@ -260,10 +261,6 @@ impl Smtp {
 impl Provider for Smtp {
     fn name(&self) -> &'static str {
         ProviderKind::Smtp.name()
-    }
-
-    fn max_batch(&self) -> usize {
-        usize::from(ProviderKind::Smtp.max_batch())
     }
 
     fn recovery(&self) -> Recovery {

@@ -1,7 +1,9 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use letters::Category;
+
+use super::super::from_config;
 use super::super::samples;
-use super::super::{Category, from_config};
 use super::*;
 
 fn smtp() -> Smtp {

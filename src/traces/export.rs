@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::TraceConfig;
 use crate::provider;
-use crate::worker::vitals::SpanCounter;
+use crate::vitals::SpanCounter;
 
 /// What is left at shutdown gets this long.
 pub(super) const FLUSH: Duration = Duration::from_secs(2);

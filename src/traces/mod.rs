@@ -22,7 +22,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 
 use crate::config::TraceConfig;
-use crate::worker::vitals::SpanCounter;
+use crate::vitals::SpanCounter;
 use export::Exporter;
 
 /// Where spans begin; empty when no endpoint is set.

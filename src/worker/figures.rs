@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::Shared;
-use super::vitals::FIGURES_EVERY;
+use super::shared::Shared;
 use crate::db::figures::figures;
+use crate::vitals::FIGURES_EVERY;
 
 /// Until `stop`. A database that does not answer is the heartbeat's news; here it only leaves the figures out.
 pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {

@@ -17,15 +17,15 @@ mod figures;
 mod pulse;
 mod rest;
 mod schedule;
-pub mod vitals;
+mod shared;
 
-use std::collections::HashSet;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
+use pgconnect::pool::{DbError, Pool};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -33,74 +33,26 @@ use uuid::Uuid;
 
 use crate::config::Config;
 use crate::db::intent;
-use crate::db::listen::{self, Wakes};
+use crate::db::listen::{self};
 use crate::db::outbox::{self, Claim, Claiming, Identity};
-use crate::db::pool::{DbError, Pool};
 use crate::provider::Provider;
 use crate::traces::Traces;
+use crate::vitals::Vitals;
 use pulse::Pacer;
 use rest::Sleeper;
-use vitals::Vitals;
+use shared::Shared;
 
-/// One claim fills requests with this many letters together at most: with more, the first of them would wait for the last.
-const CLAIMED_TOGETHER: u16 = 100;
 /// After a claim that took all there was, how long the next one waits for the intents of what was taken: they need the processor
 /// more, and what comes meanwhile is claimed together.
 const LET_IT_LEAVE: Duration = Duration::from_millis(5);
-/// While all slots but the last are taken, how often a loop looks for letters that deserve the last one.
+/// While all permits but the last are taken, how often a loop looks for letters that deserve the last one.
 const LOOK_FOR_URGENT: Duration = Duration::from_millis(200);
-
-/// What the loop and the deliveries share.
-pub(crate) struct Shared {
-    pub(crate) pool: Pool,
-    /// The claiming loop's own connection: the plans of a claim take many times longer to make than to run.
-    pub(crate) claims: Pool,
-    pub(crate) provider: Arc<dyn Provider>,
-    pub(crate) config: Config,
-    pub(crate) worker: Identity,
-    pub(crate) wakes: Arc<Wakes>,
-    pub(crate) vitals: Arc<Vitals>,
-    pub(crate) traces: Traces,
-    /// What shapes a letter's bytes besides its claim, as `email_batches.settings` shows it.
-    settings: serde_json::Value,
-    /// Held by the one delivery that waits for the fleet's next turn.
-    turn: tokio::sync::Mutex<()>,
-    /// The batches being delivered: one that is ours in the database and not here got lost with the answer to its claim.
-    busy: Mutex<HashSet<Uuid>>,
-    slots: Arc<Semaphore>,
-}
-
-impl Shared {
-    fn busy(&self) -> MutexGuard<'_, HashSet<Uuid>> {
-        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether what is claimed now would take the last request in flight, which is kept for urgent letters.
-    fn is_last_slot(&self) -> bool {
-        self.config.concurrency > 1 && self.slots.available_permits() == 0
-    }
-
-    /// Slots for further requests of the claim that is about to be made, if there are any; never the last one.
-    fn more_slots(&self) -> Vec<OwnedSemaphorePermit> {
-        let useful = (CLAIMED_TOGETHER / self.config.batch_size).max(1) - 1;
-        let free = self.slots.available_permits().saturating_sub(1);
-        std::iter::repeat_with(|| Arc::clone(&self.slots).try_acquire_owned().ok())
-            .take(free.min(usize::from(useful)))
-            .flatten()
-            .collect()
-    }
-
-    /// Batches being delivered.
-    pub(crate) fn in_flight(&self) -> usize {
-        usize::from(self.config.concurrency).saturating_sub(self.slots.available_permits())
-    }
-}
 
 /// Runs until `shutdown` resolves, then lets what is in flight finish, for as long as a lease lasts.
 ///
 /// # Errors
 /// Only when the pool cannot be built: a database that goes away is waited for.
-pub async fn run(
+pub(crate) async fn run(
     config: Config,
     provider: Arc<dyn Provider>,
     vitals: Arc<Vitals>,
@@ -126,7 +78,7 @@ pub async fn run(
         settings: deliver::settings(&config),
         turn: tokio::sync::Mutex::default(),
         busy: Mutex::default(),
-        slots: Arc::new(Semaphore::new(concurrency)),
+        permits: Arc::new(Semaphore::new(concurrency)),
         config,
     });
     shared.vitals.watch(shared.pool.clone());
@@ -166,7 +118,7 @@ pub async fn run(
     shared.vitals.set_draining();
     pacer.draining();
     let all = u32::from(shared.config.concurrency);
-    if tokio::time::timeout(shared.config.lease, shared.slots.acquire_many(all))
+    if tokio::time::timeout(shared.config.lease, shared.permits.acquire_many(all))
         .await
         .is_err()
     {
@@ -193,7 +145,7 @@ async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
     let mut sleeper = Sleeper::default();
     let mut failures = 0;
     loop {
-        let permit = slot(shared).await;
+        let permit = permit(shared).await;
         let mut permits = Vec::new();
         let asked = SystemTime::now();
         // What was left behind first, because its recipients have been waiting longest.
@@ -205,15 +157,15 @@ async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
         let is_suspect = matches!(&left_behind, Ok(Some(claim)) if claim.prior.is_none());
         let claimed = match left_behind {
             Ok(Some(claim)) => Ok(Claiming::Batches(vec![claim])),
-            Ok(None) if shared.is_last_slot() && !urgent(shared).await => {
+            Ok(None) if shared.is_last_permit() && !urgent(shared).await => {
                 drop(permit);
                 // Until a delivery has ended, or it is time to look again.
                 let _freed =
-                    tokio::time::timeout(LOOK_FOR_URGENT, shared.slots.acquire_many(2)).await;
+                    tokio::time::timeout(LOOK_FOR_URGENT, shared.permits.acquire_many(2)).await;
                 continue;
             }
             Ok(None) => {
-                permits = shared.more_slots();
+                permits = shared.more_permits();
                 let batches = u16::try_from(permits.len()).unwrap_or(u16::MAX - 1) + 1;
                 tokio::join!(claim(shared, batches), sleeper.rise_if_busy(&shared.wakes)).0
             }
@@ -269,14 +221,14 @@ async fn claiming(shared: &Arc<Shared>, pacer: &Pacer) {
     }
 }
 
-async fn slot(shared: &Shared) -> OwnedSemaphorePermit {
-    Arc::clone(&shared.slots)
+async fn permit(shared: &Shared) -> OwnedSemaphorePermit {
+    Arc::clone(&shared.permits)
         .acquire_owned()
         .await
         .expect("the semaphore is never closed")
 }
 
-/// Whether the last slot is needed now. A database that does not answer is the claim's to report.
+/// Whether the last permit is needed now. A database that does not answer is the claim's to report.
 async fn urgent(shared: &Shared) -> bool {
     intent::urgent_due(&shared.claims).await.unwrap_or(true)
 }

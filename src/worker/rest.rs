@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::Shared;
+use super::shared::Shared;
 use crate::db::listen::{Wakes, Watch};
 
 /// A row another sidecar has locked looks due and cannot be claimed: ask again, but not at once.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::Shared;
 use super::pulse::Pacer;
+use super::shared::Shared;
 use crate::db::outbox;
 
 /// After a failure, such as a database that is away.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use seqpulse_mailer::sandbox::{Sandbox, SandboxOptions};
+use standin::{Sandbox, SandboxOptions};
 
 use crate::support::{Sidecar, TestDb, shared_cluster, skip};
 
@@ -84,6 +84,7 @@ fn copy_repository(to: &Path) {
         "Cargo.lock",
         "build.rs",
         "src",
+        "crates",
         "migrations",
         "sql",
         "templates",

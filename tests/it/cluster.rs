@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use seqpulse_mailer::demo::cluster::{Cluster, ClusterError, StopMode};
+use throwaway::cluster::{Cluster, ClusterError, StopMode};
 
 use crate::support::{connect_to, wait_for};
 

@@ -4,9 +4,9 @@ use std::fs::{self, Permissions};
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 
-use seqpulse_mailer::db::connect::{ConnectError, Reason, connect, manager};
-use seqpulse_mailer::db::url::DbConfig;
-use seqpulse_mailer::demo::cluster::{Cluster, StopMode};
+use pgconnect::connect::{ConnectError, Reason, connect, manager};
+use pgconnect::url::DbConfig;
+use throwaway::cluster::{Cluster, StopMode};
 
 use crate::certificates::Identity;
 

@@ -9,8 +9,8 @@ mod takeovers;
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use seqpulse_mailer::sandbox::fault::{Fault, FaultRule};
-use seqpulse_mailer::sandbox::{Sandbox, SandboxOptions};
+use standin::fault::{Fault, FaultRule};
+use standin::{Sandbox, SandboxOptions};
 
 use crate::support::{Sidecar, TestDb};
 use takeovers::Observer;

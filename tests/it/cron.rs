@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use seqpulse_mailer::demo::cluster::Cluster;
+use throwaway::cluster::Cluster;
 use tokio_postgres::Client;
 
 use crate::support::{SEQPULSE_SCHEMA, connect_to, migrate, skip};

@@ -1,8 +1,8 @@
 //! A letter's life through the real binary: from an INSERT to the provider's ledger and the journal.
 
 use nix::sys::signal::Signal;
-use seqpulse_mailer::sandbox::fault::{DropAt, Fault, FaultRule};
-use seqpulse_mailer::sandbox::{Sandbox, SandboxOptions};
+use standin::fault::{DropAt, Fault, FaultRule};
+use standin::{Sandbox, SandboxOptions};
 use uuid::Uuid;
 
 use crate::support::{Sidecar, TestDb, wait_for};

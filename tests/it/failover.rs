@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use seqpulse_mailer::demo::cluster::{Cluster, StopMode};
-use seqpulse_mailer::demo::pg_bin::PgBin;
-use seqpulse_mailer::sandbox::Sandbox;
-use seqpulse_mailer::sandbox::fault::{Fault, FaultRule};
+use standin::Sandbox;
+use standin::fault::{Fault, FaultRule};
+use throwaway::cluster::{Cluster, StopMode};
+use throwaway::pg_bin::PgBin;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_postgres::Client;
 

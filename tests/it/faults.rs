@@ -1,7 +1,7 @@
 //! Every fault of the sandbox, one after the other and mixed: all letters settle rightly, none twice, none lost.
 
-use seqpulse_mailer::sandbox::Sandbox;
-use seqpulse_mailer::sandbox::fault::{DropAt, Fault, FaultRule};
+use standin::Sandbox;
+use standin::fault::{DropAt, Fault, FaultRule};
 
 use crate::delivery::sandbox;
 use crate::outcomes::{impatient, sign_up_many};

@@ -1,7 +1,7 @@
 //! Several sidecars at once: one account limit, and what a lost one leaves behind.
 
 use nix::sys::signal::Signal;
-use seqpulse_mailer::sandbox::fault::{Fault, FaultRule};
+use standin::fault::{Fault, FaultRule};
 
 use crate::delivery::{sandbox, settled};
 use crate::outcomes::{impatient, sign_up_many};

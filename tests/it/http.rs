@@ -9,8 +9,8 @@ use axum::Router;
 use axum::routing::{get, post};
 use seqpulse_mailer::config::Config;
 use seqpulse_mailer::db::outbox::Pulse;
-use seqpulse_mailer::http::{Desk, HttpState, Limits, Server, router};
-use seqpulse_mailer::worker::vitals::Vitals;
+use seqpulse_mailer::http::{Backend, HttpState, Limits, Server, router};
+use seqpulse_mailer::vitals::Vitals;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -73,7 +73,7 @@ fn state(vitals: &Arc<Vitals>) -> HttpState {
     let config = Config::read(&lookup).expect("settings");
     HttpState {
         vitals: Arc::clone(vitals),
-        desk: Arc::new(Desk::new(&config).expect("a pool")),
+        backend: Arc::new(Backend::new(&config).expect("a pool")),
     }
 }
 

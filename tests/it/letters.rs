@@ -13,8 +13,8 @@ mod snapshots;
 mod spec;
 mod subjects;
 
-use seqpulse_mailer::mail::samples::{self, Sample};
-use seqpulse_mailer::mail::{self, Letter, RenderError};
+use letters::samples::{self, Sample};
+use letters::{Letter, RenderError};
 use serde_json::Value;
 
 /// The letter of a sample.
@@ -23,7 +23,7 @@ fn written(sample: &Sample) -> Letter {
 }
 
 fn try_written(sample: &Sample) -> Result<Letter, RenderError> {
-    mail::render(
+    letters::render(
         sample.code,
         &sample.context,
         &sample.recipient(),

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use seqpulse_mailer::sandbox::{Sandbox, SandboxOptions};
+use standin::{Sandbox, SandboxOptions};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

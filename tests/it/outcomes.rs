@@ -1,7 +1,7 @@
 //! What becomes of a letter when the provider's answer is lost, late, half, or a refusal: once in the inbox, or never.
 
-use seqpulse_mailer::sandbox::Sandbox;
-use seqpulse_mailer::sandbox::fault::{DropAt, Fault, FaultRule};
+use standin::Sandbox;
+use standin::fault::{DropAt, Fault, FaultRule};
 
 use crate::delivery::{sandbox, settled};
 use crate::support::{Sidecar, SidecarBuilder, TestDb};

@@ -9,9 +9,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 
 use nix::unistd::{User, getuid};
-use seqpulse_mailer::demo::leash::Leash;
-use seqpulse_mailer::sandbox::{Sandbox, SandboxOptions};
+use standin::{Sandbox, SandboxOptions};
 use tempfile::TempDir;
+use throwaway::leash::Leash;
 
 use crate::support::{Sidecar, TestDb, shared_cluster, skip, wait_for};
 

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use seqpulse_mailer::sandbox::fault::{Fault, FaultRule};
-use seqpulse_mailer::sandbox::{Sandbox, SandboxOptions};
+use standin::fault::{Fault, FaultRule};
+use standin::{Sandbox, SandboxOptions};
 use tokio_postgres::Client;
 
 use crate::support::{Sidecar, SidecarBuilder, TestDb, wait_for};

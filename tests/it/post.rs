@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use seqpulse_mailer::config::ProviderConfig;
+use letters::Category;
+use seqpulse_mailer::provider::ProviderConfig;
 use seqpulse_mailer::provider::{
-    Batch, Category, Message, Outcome, Provider, ProviderKind, Request, from_config,
+    Batch, Message, Outcome, Provider, ProviderKind, Request, from_config,
 };
-use seqpulse_mailer::sandbox::{Sandbox, SandboxOptions};
+use standin::{Sandbox, SandboxOptions};
 use uuid::Uuid;
 
 /// A sandbox and a provider that talks to it over HTTP.

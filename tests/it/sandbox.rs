@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
-use seqpulse_mailer::sandbox::settings::{BodyCompare, Settings, UnknownStream};
-use seqpulse_mailer::sandbox::{Sandbox, SandboxOptions};
 use serde_json::{Value, json};
+use standin::settings::{BodyCompare, Settings, UnknownStream};
+use standin::{Sandbox, SandboxOptions};
 use uuid::Uuid;
 
 /// A sandbox, and a client that sends nothing by itself: no user agent, no key.

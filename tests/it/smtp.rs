@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use seqpulse_mailer::config::ProviderConfig;
+use seqpulse_mailer::provider::ProviderConfig;
 use seqpulse_mailer::provider::{
     ErrorKind, Message, Outcome, Provider, ProviderKind, Recovery, from_config,
 };

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use seqpulse_mailer::demo::cluster::{Cluster, StopMode};
+use throwaway::cluster::{Cluster, StopMode};
 
 use crate::support::{SidecarBuilder, TestDb, migrate, wait_for};
 

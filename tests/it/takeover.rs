@@ -6,7 +6,7 @@ use std::process::Output;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use seqpulse_mailer::sandbox::{Sandbox, SandboxOptions};
+use standin::{Sandbox, SandboxOptions};
 use tokio_postgres::Client;
 use uuid::Uuid;
 

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use seqpulse_mailer::db::connect::{ConnectError, Reason, connect};
-use seqpulse_mailer::db::url::DbConfig;
-use seqpulse_mailer::demo::cluster::Cluster;
+use pgconnect::connect::{ConnectError, Reason, connect};
+use pgconnect::url::DbConfig;
 use tempfile::TempDir;
+use throwaway::cluster::Cluster;
 
 use crate::certificates::{Authority, self_signed};
 use crate::connect::{allow, is_encrypted, present};

@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use nix::sys::signal::Signal;
-use seqpulse_mailer::demo::cluster::Cluster;
-use seqpulse_mailer::sandbox::{Sandbox, SandboxOptions};
+use standin::{Sandbox, SandboxOptions};
+use throwaway::cluster::Cluster;
 
 use crate::support::{SEQPULSE_SCHEMA, Sidecar, TestDb, connect_to, migrate, shared_cluster, skip};
 

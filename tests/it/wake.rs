@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use seqpulse_mailer::sandbox::{Sandbox, SandboxOptions};
+use standin::{Sandbox, SandboxOptions};
 use tokio_postgres::Client;
 
 use crate::support::{Sidecar, SidecarBuilder, TestDb, wait_for};

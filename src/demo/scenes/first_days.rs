@@ -1,10 +1,11 @@
 //! The first two days: everybody appears, the first letters, an address that bounces, somebody who wants fewer letters.
 
+use standin::Happening;
+
 use super::super::scenario::{Deed, Fact, Scene};
-use super::{
+use super::verbs::{
     DEPLOY, PROJECT, SIGN_UP, TWO_FACTOR, VERDICT, VIEW, app, due, held, operator, signal, to,
 };
-use crate::sandbox::Happening;
 
 pub(super) const SCENES: &[Scene] = &[
     Scene {

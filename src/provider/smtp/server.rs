@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::verdict::{Failure, Step, within};
-use crate::config::ProviderConfig;
+use crate::provider::ProviderConfig;
 use crate::provider::SetupError;
 use crate::provider::redact::redact;
 

@@ -3,16 +3,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use letters::Recipient;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::settle::Verdicts;
-use super::settled;
 use crate::config::Config;
-use crate::db::outbox::{Claim, Claimed};
-use crate::mail::{self, Recipient};
+use crate::db::outbox::{Claim, Claimed, Settlement};
 use crate::provider::{Batch, Message, Request};
-use crate::worker::Shared;
+use crate::worker::shared::Shared;
 
 /// A letter that could be written.
 #[derive(Debug)]
@@ -22,16 +20,19 @@ pub(super) struct Written<'a> {
 }
 
 /// The letters of a claim, and what is to be recorded of those that cannot be written.
-pub(super) fn write_all<'a>(shared: &Shared, claim: &'a Claim) -> (Vec<Written<'a>>, Verdicts) {
+pub(super) fn write_all<'a>(
+    shared: &Shared,
+    claim: &'a Claim,
+) -> (Vec<Written<'a>>, Vec<Settlement>) {
     let mut written = Vec::with_capacity(claim.letters.len());
     let mut failed = Vec::new();
     for claimed in &claim.letters {
         match write(&shared.config, claimed) {
             Ok(message) => written.push(Written { claimed, message }),
-            Err(reason) => failed.push(settled(claimed, "permanent", Some(reason))),
+            Err(reason) => failed.push(Settlement::new(claimed, "permanent", Some(reason))),
         }
     }
-    (written, Verdicts::from(failed))
+    (written, failed)
 }
 
 fn write(config: &Config, claimed: &Claimed) -> Result<Message, String> {
@@ -51,7 +52,7 @@ fn write(config: &Config, claimed: &Claimed) -> Result<Message, String> {
             .and_then(Value::as_str)
             .map(str::to_owned),
     };
-    let letter = mail::render(
+    let letter = letters::render(
         &claimed.email_type,
         &claimed.context,
         &recipient,

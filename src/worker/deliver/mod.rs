@@ -26,11 +26,11 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::Shared;
 use crate::db::intent;
-use crate::db::outbox::{Claim, Claimed, Settlement};
+use crate::db::outbox::{Claim, Claimed};
 use crate::failpoint;
 use crate::provider::{ErrorKind, Outcome, Recovery};
+use crate::worker::shared::Shared;
 use compose::Written;
 pub(super) use compose::settings;
 use send::Sent;
@@ -91,8 +91,8 @@ async fn one(
     let rendering = trail.step("render");
     let (written, unwritable) = compose::write_all(shared, &claim);
     drop(rendering);
-    if !unwritable.settlements.is_empty() {
-        settle::settle(shared, &claim, unwritable, trail).await;
+    if !unwritable.is_empty() {
+        settle::settle(shared, &claim, Verdicts::from(unwritable), trail).await;
     }
     if written.is_empty() {
         return None;
@@ -174,15 +174,4 @@ async fn split(shared: &Shared, claim: Claim, halves: [Vec<i64>; 2]) -> Option<[
             prior: None,
         },
     ])
-}
-
-fn settled(letter: &Claimed, outcome: &'static str, error: Option<String>) -> Settlement {
-    Settlement {
-        id: letter.id,
-        outcome,
-        message_id: None,
-        error,
-        subject: None,
-        wait: None,
-    }
 }

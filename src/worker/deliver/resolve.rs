@@ -6,15 +6,15 @@
 
 use std::collections::HashMap;
 
+use letters::Category;
 use uuid::Uuid;
 
 use super::send::{limits, while_renewing};
 use super::settle::Verdicts;
-use super::settled;
 use crate::db::intent;
 use crate::db::outbox::{Claim, Claimed, Prior, Settlement};
-use crate::provider::{Category, ErrorKind, Search, SendError};
-use crate::worker::Shared;
+use crate::provider::{ErrorKind, Search, SendError};
+use crate::worker::shared::Shared;
 
 /// What is known now of each member.
 pub(super) async fn search(shared: &Shared, claim: &Claim, prior: Prior) -> Verdicts {
@@ -50,16 +50,16 @@ async fn look(shared: &Shared, claim: &Claim, prior: Prior) -> Verdicts {
                 match ask(shared, &alone).await {
                     Ok(found) => match found.get(&letter.delivery) {
                         Some(id) => accepted(letter, id.clone()),
-                        None => settled(
+                        None => Settlement::new(
                             letter,
                             "missing",
                             Some("the provider does not have it: it was not accepted".into()),
                         ),
                     },
-                    Err(error) => settled(letter, "unknown", Some(error.detail)),
+                    Err(error) => Settlement::new(letter, "unknown", Some(error.detail)),
                 }
             }
-            None => settled(
+            None => Settlement::new(
                 letter,
                 "unknown",
                 Some(
@@ -74,7 +74,7 @@ async fn look(shared: &Shared, claim: &Claim, prior: Prior) -> Verdicts {
 fn accepted(letter: &Claimed, message_id: String) -> Settlement {
     Settlement {
         message_id: Some(message_id),
-        ..settled(letter, "sent", None)
+        ..Settlement::new(letter, "sent", None)
     }
 }
 

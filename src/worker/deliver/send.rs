@@ -10,7 +10,7 @@ use crate::db::intent::{self, Intent, Limits, Verdict};
 use crate::db::outbox::Claim;
 use crate::failpoint;
 use crate::provider::{Outcome, Recovery, Request, Transmission};
-use crate::worker::Shared;
+use crate::worker::shared::Shared;
 
 /// What became of an attempt to send.
 #[derive(Debug)]

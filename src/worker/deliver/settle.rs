@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::compose::Written;
-use super::settled;
 use super::trail::Trail;
 use crate::db::outbox::{self, AccountNews, Claim, Settlement};
 use crate::failpoint;
 use crate::provider::{ErrorKind, Outcome, SendError};
-use crate::worker::Shared;
+use crate::worker::shared::Shared;
 
 /// What is to be recorded of a batch.
 #[derive(Debug, Default)]
@@ -32,7 +31,7 @@ impl Verdicts {
     pub(super) fn all(claim: &Claim, outcome: &'static str, why: &str) -> Self {
         let held = claim.letters.iter().filter(|letter| letter.held);
         Self::from(
-            held.map(|letter| settled(letter, outcome, Some(why.to_owned())))
+            held.map(|letter| Settlement::new(letter, outcome, Some(why.to_owned())))
                 .collect::<Vec<_>>(),
         )
     }
@@ -84,13 +83,13 @@ fn judged(written: &Written<'_>, outcome: Outcome) -> Settlement {
     let settlement = match outcome {
         Ok(accepted) => Settlement {
             message_id: Some(accepted.message_id),
-            ..settled(claimed, "sent", None)
+            ..Settlement::new(claimed, "sent", None)
         },
         Err(error) => {
             let (outcome, wait) = word(error.kind);
             Settlement {
                 wait,
-                ..settled(claimed, outcome, Some(error.detail))
+                ..Settlement::new(claimed, outcome, Some(error.detail))
             }
         }
     };

@@ -20,7 +20,7 @@ use opentelemetry::{Array, KeyValue, StringValue, Value};
 use crate::db::outbox::{Claim, Settlement};
 use crate::provider::{Outcome, Request, Status};
 use crate::traces::Span;
-use crate::worker::Shared;
+use crate::worker::shared::Shared;
 
 /// A span names this many deliveries; those of a larger batch are found by its id (`email_outbox.batch_id`).
 const NAMED: usize = 20;

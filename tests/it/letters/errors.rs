@@ -1,6 +1,6 @@
 //! A context that does not fit is refused with the code and the field; what is optional may be missing.
 
-use seqpulse_mailer::mail::{self, CODES, RenderError, required, samples};
+use letters::{CODES, RenderError, required, samples};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -115,7 +115,7 @@ fn what_the_recipient_or_the_settings_lack_is_named() {
     let mut recipient = sample_.recipient();
     recipient.unsubscribe_token = None;
     let error =
-        mail::render("E-CONV-01", &sample_.context, &recipient, &samples::site()).unwrap_err();
+        letters::render("E-CONV-01", &sample_.context, &recipient, &samples::site()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "E-CONV-01: field `unsubscribe_token` is missing"
@@ -124,16 +124,17 @@ fn what_the_recipient_or_the_settings_lack_is_named() {
     let review = sample("E-ADV-02");
     let mut site = samples::site();
     site.review_url = None;
-    let error = mail::render("E-ADV-02", &review.context, &review.recipient(), &site).unwrap_err();
+    let error =
+        letters::render("E-ADV-02", &review.context, &review.recipient(), &site).unwrap_err();
     assert_eq!(
         error.to_string(),
         "E-ADV-02: setting EMAIL_REVIEW_URL is missing"
     );
 
-    let error = mail::render("E-NEW-01", &json!({}), &recipient, &site).unwrap_err();
+    let error = letters::render("E-NEW-01", &json!({}), &recipient, &site).unwrap_err();
     assert_eq!(error.to_string(), "E-NEW-01: there is no such letter");
     for context in [json!(null), json!([]), json!("x")] {
-        let error = mail::render("E-TRX-01", &context, &review.recipient(), &site);
+        let error = letters::render("E-TRX-01", &context, &review.recipient(), &site);
         assert!(error.is_err(), "{context} was taken for a context");
     }
 }
@@ -144,7 +145,7 @@ fn a_chosen_subject_is_filled_in_or_falls_back() {
     let mut recipient = sample.recipient();
     let mut subject = |variant: &str, context: &Value| {
         recipient.subject = Some(variant.to_owned());
-        mail::render("E-CONV-01", context, &recipient, &samples::site()).unwrap()
+        letters::render("E-CONV-01", context, &recipient, &samples::site()).unwrap()
     };
     let letter = subject(
         "{first_name}, déjà {deployments_used} déploiements sur {project_name} !",

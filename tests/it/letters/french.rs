@@ -1,7 +1,7 @@
 //! French formatting.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use seqpulse_mailer::mail::french::{self, Zone};
+use letters::french::{self, Zone};
 
 fn at(instant: &str) -> DateTime<Utc> {
     instant.parse().unwrap()

@@ -1,7 +1,7 @@
 //! Bad input in every text field of every letter: escaped, shortened or refused, never a broken or unsafe letter.
 
 use insta::{Settings, assert_snapshot};
-use seqpulse_mailer::mail::samples;
+use letters::samples;
 use serde_json::{Value, json};
 
 use super::{attributes, sample, try_written, visible, with, written};

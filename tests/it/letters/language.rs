@@ -1,6 +1,6 @@
 //! French as a reader sees it: spaces, register, nothing left over from code.
 
-use seqpulse_mailer::mail::samples;
+use letters::samples;
 
 use super::{visible, written};
 

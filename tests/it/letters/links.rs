@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use seqpulse_mailer::mail::samples;
-use seqpulse_mailer::provider::Category;
+use letters::Category;
+use letters::samples;
 
 use super::{attributes, sample, visible, written};
 

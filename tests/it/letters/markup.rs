@@ -1,6 +1,6 @@
 //! What mail clients and screen readers need of the HTML part.
 
-use seqpulse_mailer::mail::samples;
+use letters::samples;
 
 use super::{attributes, written};
 

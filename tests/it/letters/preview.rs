@@ -1,7 +1,7 @@
 //! `preview` writes what it promises.
 
-use seqpulse_mailer::mail::samples;
-use seqpulse_mailer::preview;
+use letters::preview;
+use letters::samples;
 
 #[test]
 fn writes_three_files_a_letter_and_an_index() {

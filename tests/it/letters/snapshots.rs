@@ -1,7 +1,7 @@
 //! Every letter and step, all three parts, as a person has read them.
 
 use insta::{Settings, assert_snapshot};
-use seqpulse_mailer::mail::samples;
+use letters::samples;
 
 use super::written;
 

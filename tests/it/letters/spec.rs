@@ -1,6 +1,6 @@
 //! Codes, subjects, buttons and bodies that the specification gives word for word.
 
-use seqpulse_mailer::mail::{CODES, samples};
+use letters::{CODES, samples};
 
 use super::{sample, visible, with, written};
 

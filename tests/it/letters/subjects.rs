@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use seqpulse_mailer::mail::CODES;
-use seqpulse_mailer::sandbox::{Sandbox, SandboxOptions};
+use letters::CODES;
+use standin::{Sandbox, SandboxOptions};
 
 use crate::support::{Sidecar, TestDb};
 

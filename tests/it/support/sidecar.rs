@@ -8,8 +8,7 @@ use std::thread::JoinHandle;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-
-use seqpulse_mailer::demo::leash::Leash;
+use throwaway::leash::Leash;
 
 use super::database::{BINARY, TestDb};
 use super::wait::wait_for;

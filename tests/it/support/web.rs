@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use seqpulse_mailer::config::Config;
-use seqpulse_mailer::http::{Desk, HttpState, Limits, Server, router};
-use seqpulse_mailer::worker::vitals::Vitals;
+use seqpulse_mailer::http::{Backend, HttpState, Limits, Server, router};
+use seqpulse_mailer::vitals::Vitals;
 
 use super::TestDb;
 
@@ -55,7 +55,7 @@ impl Web {
         // An error means that another test was first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let vitals = Arc::new(Vitals::default());
-        let desk = Arc::new(Desk::new(&config).expect("a pool"));
+        let backend = Arc::new(Backend::new(&config).expect("a pool"));
         let server = Server::bind(([127, 0, 0, 1], 0).into())
             .await
             .expect("a free port")
@@ -63,7 +63,7 @@ impl Web {
         let address = server.address();
         let state = HttpState {
             vitals: Arc::clone(&vitals),
-            desk,
+            backend,
         };
         tokio::spawn(server.serve(router(state), std::future::pending()));
         Self {

@@ -1,9 +1,9 @@
 //! The real sidecar sending to the sandbox, which reports back over HTTP: both providers, with everything in between.
 
-use seqpulse_mailer::sandbox::fault::{DropAt, Fault, FaultRule};
-use seqpulse_mailer::sandbox::settings::PostmarkRetries;
-use seqpulse_mailer::sandbox::{Happening, Reader, Sandbox, SandboxOptions};
 use serde_json::json;
+use standin::fault::{DropAt, Fault, FaultRule};
+use standin::settings::PostmarkRetries;
+use standin::{Happening, Reader, Sandbox, SandboxOptions};
 use uuid::Uuid;
 
 use super::{BASIC, SECRET};

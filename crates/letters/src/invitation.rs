@@ -1,0 +1,69 @@
+//! E-TRX-02, an invitation to a project, with two reminders.
+
+use serde::Deserialize;
+
+use super::RenderError;
+use super::letter::{Payload, templates};
+use super::page::{Composer, Frame, Page, Place, Tone};
+use super::value::Text;
+
+/// Which letter of the sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(crate) enum Step {
+    /// At once.
+    J0,
+    /// Two days later, not accepted yet.
+    J2,
+    /// Five days later, the last.
+    J5,
+}
+
+/// An invitation that is neither accepted nor revoked.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Invitation {
+    /// Payload.
+    pub step: Step,
+    /// Fresh.
+    pub project_name: Text,
+    /// Payload, else the inviter's name fresh from the table.
+    #[serde(default, deserialize_with = "super::value::text")]
+    pub inviter_name: Option<Text>,
+    /// Payload; only `http` and `https`.
+    #[serde(default, deserialize_with = "super::value::web_url")]
+    pub accept_url: Option<String>,
+    /// Payload; goes into the link when there is no `accept_url`.
+    #[serde(
+        rename = "invitation_id",
+        default,
+        deserialize_with = "super::value::text"
+    )]
+    pub id: Option<Text>,
+}
+
+templates!(
+    Invitation,
+    "E-TRX-02/subject.stpl",
+    "E-TRX-02/body.txt.stpl",
+    "E-TRX-02/body.html.stpl"
+);
+
+impl Payload for Invitation {
+    const CODE: &'static str = "E-TRX-02";
+    const REQUIRED: &'static [&'static str] = &["step", "project_name"];
+
+    fn page<'a>(&self, composer: &Composer<'a>) -> Result<Page<'a>, RenderError> {
+        let id = self.id.as_ref().map(Text::as_str);
+        composer.page(Frame {
+            kind: "Invitation",
+            tone: Tone::Calm,
+            preheader: match self.step {
+                Step::J0 => "Suivez les déploiements et les verdicts du projet avec votre équipe.".to_owned(),
+                Step::J2 => "Votre invitation est toujours ouverte : il suffit de l'accepter.".to_owned(),
+                Step::J5 => "Nous ne vous relancerons plus après ce message.".to_owned(),
+            },
+            cta: composer.cta_to("Accepter l'invitation", self.accept_url.as_ref(), Place::Dashboard, &[("invitation", id)]),
+            why: "Vous recevez ce message parce qu'un membre du projet a indiqué votre adresse. Si cette invitation ne vous dit rien, \
+                  ignorez-la.",
+        })
+    }
+}

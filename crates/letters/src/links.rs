@@ -1,0 +1,41 @@
+//! Addresses of the sidecar's own pages, as headers and footers carry them.
+
+use uuid::Uuid;
+
+use crate::{Category, Site};
+
+/// The list a category belongs to, as in `?c=`; `None` for letters that nobody can unsubscribe from.
+pub(crate) fn list_name(category: Category) -> Option<&'static str> {
+    match category {
+        Category::Product => Some("product"),
+        Category::Marketing => Some("marketing"),
+        Category::Security | Category::Transactional => None,
+    }
+}
+
+/// Where unsubscribing from `list` happens; also the one-click address of RFC 8058.
+pub(crate) fn unsubscribe_url(site: &Site, token: Uuid, list: &str) -> String {
+    format!("{}/unsubscribe/{token}?c={list}", site.public_url)
+}
+
+/// Where all preferences of a recipient are shown and changed.
+pub(crate) fn preferences_url(site: &Site, token: Uuid) -> String {
+    format!("{}/preferences/{token}", site.public_url)
+}
+
+/// Percent-encodes everything but the unreserved characters of RFC 3986.
+pub(crate) fn push_encoded(url: &mut String, value: &str) {
+    for byte in value.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                url.push(byte as char);
+            }
+            _ => {
+                const HEX: &[u8; 16] = b"0123456789ABCDEF";
+                url.push('%');
+                url.push(HEX[usize::from(byte >> 4)] as char);
+                url.push(HEX[usize::from(byte & 15)] as char);
+            }
+        }
+    }
+}

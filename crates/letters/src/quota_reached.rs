@@ -1,0 +1,82 @@
+//! E-CONV-03, a deployment was refused because the Free quota is used up.
+
+use chrono::NaiveDate;
+use serde::Deserialize;
+
+use super::RenderError;
+use super::french;
+use super::letter::{Payload, templates};
+use super::page::{Composer, Fact, Frame, Page, Place, Tone};
+use super::quota::FREE_LIMIT;
+use super::value::{Instant, Text};
+
+/// A refused deployment.
+#[derive(Debug, Deserialize)]
+pub(crate) struct QuotaReached {
+    /// Fresh.
+    pub project_name: Text,
+    /// Fresh; null means the limit.
+    #[serde(default, deserialize_with = "super::value::count_opt")]
+    pub deployments_used: Option<u64>,
+    /// Fresh; null means 50.
+    #[serde(default, deserialize_with = "super::value::count_opt")]
+    pub deployments_limit: Option<u64>,
+    /// Payload: when the deployment was refused.
+    #[serde(default)]
+    pub occurred_at: Option<Instant>,
+    /// Fresh: first day of the next UTC month.
+    #[serde(default)]
+    pub resets_on: Option<NaiveDate>,
+}
+
+templates!(
+    QuotaReached,
+    "E-CONV-03/subject.stpl",
+    "E-CONV-03/body.txt.stpl",
+    "E-CONV-03/body.html.stpl"
+);
+
+impl QuotaReached {
+    fn limit(&self) -> u64 {
+        self.deployments_limit
+            .filter(|&limit| limit > 0)
+            .unwrap_or(FREE_LIMIT)
+    }
+
+    fn facts(&self, page: &Page<'_>) -> Vec<Fact> {
+        let used = self.deployments_used.unwrap_or(self.limit());
+        let mut facts = vec![Fact::new(
+            "Quota utilisé",
+            &format!(
+                "{}/{} ce mois-ci",
+                french::number(used),
+                french::number(self.limit())
+            ),
+        )];
+        if let Some(at) = self.occurred_at {
+            facts.push(Fact::new(
+                "Déploiement refusé",
+                &format!("{} ({})", page.zone.moment(at), page.zone.label()),
+            ));
+        }
+        if let Some(day) = self.resets_on {
+            facts.push(Fact::new("Remise à zéro", &french::date(day)));
+        }
+        facts
+    }
+}
+
+impl Payload for QuotaReached {
+    const CODE: &'static str = "E-CONV-03";
+    const REQUIRED: &'static [&'static str] = &["project_name"];
+
+    fn page<'a>(&self, composer: &Composer<'a>) -> Result<Page<'a>, RenderError> {
+        composer.page(Frame {
+            kind: "Plan Free",
+            tone: Tone::Danger,
+            preheader: "Votre dernier déploiement a été refusé : le quota du mois est épuisé.".to_owned(),
+            cta: composer.cta("Reprendre les déploiements", Place::Pricing),
+            why: "Vous recevez ce message parce qu'un déploiement de votre projet Free a été refusé.",
+        })
+    }
+}

@@ -1,0 +1,153 @@
+//! The small table of a period against the one before, as E-CONV-05 and E-RET-01 show it.
+
+use serde::Deserialize;
+
+use super::french::{self, NBSP};
+use super::page::Tone;
+
+/// What happened in a period, and in the one before it.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Figures {
+    /// Fresh.
+    #[serde(deserialize_with = "super::value::count")]
+    pub deployments: u64,
+    /// Fresh: verdicts `warning`.
+    #[serde(deserialize_with = "super::value::count")]
+    pub warnings: u64,
+    /// Fresh: verdicts `rollback_recommended`.
+    #[serde(deserialize_with = "super::value::count")]
+    pub rollbacks: u64,
+    /// Fresh: median over the deployments of p95 after against before, in percent.
+    #[serde(default, deserialize_with = "super::value::change")]
+    pub latency_delta: Option<f64>,
+    /// Fresh: the period before; null when there was none.
+    #[serde(default, deserialize_with = "super::value::count_opt")]
+    pub previous_deployments: Option<u64>,
+    /// Fresh: the period before.
+    #[serde(default, deserialize_with = "super::value::count_opt")]
+    pub previous_warnings: Option<u64>,
+    /// Fresh: the period before.
+    #[serde(default, deserialize_with = "super::value::count_opt")]
+    pub previous_rollbacks: Option<u64>,
+}
+
+/// One line of the table.
+pub(crate) struct Row {
+    pub(crate) label: &'static str,
+    pub(crate) value: String,
+    /// Against the period before; `None` when that is not known.
+    pub(crate) trend: Option<String>,
+    pub(crate) tone: Tone,
+}
+
+impl Row {
+    /// A trend that is neither good nor bad news is soft.
+    pub(crate) fn class(&self) -> &'static str {
+        match self.tone {
+            Tone::Calm => "soft",
+            Tone::Good => "t-good",
+            Tone::Caution => "t-warn",
+            Tone::Danger => "t-risk",
+        }
+    }
+
+    pub(crate) fn colour(&self) -> &'static str {
+        if self.tone == Tone::Calm {
+            "#51626b"
+        } else {
+            self.tone.colour()
+        }
+    }
+}
+
+impl Figures {
+    /// Warnings and recommended rollbacks together.
+    pub(crate) fn alerts(&self) -> u64 {
+        self.warnings + self.rollbacks
+    }
+
+    /// `8 déploiements, 1 alerte`.
+    pub(crate) fn in_short(&self) -> String {
+        format!(
+            "{}, {}",
+            french::count(self.deployments, "déploiement", "déploiements"),
+            french::count(self.alerts(), "alerte", "alertes")
+        )
+    }
+
+    /// `latence p95 médiane en baisse de 12 %`; `None` when unknown.
+    pub(crate) fn latency(&self) -> Option<String> {
+        let delta = self.latency_delta?;
+        Some(if french::is_flat(delta) {
+            "latence p95 médiane stable".to_owned()
+        } else {
+            let direction = if delta < 0.0 { "baisse" } else { "hausse" };
+            format!(
+                "latence p95 médiane en {direction} de {}{NBSP}%",
+                french::decimal(delta)
+            )
+        })
+    }
+
+    /// The table; more deployments are good news, more alerts bad news.
+    pub(crate) fn rows(&self) -> Vec<Row> {
+        let mut rows = vec![
+            row(
+                "Déploiements",
+                self.deployments,
+                self.previous_deployments,
+                Tone::Good,
+                Tone::Calm,
+            ),
+            row(
+                "Warnings",
+                self.warnings,
+                self.previous_warnings,
+                Tone::Caution,
+                Tone::Good,
+            ),
+            row(
+                "Rollbacks recommandés",
+                self.rollbacks,
+                self.previous_rollbacks,
+                Tone::Danger,
+                Tone::Good,
+            ),
+        ];
+        if let Some(delta) = self.latency_delta {
+            let (trend, tone) = match delta {
+                delta if french::is_flat(delta) => ("stable", Tone::Calm),
+                delta if delta < 0.0 => ("plus rapide", Tone::Good),
+                _ => ("plus lente", Tone::Caution),
+            };
+            let value = french::signed(delta, "%");
+            rows.push(Row {
+                label: "Latence p95 médiane",
+                value,
+                trend: Some(trend.to_owned()),
+                tone,
+            });
+        }
+        rows
+    }
+
+    /// Whether the table has a trend to show.
+    pub(crate) fn has_trend(&self) -> bool {
+        self.latency_delta.is_some() || self.previous_deployments.is_some()
+    }
+}
+
+fn row(label: &'static str, now: u64, before: Option<u64>, up: Tone, down: Tone) -> Row {
+    let (trend, tone) = match before {
+        None => (None, Tone::Calm),
+        Some(before) if now > before => (Some(format!("+{}", french::number(now - before))), up),
+        Some(before) if now < before => (Some(format!("−{}", french::number(before - now))), down),
+        Some(_) => (Some("stable".to_owned()), Tone::Calm),
+    };
+    Row {
+        label,
+        value: french::number(now),
+        trend,
+        tone,
+    }
+}

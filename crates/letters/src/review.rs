@@ -1,0 +1,45 @@
+//! E-ADV-02, asking a promoter for a public review.
+
+use serde::Deserialize;
+
+use super::RenderError;
+use super::letter::{Payload, templates};
+use super::page::{Composer, Cta, Frame, Page, Tone};
+
+/// A user who answered the survey with 9 or 10.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Review {
+    /// Payload: 0 to 10.
+    #[serde(default, deserialize_with = "super::value::count_opt")]
+    pub score: Option<u64>,
+}
+
+templates!(
+    Review,
+    "E-ADV-02/subject.stpl",
+    "E-ADV-02/body.txt.stpl",
+    "E-ADV-02/body.html.stpl"
+);
+
+impl Payload for Review {
+    const CODE: &'static str = "E-ADV-02";
+    const REQUIRED: &'static [&'static str] = &[];
+
+    fn page<'a>(&self, composer: &Composer<'a>) -> Result<Page<'a>, RenderError> {
+        let setting = RenderError::Setting {
+            code: Self::CODE,
+            setting: "EMAIL_REVIEW_URL",
+        };
+        let href = composer.site.review_url.clone().ok_or(setting)?;
+        composer.page(Frame {
+            kind: "Merci",
+            tone: Tone::Good,
+            preheader: "Deux minutes pour aider d'autres équipes à choisir.".to_owned(),
+            cta: Cta {
+                label: "Laisser un avis",
+                href,
+            },
+            why: "Vous recevez ce message parce que vous avez donné une note à SEQPULSE.",
+        })
+    }
+}

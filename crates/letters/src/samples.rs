@@ -1,0 +1,303 @@
+//! Contexts that look real, one per letter and step, for `preview`, the demo and tests.
+//!
+//! The people and projects are the specification's own (Nassir, Nadia, API Gateway, Checkout API). Times are fixed, so
+//! that what is rendered from them never changes by itself.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::Recipient;
+use crate::Category;
+use crate::Site;
+
+/// One letter to show.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// The code, with the step or variant after it: `E-BILL-01-J3`, `E-ACT-05-warning`. Also a file name.
+    pub name: String,
+    /// The catalogue code.
+    pub code: &'static str,
+    /// As in `email_types`.
+    pub category: Category,
+    /// What SQL would hand over.
+    pub context: Value,
+}
+
+impl Sample {
+    /// The recipient that samples are written to.
+    pub fn recipient(&self) -> Recipient {
+        Recipient {
+            delivery_id: Uuid::from_u128(0x6c0f_5b1e_52b9_4f0e_9b0a_1a2b_3c4d_5e6f),
+            category: self.category,
+            unsubscribe_token: Some(Uuid::from_u128(0x8f1c_0d3a_7b52_4e19_a6c4_92d8_e0f7_3b15)),
+            subject: None,
+        }
+    }
+}
+
+/// Settings for samples: example domains, nothing of a real installation.
+pub fn site() -> Site {
+    Site {
+        frontend_url: "https://app.example.com".to_owned(),
+        cta_dashboard_path: "/dashboard".to_owned(),
+        cta_pricing_path: "/pricing".to_owned(),
+        cta_onboarding_path: "/projects/new".to_owned(),
+        public_url: "https://mail.example.com".to_owned(),
+        support_address: Some("support@example.com".to_owned()),
+        review_url: Some("https://avis.example.com/seqpulse".to_owned()),
+        postal_address: Some("SEQPULSE SAS, 12 rue de l'Exemple, 75011 Paris, France".to_owned()),
+    }
+}
+
+/// Every letter and step, in the order of the specification; variants follow what they vary.
+#[expect(clippy::too_many_lines, reason = "a list: one entry a letter")]
+pub fn all() -> Vec<Sample> {
+    use Category::{Marketing, Product, Security, Transactional};
+    let gateway = "3f0c9a52-6f0d-4c7e-9d0b-5a1c7e2b9f10";
+    let checkout = "9b7e1d34-2c58-4f6a-8e21-0d4f6b3a7c88";
+    let deployment = "c2a4e6f8-1b3d-4f5a-9c7e-8d0b2a4c6e81";
+    let mut samples = Vec::new();
+    let mut add = |code: &'static str, variant: &str, category: Category, keys: Value| {
+        let mut context = json!({ "first_name": "Nassir", "time_zone": "Europe/Paris" });
+        if let (Value::Object(context), Value::Object(keys)) = (&mut context, keys) {
+            context.extend(keys);
+        }
+        let name = if variant.is_empty() {
+            code.to_owned()
+        } else {
+            format!("{code}-{variant}")
+        };
+        samples.push(Sample {
+            name,
+            code,
+            category,
+            context,
+        });
+    };
+
+    add("E-TRX-01", "", Transactional, json!({}));
+    for step in ["J0", "J2", "J5"] {
+        add(
+            "E-TRX-02",
+            step,
+            Transactional,
+            json!({
+                "first_name": null, "step": step, "project_name": "API Gateway", "project_id": gateway, "inviter_name": "Nadia",
+                "invitation_id": "inv_7f31", "accept_url": "https://app.example.com/invitations/inv_7f31",
+            }),
+        );
+    }
+    let login = json!({
+        "changed_at": "2026-03-03T21:41:00Z", "login_at": "2026-03-03T21:38:12Z", "login_ip": "203.0.113.24",
+        "login_country": "FR", "login_city": "Lyon", "login_device": "Firefox sur Linux",
+    });
+    add(
+        "E-SEC-01",
+        "",
+        Security,
+        with(&login, json!({ "enabled": false })),
+    );
+    add(
+        "E-SEC-01",
+        "enabled",
+        Security,
+        with(&login, json!({ "enabled": true })),
+    );
+    add(
+        "E-SEC-02",
+        "",
+        Security,
+        json!({
+            "occurred_at": "2026-03-03T02:14:00Z", "ip": "198.51.100.77", "country": "VN", "city": "Hanoï",
+            "device": "Chrome sur Windows", "new_country": true, "new_device": true,
+        }),
+    );
+    add("E-ACT-01", "", Product, json!({}));
+    add(
+        "E-ACT-02",
+        "",
+        Product,
+        json!({ "project_name": "Checkout API", "project_id": checkout, "env": "prod" }),
+    );
+    add(
+        "E-ACT-03",
+        "",
+        Product,
+        json!({
+            "project_name": "Checkout API", "project_id": checkout, "deployment_id": deployment, "deployment_number": 1, "env": "prod",
+            "started_at": "2026-03-01T09:12:00Z", "unfinished": 1,
+        }),
+    );
+    let verdict = json!({
+        "project_name": "API Gateway", "project_id": gateway, "deployment_id": deployment, "deployment_number": 12, "env": "prod",
+        "verdict": "warning", "occurred_at": "2026-03-03T13:02:00Z", "latency_delta": 18.0, "error_rate_delta": 1.3, "confidence": 0.87,
+        "summary": "La latence p95 et le taux d'erreur dépassent leur niveau d'avant la mise en production.",
+        "actions": [
+            "Vérifier les requêtes lentes de la base de données",
+            "Contrôler les délais d'attente des API externes",
+            "Relire les changements de configuration de ce déploiement",
+        ],
+    });
+    add("E-ACT-04", "", Product, verdict.clone());
+    add(
+        "E-ACT-04",
+        "ok",
+        Product,
+        with(
+            &verdict,
+            json!({
+                "verdict": "ok", "latency_delta": -4.6, "error_rate_delta": 0.0, "summary": "Aucun signal ne s'est dégradé.", "actions": [],
+            }),
+        ),
+    );
+    add(
+        "E-ACT-05",
+        "",
+        Transactional,
+        with(
+            &verdict,
+            json!({
+                "project_name": "Checkout API", "project_id": checkout, "deployment_number": 48, "verdict": "rollback_recommended",
+                "latency_delta": 64.0, "error_rate_delta": 7.2, "confidence": 0.94,
+                "summary": "Le taux d'erreur et la latence ont nettement augmenté après la mise en production.",
+                "actions": [
+                    "Revenir à la version précédente",
+                    "Vérifier les changements de base de données",
+                    "Surveiller le trafic pendant 15 min",
+                ],
+            }),
+        ),
+    );
+    add(
+        "E-ACT-05",
+        "warning",
+        Transactional,
+        with(
+            &verdict,
+            json!({
+                "project_name": "Checkout API", "project_id": checkout, "deployment_number": 47, "actions": null, "summary": null,
+            }),
+        ),
+    );
+    let quota = json!({
+        "project_name": "Checkout API", "project_id": checkout, "deployments_used": 42, "deployments_limit": 50,
+        "estimated_days_left": 4, "deployments_per_day": 2.3, "hidden_anomalies": 6, "resets_on": "2026-04-01",
+    });
+    add("E-CONV-01", "", Marketing, quota.clone());
+    add(
+        "E-CONV-02",
+        "",
+        Marketing,
+        with(
+            &quota,
+            json!({
+                "deployments_used": 45, "estimated_days_left": 2, "deployments_per_day": 3.0, "hidden_anomalies": 7,
+            }),
+        ),
+    );
+    add(
+        "E-CONV-03",
+        "",
+        Marketing,
+        with(
+            &quota,
+            json!({ "deployments_used": 50, "occurred_at": "2026-03-18T09:24:00Z" }),
+        ),
+    );
+    add(
+        "E-CONV-04",
+        "",
+        Marketing,
+        json!({ "feature": "export", "project_name": "API Gateway", "project_id": gateway }),
+    );
+    for feature in ["sdh", "retention", "alerts"] {
+        add(
+            "E-CONV-04",
+            feature,
+            Marketing,
+            json!({ "feature": feature, "project_name": "API Gateway", "project_id": gateway }),
+        );
+    }
+    add(
+        "E-CONV-04",
+        "multi_env",
+        Marketing,
+        json!({
+            "feature": "multi_env", "project_name": "API Gateway", "project_id": gateway, "original_env": "staging", "forced_env": "prod",
+        }),
+    );
+    add(
+        "E-CONV-05",
+        "",
+        Marketing,
+        json!({
+            "project_name": "API Gateway", "project_id": gateway, "month": "2026-02", "deployments": 47, "warnings": 6, "rollbacks": 2,
+            "latency_delta": -4.2, "hidden_anomalies": 9, "previous_deployments": 39, "previous_warnings": 8, "previous_rollbacks": 1,
+        }),
+    );
+    add(
+        "E-RET-01",
+        "",
+        Product,
+        json!({
+            "week_start": "2026-03-02", "deployments": 8, "warnings": 1, "rollbacks": 0, "latency_delta": -12.0,
+            "previous_deployments": 5, "previous_warnings": 2, "previous_rollbacks": 0,
+        }),
+    );
+    add(
+        "E-RET-02",
+        "",
+        Marketing,
+        json!({
+            "project_name": "Checkout API", "project_id": checkout, "deployments": 7, "previous_deployments": 20,
+        }),
+    );
+    let away = json!({ "project_name": "API Gateway", "project_id": gateway, "last_active_at": "2026-02-17T15:20:00Z" });
+    add("E-RET-03", "", Marketing, away.clone());
+    for step in ["J30", "J37"] {
+        add(
+            "E-RET-04",
+            step,
+            Marketing,
+            with(&away, json!({ "step": step })),
+        );
+    }
+    for step in ["J0", "J3", "J7", "J10"] {
+        add(
+            "E-BILL-01",
+            step,
+            Transactional,
+            json!({
+                "step": step, "project_name": "API Gateway", "project_id": gateway, "invoice_id": "in_1042", "amount": 4900, "currency": "EUR",
+                "update_url": "https://billing.example.com/update/in_1042", "occurred_at": "2026-03-03T06:00:00Z",
+            }),
+        );
+    }
+    add(
+        "E-BILL-02",
+        "",
+        Transactional,
+        json!({
+            "project_name": "API Gateway", "project_id": gateway, "invoice_id": "in_1043", "amount": 4900, "currency": "EUR",
+            "invoice_url": "https://billing.example.com/invoices/in_1043", "occurred_at": "2026-03-03T06:00:00Z",
+            "month": "2026-02", "deployments": 47, "warnings": 6, "rollbacks": 2,
+        }),
+    );
+    add(
+        "E-ADV-01",
+        "",
+        Marketing,
+        json!({ "deployments": 64, "active_days": 45 }),
+    );
+    add("E-ADV-02", "", Marketing, json!({ "score": 10 }));
+    samples
+}
+
+/// `base` with `more` laid over it.
+fn with(base: &Value, more: Value) -> Value {
+    let mut merged = base.clone();
+    if let (Value::Object(merged), Value::Object(more)) = (&mut merged, more) {
+        merged.extend(more);
+    }
+    merged
+}

@@ -1,0 +1,105 @@
+//! E-SEC-02, a login that does not look like the user.
+
+use serde::Deserialize;
+
+use super::RenderError;
+use super::country;
+use super::letter::{Payload, templates};
+use super::page::{Composer, Fact, Frame, Page, Place, Tone};
+use super::value::{Instant, Prose};
+
+/// A login from a country or device never seen for this user in 90 days, or one that the application calls suspicious.
+#[derive(Debug, Deserialize)]
+pub(crate) struct SuspiciousLogin {
+    /// The signal's time.
+    pub occurred_at: Instant,
+    /// Payload.
+    #[serde(default, deserialize_with = "super::value::text")]
+    pub ip: Option<Prose>,
+    /// Payload; ISO 3166 code or name.
+    #[serde(default, deserialize_with = "super::value::text")]
+    pub country: Option<Prose>,
+    /// Payload.
+    #[serde(default, deserialize_with = "super::value::text")]
+    pub city: Option<Prose>,
+    /// Payload.
+    #[serde(default, deserialize_with = "super::value::text")]
+    pub device: Option<Prose>,
+    /// The country is new for this user; null when not known.
+    #[serde(default)]
+    pub new_country: Option<bool>,
+    /// The device is new for this user; null when not known.
+    #[serde(default)]
+    pub new_device: Option<bool>,
+}
+
+templates!(
+    SuspiciousLogin,
+    "E-SEC-02/subject.stpl",
+    "E-SEC-02/body.txt.stpl",
+    "E-SEC-02/body.html.stpl"
+);
+
+impl SuspiciousLogin {
+    /// When, with what, from where.
+    fn facts(&self, page: &Page<'_>) -> Vec<Fact> {
+        let mut facts = vec![Fact::new(
+            "Date",
+            &format!(
+                "{} ({})",
+                page.zone.moment(self.occurred_at),
+                page.zone.label()
+            ),
+        )];
+        facts.extend(self.device.as_ref().map(|device| {
+            if self.new_device == Some(true) {
+                Fact::new("Appareil", &format!("{device} (appareil inhabituel)"))
+            } else {
+                Fact::new("Appareil", device.as_str())
+            }
+        }));
+        facts.extend(place_of(
+            self.city.as_ref(),
+            self.country.as_ref(),
+            self.new_country == Some(true),
+        ));
+        facts.extend(Fact::known("Adresse IP", self.ip.as_ref()));
+        facts
+    }
+}
+
+/// `Hanoï, Vietnam`; only ever approximate, which the label says.
+pub(crate) fn place_of(city: Option<&Prose>, country: Option<&Prose>, new: bool) -> Option<Fact> {
+    let country = country.map(|country| country::french(country.as_str()));
+    let place = match (city, country) {
+        (Some(city), Some(country)) => format!("{city}, {country}"),
+        (Some(city), None) => city.to_string(),
+        (None, Some(country)) => country.to_owned(),
+        (None, None) => return None,
+    };
+    Some(Fact::new(
+        "Lieu approximatif",
+        &if new {
+            format!("{place} (pays inhabituel)")
+        } else {
+            place
+        },
+    ))
+}
+
+impl Payload for SuspiciousLogin {
+    const CODE: &'static str = "E-SEC-02";
+    const REQUIRED: &'static [&'static str] = &["occurred_at"];
+
+    fn page<'a>(&self, composer: &Composer<'a>) -> Result<Page<'a>, RenderError> {
+        let at = composer.zone().moment(self.occurred_at);
+        composer.page(Frame {
+            kind: "Sécurité",
+            tone: Tone::Danger,
+            preheader: format!("Le {at}. Était-ce bien vous ?"),
+            cta: composer.cta_with("Ce n'était pas moi", Place::Dashboard, &[("section", Some("security"))]),
+            why: "Vous recevez ce message parce qu'une connexion inhabituelle a eu lieu sur votre compte SEQPULSE. Ces messages sont \
+                  toujours envoyés.",
+        })
+    }
+}

@@ -1,0 +1,83 @@
+//! E-RET-01, the week in one glance, on Monday morning.
+
+use chrono::{Datelike, Days, NaiveDate};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::RenderError;
+use super::french;
+use super::letter::{self, Payload, templates};
+use super::page::{Composer, Frame, Page, Place, Tone};
+use super::report::Figures;
+
+/// A week over all projects of a user.
+#[derive(Debug, Deserialize)]
+pub(crate) struct WeeklyReport {
+    /// The Monday of the week reported on, in the user's zone.
+    pub week_start: NaiveDate,
+    /// Fresh.
+    #[serde(skip)]
+    pub figures: Figures,
+}
+
+templates!(
+    WeeklyReport,
+    "E-RET-01/subject.stpl",
+    "E-RET-01/body.txt.stpl",
+    "E-RET-01/body.html.stpl"
+);
+
+impl WeeklyReport {
+    /// `du 2 au 8 mars`, `du 30 mars au 5 avril`.
+    fn span(&self) -> String {
+        let sunday = self
+            .week_start
+            .checked_add_days(Days::new(6))
+            .unwrap_or(self.week_start);
+        let monday = if self.week_start.month() == sunday.month() {
+            french::day(self.week_start)
+        } else {
+            french::day_month(self.week_start)
+        };
+        format!("du {monday} au {}", french::day_month(sunday))
+    }
+
+    /// One sentence on what the figures mean.
+    fn comment(&self) -> &'static str {
+        match (self.figures.deployments, self.figures.alerts()) {
+            (0, _) => {
+                "Aucun déploiement cette semaine-là : vos derniers verdicts restent à portée de main dans le dashboard."
+            }
+            (_, 0) => "Aucune alerte : vos mises en production se sont bien passées.",
+            (_, 1) => "L'alerte de la semaine est détaillée dans le dashboard.",
+            _ => "Les alertes de la semaine sont détaillées dans le dashboard.",
+        }
+    }
+}
+
+impl Payload for WeeklyReport {
+    const CODE: &'static str = "E-RET-01";
+    const REQUIRED: &'static [&'static str] =
+        &["week_start", "deployments", "warnings", "rollbacks"];
+
+    fn read(context: &Value) -> Result<Self, RenderError> {
+        let report: Self = letter::read(Self::CODE, context)?;
+        Ok(Self {
+            figures: letter::read(Self::CODE, context)?,
+            ..report
+        })
+    }
+
+    fn page<'a>(&self, composer: &Composer<'a>) -> Result<Page<'a>, RenderError> {
+        composer.page(Frame {
+            kind: "Rapport hebdo",
+            tone: Tone::Calm,
+            preheader: match self.figures.latency() {
+                Some(latency) => format!("Semaine {} : {latency}.", self.span()),
+                None => format!("Semaine {}, tous projets confondus.", self.span()),
+            },
+            cta: composer.cta("Ouvrir le dashboard", Place::Dashboard),
+            why: "Vous recevez ce rapport chaque lundi quand vous avez utilisé SEQPULSE dans la semaine.",
+        })
+    }
+}

@@ -1,0 +1,82 @@
+//! What became of a message, in the words that a retry loop needs.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+/// What became of one message.
+pub type Outcome = Result<Accepted, SendError>;
+
+/// The provider took the message (which is not yet delivery: webhooks tell).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The provider's own id of the message.
+    pub message_id: String,
+}
+
+/// Why a message was not, or perhaps not, accepted. The kinds are the classes of providers.md §5.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct SendError {
+    /// What to do about it.
+    pub kind: ErrorKind,
+    /// One sentence for the journal: the provider's words, its code and the HTTP status; never the key, never an address.
+    pub detail: String,
+}
+
+/// The classes of failure (providers.md §5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// Nothing was sent; try again later. `counts` says whether it spends one of the message's attempts (a server error
+    /// does; a connection that was never made does not). `retry_after` is a minimum the provider asked for.
+    Transient {
+        /// Whether one of the row's attempts is spent.
+        counts: bool,
+        /// The least time to wait, when the provider said so.
+        retry_after: Option<Duration>,
+    },
+    /// Nothing was sent: too many requests. No attempt is spent, and the whole fleet slows down.
+    TooFast {
+        /// The least time to wait, when the provider said so.
+        retry_after: Option<Duration>,
+    },
+    /// This message will never be accepted as it is.
+    Permanent,
+    /// Permanent, because of the address: it belongs into `email_suppressions`.
+    Address,
+    /// Nothing of this batch was sent, because of some member that the answer need not name, or because of its size:
+    /// send it again in smaller batches under new keys, down to the guilty message. Never the answer to a single message.
+    BatchRefused,
+    /// The message may have been accepted: never send it again before the provider was asked ([`Provider::recovery`]).
+    Unknown {
+        /// Whether one of the row's attempts is spent (the provider answered, with a server error).
+        counts: bool,
+        /// The least time to wait before asking, when the provider said so.
+        retry_after: Option<Duration>,
+    },
+    /// Something was recorded under this idempotency key, but with another body: the message may have been accepted and
+    /// repeating the request can never tell. The bytes drifted, which is a fault of ours: alarm.
+    KeyConflict,
+    /// Bad key, blocked account, spent quota, wrong base URL: everything stops, no attempt is spent.
+    SenderWide {
+        /// When the provider will take messages again, if it said so (daily quota: 00:00 UTC).
+        until: Option<DateTime<Utc>>,
+    },
+}
+
+impl ErrorKind {
+    /// One word, for metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Transient { counts: true, .. } => "server_error",
+            Self::Transient { counts: false, .. } => "no_connection",
+            Self::TooFast { .. } => "too_fast",
+            Self::Permanent => "permanent",
+            Self::Address => "address",
+            Self::BatchRefused => "batch_refused",
+            Self::Unknown { .. } => "unknown",
+            Self::KeyConflict => "key_conflict",
+            Self::SenderWide { .. } => "sender_wide",
+        }
+    }
+}
