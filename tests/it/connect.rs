@@ -207,7 +207,9 @@ async fn errors_say_what_to_do_and_never_the_password() {
 async fn a_pool_connects_the_same_way_and_passes_errors_on() {
     let cluster = Cluster::builder().start().expect("a cluster");
     let pool = |url: &str| {
-        let config = DbConfig::parse(url, &|_| None).expect("url");
+        let config = DbConfig::parse(url, &|_| None)
+            .expect("url")
+            .fallback_application_name("a_test");
         let manager = manager(&config, deadpool_postgres::ManagerConfig::default());
         deadpool_postgres::Pool::builder(manager)
             .max_size(2)
@@ -223,10 +225,7 @@ async fn a_pool_connects_the_same_way_and_passes_errors_on() {
         "select application_name from pg_stat_activity where pid = pg_backend_pid()",
         &[],
     );
-    assert_eq!(
-        row.await.expect("a row").get::<_, &str>(0),
-        "seqpulse-mailer"
-    );
+    assert_eq!(row.await.expect("a row").get::<_, &str>(0), "a_test");
 
     let describe = async |url: &str| {
         let error = pool(url).get().await.expect_err("no connection");
