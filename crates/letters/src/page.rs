@@ -134,6 +134,47 @@ impl Fact {
     }
 }
 
+/// What an urgent letter opens with: one fact in large type, then the button. Details follow, and none of them says it again.
+///
+/// Templates draw it, button included, with `_layout/headline.{html,txt}.stpl` in place of their `<h1>`; the HTML part
+/// then ends with `_layout/address.html.stpl` instead of `cta.html.stpl`, the text part has its address already.
+#[derive(Debug)]
+pub(crate) struct Headline {
+    /// The letter's `<h1>`, such as `Trafic 42 → 16 req/s`. Some 25 characters fill two lines of a phone.
+    pub(crate) fact: Prose,
+    /// What it is about, small above it: `Checkout API (prod), déploiement #48`.
+    pub(crate) about: Option<Prose>,
+    /// One sentence between it and the button.
+    pub(crate) note: Option<Prose>,
+}
+
+impl Headline {
+    /// The fact alone.
+    pub(crate) fn new(fact: &str) -> Self {
+        Self {
+            fact: Prose::new(fact).unwrap_or_else(Prose::unnamed),
+            about: None,
+            note: None,
+        }
+    }
+
+    /// With what it is about.
+    pub(crate) fn about(self, about: &str) -> Self {
+        Self {
+            about: Prose::new(about),
+            ..self
+        }
+    }
+
+    /// With a sentence below.
+    pub(crate) fn note(self, note: &str) -> Self {
+        Self {
+            note: Prose::new(note),
+            ..self
+        }
+    }
+}
+
 /// Links that product and marketing letters owe their readers.
 #[derive(Debug)]
 pub(crate) struct OptOut<'a> {
@@ -150,6 +191,8 @@ pub(crate) struct Page<'a> {
     /// One or two words on the right of the wordmark: what sort of letter this is.
     pub(crate) kind: &'static str,
     pub(crate) tone: Tone,
+    /// Urgent letters have one, see [`Page::opening`].
+    pub(crate) headline: Option<Headline>,
     /// The line that inboxes show after the subject.
     pub(crate) preheader: String,
     pub(crate) first_name: Option<Text<40>>,
@@ -165,6 +208,12 @@ pub(crate) struct Page<'a> {
 }
 
 impl Page<'_> {
+    /// The same page, opening with `headline`.
+    pub(crate) fn opening(mut self, headline: Headline) -> Self {
+        self.headline = Some(headline);
+        self
+    }
+
     /// `Bonjour Nassir,` or `Bonjour,`.
     pub(crate) fn greeting(&self) -> Greeting<'_> {
         Greeting(self.first_name.as_ref())
@@ -229,6 +278,7 @@ impl<'a> Composer<'a> {
             subject: String::new(),
             kind: frame.kind,
             tone: frame.tone,
+            headline: None,
             preheader: frame.preheader,
             first_name: self.common.first_name.clone(),
             cta: frame.cta,

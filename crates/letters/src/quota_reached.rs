@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::RenderError;
 use super::french;
 use super::letter::{Payload, templates};
-use super::page::{Composer, Fact, Frame, Page, Place, Tone};
+use super::page::{Composer, Fact, Frame, Headline, Page, Place, Tone};
 use super::quota::FREE_LIMIT;
 use super::value::{Instant, Text};
 
@@ -43,16 +43,22 @@ impl QuotaReached {
             .unwrap_or(FREE_LIMIT)
     }
 
-    fn facts(&self, page: &Page<'_>) -> Vec<Fact> {
+    /// How much of the quota is used, and what that stopped.
+    fn headline(&self) -> Headline {
         let used = self.deployments_used.unwrap_or(self.limit());
-        let mut facts = vec![Fact::new(
-            "Quota utilisé",
-            &format!(
-                "{}/{} ce mois-ci",
-                french::number(used),
-                french::number(self.limit())
-            ),
-        )];
+        Headline::new(&format!(
+            "{} déploiements sur {}",
+            french::number(used),
+            french::number(self.limit())
+        ))
+        .about(&format!("{}, plan Free", self.project_name))
+        .note(
+            "Le quota du mois est épuisé : SEQPULSE vient de refuser un déploiement de ce projet.",
+        )
+    }
+
+    fn facts(&self, page: &Page<'_>) -> Vec<Fact> {
+        let mut facts = Vec::new();
         if let Some(at) = self.occurred_at {
             facts.push(Fact::new(
                 "Déploiement refusé",
@@ -71,12 +77,13 @@ impl Payload for QuotaReached {
     const REQUIRED: &'static [&'static str] = &["project_name"];
 
     fn page<'a>(&self, composer: &Composer<'a>) -> Result<Page<'a>, RenderError> {
-        composer.page(Frame {
+        let page = composer.page(Frame {
             kind: "Plan Free",
             tone: Tone::Danger,
             preheader: "Votre dernier déploiement a été refusé : le quota du mois est épuisé.".to_owned(),
             cta: composer.cta("Reprendre les déploiements", Place::Pricing),
             why: "Vous recevez ce message parce qu'un déploiement de votre projet Free a été refusé.",
-        })
+        })?;
+        Ok(page.opening(self.headline()))
     }
 }

@@ -94,10 +94,21 @@ fn layout_tables_are_presentation_and_data_tables_have_headings() {
     }
 }
 
+/// But for the address under the button, which nobody reads: it is there to be copied.
 #[test]
 fn text_is_at_least_16_pixels() {
     for sample in samples::all() {
-        for style in attributes(&written(&sample).html, "style") {
+        let html = written(&sample).html;
+        let (before, address) = html
+            .split_once("<p class=\"soft\" style=\"margin:0;font-size:14px;")
+            .unwrap();
+        assert!(
+            address.contains("Si le bouton ne fonctionne pas"),
+            "{}",
+            sample.name
+        );
+        let after = address.split_once('>').unwrap().1;
+        for style in attributes(&format!("{before}<p>{after}"), "style") {
             if let Some(size) = style.split("font-size:").nth(1) {
                 let size: u32 = size.split_once("px").unwrap().0.parse().unwrap();
                 assert!(size >= 16, "{}: {style}", sample.name);
@@ -166,6 +177,9 @@ fn every_pair_of_colours_has_contrast() {
         ("#1a7547", "#ffffff"),
         ("#8a5200", "#ffffff"),
         ("#b3261e", "#ffffff"),
+        ("#ffffff", "#1a7547"),
+        ("#ffffff", "#8a5200"),
+        ("#ffffff", "#b3261e"),
     ];
     let dark = [
         ("#e6eef0", "#15222a"),
@@ -173,7 +187,9 @@ fn every_pair_of_colours_has_contrast() {
         ("#a9bac1", "#15222a"),
         ("#a9bac1", "#0d161b"),
         ("#5cd3c5", "#0d161b"),
-        ("#06211e", "#5cd3c5"),
+        ("#0d161b", "#6fd6a0"),
+        ("#0d161b", "#f0b95c"),
+        ("#0d161b", "#ff9d92"),
         ("#5cd3c5", "#0f2f2c"),
         ("#6fd6a0", "#12301f"),
         ("#f0b95c", "#33270f"),
