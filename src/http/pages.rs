@@ -57,7 +57,7 @@ pub(super) fn page(
 ) -> Response {
     match rendered {
         Ok(html) => {
-            let html = french::typeset(&html).replacen(STYLE_MARK, STYLE, 1);
+            let html = french::typeset_html(&html).replacen(STYLE_MARK, STYLE, 1);
             (status, HEADERS.clone(), html).into_response()
         }
         Err(error) => {

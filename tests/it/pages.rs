@@ -557,7 +557,7 @@ async fn without_a_database_readers_are_told_to_come_back() {
     ] {
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(header(&answer, "retry-after"), "60");
-        assert!(answer.body.contains("rien n'a été changé"));
+        assert!(answer.body.contains("rien n’a été changé"));
     }
 }
 

@@ -1,4 +1,4 @@
-//! French, in one place: plurals, numbers, money, dates and the spaces that must not break.
+//! French, in one place: plurals, numbers, money, dates, apostrophes and the spaces that must not break.
 //!
 //! Every no-break space is U+00A0: U+202F is typographically finer but missing from fonts that mail clients fall back to.
 
@@ -27,9 +27,9 @@ const DAYS: [&str; 7] = [
 ];
 
 /// Words that a number must not be separated from by a line break. Longer ones first where one begins another.
-const UNITS: [&str; 12] = [
+const UNITS: [&str; 13] = [
     "minutes", "minute", "heures", "heure", "jours", "jour", "semaines", "min", "ms", "pts", "h",
-    "%",
+    "req/s", "%",
 ];
 
 /// A whole number with its thousands set apart: `1 234`.
@@ -230,25 +230,125 @@ pub fn money(minor: u64, currency: &str) -> Option<String> {
     Some(format!("{amount}{NBSP}{symbol}"))
 }
 
-/// Puts no-break spaces where French wants them: before `: ; ! ? » %`, after `«`, between a number and its unit.
+/// Sets a line of plain French: no-break spaces before `: ; ! ? » %`, after `«`, around `→`, between a number and its unit;
+/// apostrophes that are `’`. Addresses are left as they are.
 ///
-/// Runs over finished subjects, texts and HTML, so that templates can be typed with ordinary spaces. In HTML it also
-/// meets markup: the layout therefore writes its CSS without a space before `:` `;` `!`.
+/// Runs over what is finished, so that templates can be typed on any keyboard.
 pub fn typeset(text: &str) -> String {
+    set_run(text, None)
+}
+
+/// The line that opens or closes code in a text part; it is dropped.
+const FENCE: &str = "```";
+
+/// The same for a text part, whose code stands between two lines of three backticks.
+pub fn typeset_text(text: &str) -> String {
+    let mut set = String::with_capacity(text.len() + 64);
+    let mut code = false;
+    for line in text.split_inclusive('\n') {
+        if line.trim_end() == FENCE {
+            code = !code;
+        } else if code {
+            set.push_str(line);
+        } else {
+            set.push_str(&typeset(line));
+        }
+    }
+    set
+}
+
+/// The same for HTML: only what a reader sees, so neither markup nor code.
+pub fn typeset_html(html: &str) -> String {
+    let mut set = String::with_capacity(html.len() + 256);
+    let mut rest = html;
+    while let Some(at) = rest.find('<') {
+        let (text, markup) = rest.split_at(at);
+        set.push_str(&set_run(text, markup[1..].chars().next()));
+        let (markup, after) = markup.split_at(markup_length(markup));
+        set.push_str(markup);
+        rest = after;
+    }
+    set.push_str(&set_run(rest, None));
+    set
+}
+
+/// How much of `html`, which begins with `<`, is no text: a comment, an element of code or style, or a single tag.
+fn markup_length(html: &str) -> usize {
+    const CODE: [(&str, &str); 4] = [
+        ("<style", "</style>"),
+        ("<pre", "</pre>"),
+        ("<code", "</code>"),
+        ("<script", "</script>"),
+    ];
+    let end = if html.starts_with("<!--") {
+        "-->"
+    } else {
+        CODE.iter()
+            .find(|(start, _)| {
+                html.strip_prefix(start)
+                    .is_some_and(|tail| tail.starts_with(['>', ' ']))
+            })
+            .map_or(">", |(_, end)| end)
+    };
+    html.find(end).map_or(html.len(), |at| at + end.len())
+}
+
+/// A run of text, in HTML up to the next tag; `next` is what follows it (in HTML the character after `<`).
+fn set_run(text: &str, next: Option<char>) -> String {
+    let spaced = set_spaces(text);
+    let mut set = String::with_capacity(spaced.len() + 16);
+    let mut words = spaced.split_inclusive(char::is_whitespace).peekable();
+    while let Some(word) = words.next() {
+        if word.contains("://") || word.contains('@') {
+            set.push_str(word);
+        } else {
+            let last = words.peek().is_none();
+            set_apostrophes(word, next.filter(|_| last), &mut set);
+        }
+    }
+    set
+}
+
+fn set_spaces(text: &str) -> String {
     let mut set = String::with_capacity(text.len() + 64);
     let mut rest = text;
     while let Some(at) = rest.find(' ') {
         let (before, after) = (&rest[..at], &rest[at + 1..]);
         set.push_str(before);
         let number_before = before.ends_with(|character: char| character.is_ascii_digit());
-        let binds = after.starts_with([':', ';', '!', '?', '»', '%'])
-            || before.ends_with('«')
+        let binds = after.starts_with([':', ';', '!', '?', '»', '%', '→'])
+            || before.ends_with(['«', '→'])
             || (number_before && begins_with_unit(after));
         set.push(if binds { NBSP } else { ' ' });
         rest = after;
     }
     set.push_str(rest);
     set
+}
+
+/// An apostrophe stands between a letter and a word, in HTML also escaped: `l'équipe`, `d'« API »`, `d'<strong>hier`.
+fn set_apostrophes(word: &str, next: Option<char>, set: &mut String) {
+    const ESCAPED: &str = "&#039;";
+    let mut rest = word;
+    while let Some(at) = rest.find(['\'', '&']) {
+        let (before, tail) = rest.split_at(at);
+        set.push_str(before);
+        let length = if tail.starts_with(ESCAPED) {
+            ESCAPED.len()
+        } else {
+            1
+        };
+        let (sign, after) = tail.split_at(length);
+        let begins = after
+            .chars()
+            .next()
+            .or(next)
+            .is_some_and(|character| character.is_alphanumeric() || character == '«');
+        let apostrophe = (sign == "'" || sign == ESCAPED) && set.ends_with(char::is_alphabetic);
+        set.push_str(if apostrophe && begins { "’" } else { sign });
+        rest = after;
+    }
+    set.push_str(rest);
 }
 
 fn begins_with_unit(text: &str) -> bool {

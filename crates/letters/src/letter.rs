@@ -146,10 +146,11 @@ pub(crate) fn write<P: Payload>(
         .and_then(|variant| subject::fill(variant, context));
     let line = value::one_line(&chosen.map_or_else(own, Ok)?);
     page.subject = value::shorten(french::typeset(&line), MAX_SUBJECT);
+    page.preheader = french::typeset(&value::one_line(&page.preheader));
 
     Ok(Letter {
-        html: french::typeset(&payload.html(&page).map_err(failed)?),
-        text: french::typeset(payload.text(&page).map_err(failed)?.trim_end()) + "\n",
+        html: french::typeset_html(&payload.html(&page).map_err(failed)?),
+        text: french::typeset_text(payload.text(&page).map_err(failed)?.trim_end()) + "\n",
         headers: headers::of(recipient, site),
         subject: page.subject,
     })

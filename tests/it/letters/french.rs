@@ -147,8 +147,8 @@ fn spaces_that_must_not_break() {
         ),
         ("2 hommes, 12 msgs", "2 hommes, 12 msgs"),
         (
-            "<p style=\"margin:0 0 8px;\">x</p>",
-            "<p style=\"margin:0 0 8px;\">x</p>",
+            "Trafic 42 → 16 req/s",
+            "Trafic 42\u{a0}→\u{a0}16\u{a0}req/s",
         ),
         ("", ""),
         (" ", " "),
@@ -157,4 +157,51 @@ fn spaces_that_must_not_break() {
     }
     let once = french::typeset("« 8 % » ?");
     assert_eq!(french::typeset(&once), once);
+}
+
+#[test]
+fn apostrophes_are_typographic_but_not_in_addresses_and_code() {
+    for (typed, set) in [
+        (
+            "L'équipe n'a qu'un projet d'« API »",
+            "L’équipe n’a qu’un projet d’«\u{a0}API\u{a0}»",
+        ),
+        (
+            "'mot' et l'adresse o'neil@example.com",
+            "'mot' et l’adresse o'neil@example.com",
+        ),
+        (
+            "l'adresse https://example.com/l'ami?a=b'c",
+            "l’adresse https://example.com/l'ami?a=b'c",
+        ),
+        ("déjà ’", "déjà ’"),
+    ] {
+        assert_eq!(french::typeset(typed), set);
+    }
+    for (typed, set) in [
+        (
+            "<p title=\"l'un ?\">l'un ?</p>",
+            "<p title=\"l'un ?\">l’un\u{a0}?</p>",
+        ),
+        (
+            "l&#039;équipe d'<strong>hier</strong>, R&amp;D&#039;",
+            "l’équipe d’<strong>hier</strong>, R&amp;D&#039;",
+        ),
+        (
+            "<!--[if mso]><p>l'un</p><![endif]--><style>a :b</style>",
+            "<!--[if mso]><p>l'un</p><![endif]--><style>a :b</style>",
+        ),
+        (
+            "l'un :<pre class=\"code\">l'un ; <b>l'un ?</b></pre> l'un <code>l'un ?</code> l'un",
+            "l’un\u{a0}:<pre class=\"code\">l'un ; <b>l'un ?</b></pre> l’un <code>l'un ?</code> l’un",
+        ),
+        ("<preface>l'un", "<preface>l’un"),
+        ("l'un <", "l’un <"),
+    ] {
+        assert_eq!(french::typeset_html(typed), set);
+    }
+    assert_eq!(
+        french::typeset_text("l'un :\n```\nl'un ; fi\n```\nl'un\n"),
+        "l’un\u{a0}:\nl'un ; fi\nl’un\n"
+    );
 }

@@ -115,11 +115,11 @@ fn names_are_escaped_in_html_and_only_there() {
     ));
     assert_eq!(
         letter.subject,
-        "Premier verdict SEQPULSE pour L'équipe R&D <3 \"beta\"\u{a0}: warning"
+        "Premier verdict SEQPULSE pour L’équipe R&D <3 \"beta\"\u{a0}: warning"
     );
     assert!(
         letter.text.contains(
-            "« L'équipe R&D <3 \"beta\" »"
+            "« L’équipe R&D <3 \"beta\" »"
                 .replace("« ", "«\u{a0}")
                 .replace(" »", "\u{a0}»")
                 .as_str()
@@ -130,11 +130,11 @@ fn names_are_escaped_in_html_and_only_there() {
     assert!(
         letter
             .html
-            .contains("L&#039;équipe R&amp;D &lt;3 &quot;beta&quot;"),
+            .contains("L’équipe R&amp;D &lt;3 &quot;beta&quot;"),
         "{}",
         letter.html
     );
-    assert!(visible(&letter.html).contains("L'équipe R&D <3 \"beta\""));
+    assert!(visible(&letter.html).contains("L’équipe R&D <3 \"beta\""));
 }
 
 #[test]

@@ -66,7 +66,15 @@ fn spaces_are_french() {
                 "{place}: no space before : in {text}"
             );
         }
-        assert!(!text.contains(['\u{202f}', '’']), "{place}: {text}");
+        assert!(!text.contains('\u{202f}'), "{place}: {text}");
+        for (at, _) in text.match_indices('\'') {
+            let next = text[at + 1..].chars().next();
+            assert!(
+                !text[..at].ends_with(char::is_alphabetic)
+                    || !next.is_some_and(char::is_alphanumeric),
+                "{place}: typewriter's apostrophe in {text}"
+            );
+        }
     }
 }
 

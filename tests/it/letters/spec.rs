@@ -129,6 +129,7 @@ fn typed(text: &str) -> String {
             'ô' => 'o',
             'É' => 'E',
             '\u{a0}' => ' ',
+            '’' => '\'',
             other => other,
         })
         .collect()
@@ -236,10 +237,10 @@ fn singulars_are_singular() {
     let april = with(sample("E-CONV-05"), "month", "2026-04");
     assert_eq!(
         written(&april).subject,
-        "Votre bilan SEQPULSE d'avril (+ opportunités Pro)"
+        "Votre bilan SEQPULSE d’avril (+ opportunités Pro)"
     );
     let tomorrow = with(sample("E-CONV-01"), "estimated_days_left", 1);
-    assert!(written(&tomorrow).text.contains("d'ici demain"));
+    assert!(written(&tomorrow).text.contains("d’ici demain"));
 }
 
 #[test]
@@ -262,7 +263,7 @@ fn nothing_is_claimed_that_is_not_known() {
     );
     let text = written(&blind).text;
     assert!(
-        !text.contains("Latence") && !text.contains("Taux d'erreur"),
+        !text.contains("Latence") && !text.contains("Taux d’erreur"),
         "{text}"
     );
     let unknown = with(
