@@ -113,7 +113,9 @@ pub async fn run() -> Result<ExitCode, Failure> {
             })?;
             let router = http::router(HttpState {
                 vitals: Arc::clone(&vitals),
-                backend: Arc::new(http::Backend::new(&config).map_err(anyhow::Error::from)?),
+                backend: Arc::new(
+                    http::Backend::new(&config, &vitals).map_err(anyhow::Error::from)?,
+                ),
             });
             tracing::info!(address = %server.address(), "serving HTTP");
             Some(tokio::spawn(

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::outbox::Identity;
+use super::workers::Identity;
 
 const READY: &str = include_str!("sql/batch_ready.sql");
 const SPLIT: &str = include_str!("sql/batch_split.sql");
@@ -55,7 +55,7 @@ pub struct Limits {
 
 /// Whether a request may leave.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Verdict {
+pub enum Decision {
     /// It is on record; it leaves after `wait`.
     Send {
         /// Until its turn.
@@ -71,13 +71,13 @@ pub enum Verdict {
     Stopped,
 }
 
-/// Records the intent and takes a turn, in one statement; nothing is recorded unless the answer is [`Verdict::Send`].
+/// Records the intent and takes a turn, in one statement; nothing is recorded unless the answer is [`Decision::Send`].
 pub async fn ready(
     pool: &Pool,
     worker: &Identity,
     intent: &Intent<'_>,
     limits: Limits,
-) -> Result<Verdict, DbError> {
+) -> Result<Decision, DbError> {
     let row = pool
         .query_one(
             READY,
@@ -103,11 +103,11 @@ pub async fn ready(
         .await?;
     let wait = seconds(row.try_get("wait_seconds")?);
     match row.try_get("verdict")? {
-        "send" => Ok(Verdict::Send { wait }),
-        "wait" => Ok(Verdict::Wait(wait)),
-        "lost" => Ok(Verdict::Lost),
-        "mismatch" => Ok(Verdict::Mismatch),
-        "stopped" => Ok(Verdict::Stopped),
+        "send" => Ok(Decision::Send { wait }),
+        "wait" => Ok(Decision::Wait(wait)),
+        "lost" => Ok(Decision::Lost),
+        "mismatch" => Ok(Decision::Mismatch),
+        "stopped" => Ok(Decision::Stopped),
         other => Err(DbError::Unexpected(format!("verdict {other:?}"))),
     }
 }

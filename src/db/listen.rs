@@ -21,8 +21,8 @@ use tokio_util::sync::CancellationToken;
 /// The channel of contract §6, rule 6.
 const LISTEN: &str = include_str!("sql/listen.sql");
 const ALIVE: &str = include_str!("sql/alive.sql");
-const SLEEP: &str = include_str!("sql/sleep.sql");
-const RISE: &str = include_str!("sql/rise.sql");
+const TAKE_LANES: &str = include_str!("sql/sleep.sql");
+const RELEASE: &str = include_str!("sql/rise.sql");
 /// The longest pause between two attempts to connect.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// All lanes, a bit each.
@@ -38,7 +38,7 @@ pub enum Watch {
     /// A producer is in the middle of a transaction: its row comes without a NOTIFY.
     Open,
     /// We would not hear it: there is no LISTEN connection, or it goes through a pooler, or NOTIFY is switched off.
-    Deaf,
+    NotListening,
 }
 
 /// What the listener tells the others, and what they ask of it.
@@ -100,14 +100,14 @@ impl Wakes {
     /// follow before anybody sleeps: what was committed before came without a NOTIFY.
     pub async fn watch(&self) -> Watch {
         let Some(line) = self.line() else {
-            return Watch::Deaf;
+            return Watch::NotListening;
         };
         let held = line.lanes.load(Ordering::Relaxed);
         let parameters: [Parameter<'_>; 1] = [(&held, Type::INT4)];
-        let asked = line.client.query_typed_opt(SLEEP, &parameters);
+        let asked = line.client.query_typed_opt(TAKE_LANES, &parameters);
         let Ok(Ok(Some(row))) = tokio::time::timeout(line.limit, asked).await else {
             // What is wrong with the connection is found out, and told, by the one that listens.
-            return Watch::Deaf;
+            return Watch::NotListening;
         };
         let (lanes, watched) = (row.get(0), row.get(1));
         line.lanes.store(lanes, Ordering::Relaxed);
@@ -119,13 +119,14 @@ impl Wakes {
     }
 
     /// Gives the lanes back: we are busy, and look by ourselves.
-    pub async fn rise(&self) {
+    pub async fn release(&self) {
         let Some(line) = self.line() else { return };
         if line.lanes.swap(0, Ordering::Relaxed) == 0 {
             return;
         }
         // When it fails, the lanes stay with a session that is given up soon: until then producers send needless NOTIFYs.
-        let _risen = tokio::time::timeout(line.limit, line.client.query_typed(RISE, &[])).await;
+        let _released =
+            tokio::time::timeout(line.limit, line.client.query_typed(RELEASE, &[])).await;
     }
 
     /// The connection turned out to be one that a pooler shares out: nothing would be heard on it.

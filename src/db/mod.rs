@@ -4,8 +4,10 @@
 
 pub mod events;
 pub mod feedback;
-pub mod figures;
 pub mod intent;
 pub mod listen;
+pub mod metrics;
 pub mod outbox;
+pub mod settlement;
 pub mod version;
+pub mod workers;

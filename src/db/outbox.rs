@@ -1,8 +1,7 @@
-//! The statements of a letter's life: claim, take over, settle. What they decide stands in `sql/core/`.
+//! Claiming letters, and taking over those that were left behind. What the statements decide stands in `sql/core/`.
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use letters::Category;
 use pgconnect::pool::{DbError, Pool};
 use serde_json::Value;
@@ -10,13 +9,10 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+use super::workers::Identity;
+
 const CLAIM: &str = include_str!("sql/claim.sql");
 const TAKE_OVER: &str = include_str!("sql/take_over.sql");
-const SETTLE: &str = include_str!("sql/settle.sql");
-const HEARTBEAT: &str = include_str!("sql/heartbeat.sql");
-const RUN_DUE_SCHEDULE: &str = include_str!("sql/run_due_schedule.sql");
-/// A daily scan of a large database takes seconds; one that takes this long is stuck.
-const SCHEDULE_LIMIT: Duration = Duration::from_secs(600);
 
 /// The members of one API request, as they were committed before anything is sent.
 #[derive(Debug)]
@@ -67,64 +63,6 @@ pub struct Claimed {
     pub held: bool,
 }
 
-/// What settling records about one row. The words are those of `public.email_settle`.
-#[derive(Debug)]
-pub struct Settlement {
-    /// `email_outbox.id`.
-    pub id: i64,
-    /// `sent`, `transient`, `refused`, `released`, `permanent`, `address`, `unknown`, `server_error`, `untouched`,
-    /// `mismatch`, `missing`, `conflict` or `lost`.
-    pub outcome: &'static str,
-    /// The provider's id, when sent.
-    pub message_id: Option<String>,
-    /// Why not, otherwise.
-    pub error: Option<String>,
-    /// The subject line, once it was rendered.
-    pub subject: Option<String>,
-    /// At least this long until the next try.
-    pub wait: Option<Duration>,
-}
-
-impl Settlement {
-    /// What became of a letter, and why; without the rest.
-    pub fn new(letter: &Claimed, outcome: &'static str, error: Option<String>) -> Self {
-        Self {
-            id: letter.id,
-            outcome,
-            message_id: None,
-            error,
-            subject: None,
-            wait: None,
-        }
-    }
-}
-
-/// What an answer says about the account rather than about a message.
-#[derive(Debug, Default)]
-pub struct AccountNews {
-    /// Why the provider refuses everything, and until when if it said so.
-    pub refused: Option<(String, Option<DateTime<Utc>>)>,
-    /// Too many requests: nobody sends for at least this long.
-    pub limited: Option<Duration>,
-    /// Requests a second that the provider says it allows.
-    pub provider_limit: Option<f64>,
-}
-
-/// What a heartbeat learns.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Pulse {
-    /// Whether this database may be sent from (contract §6, rule 9).
-    pub armed: bool,
-    /// Why nothing is sent at the moment; `None` when sending is on.
-    pub paused: Option<String>,
-    /// `email.clock_offset` as new sessions get it from the database's own settings.
-    pub clock_offset: Option<String>,
-    /// How long the most overdue row, backoff or lease has been waiting; `None` when nothing is overdue.
-    pub lag: Option<Duration>,
-    /// Whether the LISTEN session is the one this was asked on, so that a pooler stands between.
-    pub pooled: bool,
-}
-
 /// What a claim answers.
 #[derive(Debug)]
 pub enum Claiming {
@@ -134,41 +72,10 @@ pub enum Claiming {
     Nothing {
         /// Until the next row falls due, a backoff ends or a lease runs out; zero when one of them is overdue, `None` when
         /// nothing waits.
-        rest: Option<Duration>,
+        wait: Option<Duration>,
         /// Nothing may be sent: paused, or not armed.
         stopped: bool,
     },
-}
-
-/// A sidecar, as `email_workers` knows it.
-#[derive(Debug, Clone)]
-pub struct Identity {
-    /// `host:pid:random`.
-    pub id: String,
-    /// Where it runs.
-    pub hostname: String,
-    /// Its process there.
-    pub pid: i32,
-    /// As in `EMAIL_PROVIDER`.
-    pub provider: &'static str,
-}
-
-impl Identity {
-    /// The identity of this process, new at every call.
-    pub fn new(provider: &'static str) -> Self {
-        let hostname = nix::unistd::gethostname().map_or_else(
-            |_| "unknown".into(),
-            |name| name.to_string_lossy().into_owned(),
-        );
-        let pid = i32::try_from(std::process::id()).unwrap_or(i32::MAX);
-        let random = Uuid::new_v4().simple().to_string();
-        Self {
-            id: format!("{hostname}:{pid}:{}", &random[..8]),
-            hostname,
-            pid,
-            provider,
-        }
-    }
 }
 
 /// Claims due rows for up to `batches` requests of up to `batch_size` each.
@@ -196,14 +103,14 @@ pub async fn claim(
     {
         let next: Option<f64> = row.try_get("next_seconds")?;
         return Ok(Claiming::Nothing {
-            rest: next.map(until),
+            wait: next.map(until),
             stopped: row.try_get("stopped")?,
         });
     }
     if rows.is_empty() {
         // There is no row of settings: nobody said that anything may be sent.
         return Ok(Claiming::Nothing {
-            rest: None,
+            wait: None,
             stopped: true,
         });
     }
@@ -289,99 +196,4 @@ fn claimed(row: &Row) -> Result<Claimed, DbError> {
         tracking: row.try_get("tracking")?,
         held: true,
     })
-}
-
-/// Records what became of a batch's members; answers how many of them this sidecar still held.
-pub async fn settle(
-    pool: &Pool,
-    worker: &Identity,
-    batch: Uuid,
-    settlements: &[Settlement],
-    news: &AccountNews,
-) -> Result<i32, DbError> {
-    let ids: Vec<i64> = settlements.iter().map(|s| s.id).collect();
-    let outcomes: Vec<&str> = settlements.iter().map(|s| s.outcome).collect();
-    let message_ids: Vec<Option<&str>> = settlements
-        .iter()
-        .map(|s| s.message_id.as_deref())
-        .collect();
-    let errors: Vec<Option<&str>> = settlements.iter().map(|s| s.error.as_deref()).collect();
-    let subjects: Vec<Option<&str>> = settlements.iter().map(|s| s.subject.as_deref()).collect();
-    let waits: Vec<Option<f64>> = settlements
-        .iter()
-        .map(|s| s.wait.map(|wait| wait.as_secs_f64()))
-        .collect();
-    let refused = news.refused.as_ref().map(|(why, _)| why.as_str());
-    let refused_until = news.refused.as_ref().and_then(|(_, until)| *until);
-    let limited = news.limited.map(|wait| wait.as_secs_f64());
-    let row = pool
-        .query_one(
-            SETTLE,
-            &[
-                (&worker.id, Type::TEXT),
-                (&batch, Type::UUID),
-                (&ids, Type::INT8_ARRAY),
-                (&outcomes, Type::TEXT_ARRAY),
-                (&message_ids, Type::TEXT_ARRAY),
-                (&errors, Type::TEXT_ARRAY),
-                (&subjects, Type::TEXT_ARRAY),
-                (&waits, Type::FLOAT8_ARRAY),
-                (&refused, Type::TEXT),
-                (&refused_until, Type::TIMESTAMPTZ),
-                (&limited, Type::FLOAT8),
-                (&news.provider_limit, Type::FLOAT8),
-            ],
-        )
-        .await?;
-    Ok(row.try_get(0)?)
-}
-
-/// Says that the sidecar is alive (`state`: running, draining, stopped) and asks what it should know.
-pub async fn heartbeat(
-    pool: &Pool,
-    worker: &Identity,
-    state: &'static str,
-    in_flight: usize,
-    session: Option<i32>,
-) -> Result<Pulse, DbError> {
-    let in_flight = i32::try_from(in_flight).unwrap_or(i32::MAX);
-    let row = pool
-        .query_one(
-            HEARTBEAT,
-            &[
-                (&worker.id, Type::TEXT),
-                (&worker.hostname, Type::TEXT),
-                (&worker.pid, Type::INT4),
-                (&env!("CARGO_PKG_VERSION"), Type::TEXT),
-                (&worker.provider, Type::TEXT),
-                (&state, Type::TEXT),
-                (&in_flight, Type::INT4),
-                (&session, Type::INT4),
-            ],
-        )
-        .await?;
-    // Negative when something is overdue.
-    let next: Option<f64> = row.try_get("next_seconds")?;
-    Ok(Pulse {
-        armed: row.try_get("armed")?,
-        paused: row.try_get("paused_reason")?,
-        clock_offset: row.try_get("clock_offset")?,
-        lag: next.and_then(|next| Duration::try_from_secs_f64(-next).ok()),
-        pooled: row.try_get("pooled")?,
-    })
-}
-
-/// Runs one schedule that is due and that nobody else runs; answers its name, `None` when none is due.
-pub async fn run_due_schedule(pool: &Pool, worker: &Identity) -> Result<Option<String>, DbError> {
-    let rows = pool
-        .query_within(
-            SCHEDULE_LIMIT,
-            RUN_DUE_SCHEDULE,
-            &[(&worker.id, Type::TEXT)],
-        )
-        .await?;
-    match rows.first() {
-        Some(row) => Ok(row.try_get(0)?),
-        None => Ok(None),
-    }
 }

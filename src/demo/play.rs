@@ -12,7 +12,7 @@ use super::scenario::{Actor, Deed, Expected, Fact, Outcome, Scene, fill};
 use super::scenes::ACTS;
 use super::show::Show;
 use super::stage::Stage;
-use super::table::{Figure, Row};
+use super::table::{Kpi, Row};
 
 const LETTERS: &str = include_str!("sql/letters.sql");
 const FIGURES: &str = include_str!("sql/kpis.sql");
@@ -53,7 +53,7 @@ pub(super) async fn play(stage: &mut Stage, show: Show) -> Result<bool, DemoErro
     let others = stage.arrived().len() - rows.iter().filter(|row| row.arrived()).count();
     show.table(&rows);
     show.verdict(&rows, others, start.elapsed());
-    show.figures(&figures(stage).await?);
+    show.kpis(&kpis(stage).await?);
     let complete = rows.iter().all(|row| row.good);
     if !complete {
         show.aside(&format!(
@@ -205,11 +205,11 @@ async fn recorded(stage: &Stage, awaited: &[Awaited]) -> Result<Vec<Option<Recor
 }
 
 /// The KPIs as they are at the end.
-async fn figures(stage: &Stage) -> Result<Vec<Figure>, DemoError> {
+async fn kpis(stage: &Stage) -> Result<Vec<Kpi>, DemoError> {
     let rows = stage.session(Actor::Operator).query(FIGURES, &[]).await?;
     rows.iter()
         .map(|row| {
-            Ok(Figure {
+            Ok(Kpi {
                 name: row.try_get(0)?,
                 value: row.try_get(1)?,
                 numerator: row.try_get(2)?,

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal as _, stdout};
 use std::time::Duration;
 
-use super::table::{Figure, Row, clip, held_back, label, milliseconds, pad, wait};
+use super::table::{Kpi, Row, clip, held_back, label, milliseconds, pad, wait};
 
 /// Widths of the columns, which together fit 80: code and step, recipient, subject.
 const LABEL: usize = 17;
@@ -211,24 +211,24 @@ impl Show {
     }
 
     /// `email_kpis`.
-    pub(super) fn figures(self, figures: &[Figure]) {
+    pub(super) fn kpis(self, kpis: &[Kpi]) {
         self.heading("select * from email_kpis");
-        for figure in figures {
-            let value = figure
+        for kpi in kpis {
+            let value = kpi
                 .value
                 .as_ref()
                 .map_or_else(|| "not measured".to_owned(), |value| format!("{value} %"));
-            let of = if figure.denominator > 0 {
+            let of = if kpi.denominator > 0 {
                 format!(
                     "{} of {}, {} measured",
-                    figure.numerator, figure.denominator, figure.measured
+                    kpi.numerator, kpi.denominator, kpi.measured
                 )
             } else {
                 "nobody's window is over yet".to_owned()
             };
             println!(
                 "  {} {value:>12}   {}",
-                pad(&figure.name, 28),
+                pad(&kpi.name, 28),
                 self.paint(Style::Dim, &of)
             );
         }

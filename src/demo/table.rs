@@ -56,7 +56,7 @@ pub(super) fn wait(status: &str) -> &str {
 
 /// One line of `email_kpis`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Figure {
+pub(super) struct Kpi {
     pub(super) name: String,
     /// In percent; None: not measured.
     pub(super) value: Option<String>,

@@ -35,13 +35,15 @@ impl fmt::Debug for Backend {
 }
 
 impl Backend {
-    /// Connects when first used.
+    /// Connects when first used; `vitals` shows how its pool is used.
     ///
     /// # Errors
     /// Only when the pool cannot be built.
-    pub fn new(config: &Config) -> Result<Self, DbError> {
+    pub fn new(config: &Config, vitals: &Vitals) -> Result<Self, DbError> {
+        let pool = Pool::new(&config.database, CONNECTIONS, STATEMENT_LIMIT)?;
+        vitals.watch_pool("http", pool.clone());
         Ok(Self {
-            pool: Pool::new(&config.database, CONNECTIONS, STATEMENT_LIMIT)?,
+            pool,
             clock: AtomicU64::new(0),
             support: config.site.support_address.clone(),
             webhook: config.webhook_secret.clone(),

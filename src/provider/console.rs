@@ -106,7 +106,7 @@ fn print(request: &Request) -> Transmission {
     {
         Ok(()) => Transmission {
             status: Status::Printed,
-            outcomes: letters
+            results: letters
                 .into_iter()
                 .map(|letter| {
                     Ok(Accepted {

@@ -46,6 +46,6 @@ pub struct Request {
     pub body: Vec<u8>,
     /// See [`Batch::idempotency_key`].
     pub idempotency_key: String,
-    /// How many messages the body holds, so how many outcomes are expected.
+    /// How many messages the body holds, so how many results are expected.
     pub messages: usize,
 }

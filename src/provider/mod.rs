@@ -1,7 +1,7 @@
 //! Email providers behind one trait, whose errors use the words a retry loop needs.
 //!
 //! A provider turns a [`Batch`] into one HTTP request ([`Provider::encode`], deterministic, so that what is sent again
-//! after a crash is byte for byte the same) and transmits it ([`Provider::send`]), answering one [`Outcome`] per message.
+//! after a crash is byte for byte the same) and transmits it ([`Provider::send`]), answering one [`SendResult`] per message.
 //!
 //! | module | job |
 //! |---|---|
@@ -16,10 +16,10 @@ pub mod console;
 mod http;
 mod kind;
 mod message;
-mod outcome;
 pub mod postmark;
 pub(crate) mod redact;
 pub mod resend;
+mod send_result;
 pub mod smtp;
 mod status;
 mod transport;
@@ -29,7 +29,7 @@ use std::sync::Arc;
 pub(crate) use http::{client, root_cause};
 pub use kind::{ProviderConfig, ProviderKind, SetupError, UnknownProvider};
 pub use message::{Batch, Message, Request};
-pub use outcome::{Accepted, ErrorKind, Outcome, SendError};
+pub use send_result::{Accepted, ErrorKind, SendError, SendResult};
 pub use status::{Status, Transmission};
 pub use transport::{Found, Provider, Recovery, Search, Searching, Sending};
 

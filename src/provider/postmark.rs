@@ -3,6 +3,8 @@
 //! There is no idempotency key: an unknown outcome is resolved by searching for the batch id, which travels with every
 //! message as metadata `attempt`. A body's `ErrorCode` is never an HTTP status, whatever it looks like.
 
+mod answer;
+
 use std::collections::BTreeMap;
 
 use letters::Category;
@@ -11,11 +13,12 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use self::answer::{Said, by_code, classify, objects};
 use super::ProviderConfig;
 use super::http::{Answer, Http, secret_header};
 use super::{
-    Accepted, Batch, ErrorKind, Found, Message, Outcome, Provider, ProviderKind, Recovery, Request,
-    Search, Searching, SendError, Sending, SetupError, Status, Transmission,
+    Accepted, Batch, ErrorKind, Found, Message, Provider, ProviderKind, Recovery, Request, Search,
+    Searching, SendError, SendResult, Sending, SetupError, Status, Transmission,
 };
 
 const SINGLE: &str = "/email";
@@ -117,9 +120,9 @@ impl Postmark {
     /// The messages of a search's answer; those that do not carry what was asked for are left out.
     fn hits(&self, answer: &Answer, filter: &str, id: &str) -> Result<Vec<Found>, SendError> {
         if !(200..300).contains(&answer.status) {
-            let result: Option<SendResult> = serde_json::from_slice(&answer.body).ok();
-            let kind = classify(answer, result.as_ref(), false);
-            return Err(self.error(kind, answer.status, result.as_ref()));
+            let said: Option<Said> = serde_json::from_slice(&answer.body).ok();
+            let kind = classify(answer, said.as_ref(), false);
+            return Err(self.error(kind, answer.status, said.as_ref()));
         }
         let unreadable = |why: String| SendError {
             kind: ErrorKind::Transient {
@@ -156,7 +159,7 @@ impl Postmark {
         {
             Ok(answer) => Transmission {
                 status: Status::Reply(answer.status),
-                outcomes: self.outcomes(&answer, expected),
+                results: self.results(&answer, expected),
             },
             Err(mut failed) => {
                 if expected > 1 && failed.error.kind == ErrorKind::Permanent {
@@ -167,17 +170,17 @@ impl Postmark {
         }
     }
 
-    /// One outcome per message from an answer of any status.
-    fn outcomes(&self, answer: &Answer, expected: usize) -> Vec<Outcome> {
+    /// One result per message from an answer of any status.
+    fn results(&self, answer: &Answer, expected: usize) -> Vec<SendResult> {
         if !(200..300).contains(&answer.status) {
-            let result: Option<SendResult> = serde_json::from_slice(&answer.body).ok();
-            let kind = classify(answer, result.as_ref(), expected > 1);
-            return vec![Err(self.error(kind, answer.status, result.as_ref())); expected];
+            let said: Option<Said> = serde_json::from_slice(&answer.body).ok();
+            let kind = classify(answer, said.as_ref(), expected > 1);
+            return vec![Err(self.error(kind, answer.status, said.as_ref())); expected];
         }
-        match results(answer, expected) {
-            Ok(results) => results
+        match objects(answer, expected) {
+            Ok(objects) => objects
                 .into_iter()
-                .map(|result| self.item(answer.status, &result))
+                .map(|said| self.item(answer.status, &said))
                 .collect(),
             Err(why) => {
                 let kind = ErrorKind::Unknown {
@@ -194,8 +197,8 @@ impl Postmark {
     }
 
     /// What one object of a 2xx answer says about its message.
-    fn item(&self, status: u16, result: &SendResult) -> Outcome {
-        match (result.error_code.unwrap_or(0), &result.message_id) {
+    fn item(&self, status: u16, said: &Said) -> SendResult {
+        match (said.error_code.unwrap_or(0), &said.message_id) {
             // Without `ErrorCode`: "accepted, but delivery may be delayed" (providers.md §3.2).
             (0, Some(message_id)) if !message_id.is_empty() => Ok(Accepted {
                 message_id: message_id.clone(),
@@ -207,15 +210,13 @@ impl Postmark {
                 },
                 detail: format!("HTTP {status} with neither a message id nor an error"),
             }),
-            (code, _) => {
-                Err(self.error(by_code(code, &result.message, false), status, Some(result)))
-            }
+            (code, _) => Err(self.error(by_code(code, &said.message, false), status, Some(said))),
         }
     }
 
-    fn error(&self, kind: ErrorKind, status: u16, result: Option<&SendResult>) -> SendError {
-        let words = match result {
-            Some(SendResult {
+    fn error(&self, kind: ErrorKind, status: u16, said: Option<&Said>) -> SendError {
+        let words = match said {
+            Some(Said {
                 error_code: Some(code),
                 message,
                 ..
@@ -300,16 +301,6 @@ struct Header<'a> {
     value: &'a str,
 }
 
-/// What Postmark says about one message, or about a whole request it refused.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct SendResult {
-    error_code: Option<i64>,
-    message: String,
-    #[serde(rename = "MessageID")]
-    message_id: Option<String>,
-}
-
 /// One page of `GET /messages/outbound`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -324,89 +315,6 @@ struct Hit {
     message_id: String,
     #[serde(default)]
     metadata: BTreeMap<String, String>,
-}
-
-/// The objects of a 2xx answer, as many as there were messages.
-fn results(answer: &Answer, expected: usize) -> Result<Vec<SendResult>, String> {
-    if answer.cut {
-        return Err("it was cut off".to_owned());
-    }
-    let results = if expected == 1 {
-        serde_json::from_slice(&answer.body).map(|result| vec![result])
-    } else {
-        serde_json::from_slice(&answer.body)
-    };
-    let results: Vec<SendResult> =
-        results.map_err(|error| format!("it is not the JSON expected ({error})"))?;
-    if results.len() == expected {
-        Ok(results)
-    } else {
-        Err(format!("{} results for {expected} messages", results.len()))
-    }
-}
-
-/// What an answer that is not 2xx says about the messages (providers.md §3.4 and §5). `result` is `None` when the body
-/// is not in the API's shape.
-fn classify(answer: &Answer, result: Option<&SendResult>, is_batch: bool) -> ErrorKind {
-    let retry_after = answer.retry_after;
-    let everything = ErrorKind::SenderWide { until: None };
-    let code = result.and_then(|result| result.error_code);
-    match answer.status {
-        // Whatever answers with a redirect is not the API; neither is what answers 403, or knows no such path.
-        300..=399 | 401 | 403 | 404 | 405 | 415 => everything,
-        413 => refused(is_batch),
-        429 => ErrorKind::TooFast { retry_after },
-        503 if code == Some(100) => ErrorKind::Transient {
-            counts: true,
-            retry_after,
-        },
-        408 | 500..=599 => ErrorKind::Unknown {
-            counts: true,
-            retry_after,
-        },
-        // Refused, and the reason got lost on the way.
-        _ if answer.cut => ErrorKind::Transient {
-            counts: true,
-            retry_after,
-        },
-        400 if code.is_none() => everything,
-        _ => match (code, result) {
-            (Some(code), Some(result)) => by_code(code, &result.message, is_batch),
-            _ => refused(is_batch),
-        },
-    }
-}
-
-/// The class of an `ErrorCode` (providers.md §3.4).
-fn by_code(code: i64, message: &str, is_batch: bool) -> ErrorKind {
-    match code {
-        100 => ErrorKind::Transient {
-            counts: true,
-            retry_after: None,
-        },
-        101 => ErrorKind::Unknown {
-            counts: true,
-            retry_after: None,
-        },
-        // One code for every invalid field; the sender is a setting, so a bad one is wrong for every message.
-        300 if message.contains("'From'") => ErrorKind::SenderWide { until: None },
-        // The key, the account, the sender signature, the stream, our IP address: each a setting of ours or theirs.
-        10 | 400 | 401 | 405 | 409 | 412 | 413 | 422 | 500..=523 | 1235 | 1236 | 1480 => {
-            ErrorKind::SenderWide { until: None }
-        }
-        406 if !is_batch => ErrorKind::Address,
-        // 300, 402, 403, 410, 411, 1101 to 1131, and whatever comes next.
-        _ => refused(is_batch),
-    }
-}
-
-/// The message is at fault; of a whole batch, some member or the size.
-fn refused(is_batch: bool) -> ErrorKind {
-    if is_batch {
-        ErrorKind::BatchRefused
-    } else {
-        ErrorKind::Permanent
-    }
 }
 
 #[cfg(test)]

@@ -42,11 +42,11 @@ fn postmark() -> Postmark {
     Postmark::new(&samples::config()).unwrap()
 }
 
-fn only_kind(outcomes: &[Outcome], expected: usize) -> ErrorKind {
-    assert_eq!(outcomes.len(), expected);
-    let kinds: Vec<ErrorKind> = outcomes
+fn only_kind(results: &[SendResult], expected: usize) -> ErrorKind {
+    assert_eq!(results.len(), expected);
+    let kinds: Vec<ErrorKind> = results
         .iter()
-        .map(|outcome| outcome.clone().unwrap_err().kind)
+        .map(|result| result.clone().unwrap_err().kind)
         .collect();
     assert!(kinds.iter().all(|kind| *kind == kinds[0]), "{kinds:?}");
     kinds[0]
@@ -137,12 +137,12 @@ fn refusals_are_classified_by_error_code() {
     for (status, code, message, single, batch) in table {
         let answer = error_answer(status, code, message);
         assert_eq!(
-            only_kind(&postmark().outcomes(&answer, 1), 1),
+            only_kind(&postmark().results(&answer, 1), 1),
             single,
             "{status} {code} single"
         );
         assert_eq!(
-            only_kind(&postmark().outcomes(&answer, 3), 3),
+            only_kind(&postmark().results(&answer, 3), 3),
             batch,
             "{status} {code} batch"
         );
@@ -164,10 +164,10 @@ fn answers_that_are_not_the_apis_are_classified_by_status() {
         (502, UNKNOWN),
         (504, UNKNOWN),
     ] {
-        let outcomes = postmark().outcomes(&answer(status, "<html><h1>nginx</h1>"), 2);
-        assert_eq!(only_kind(&outcomes, 2), kind, "{status}");
+        let results = postmark().results(&answer(status, "<html><h1>nginx</h1>"), 2);
+        assert_eq!(only_kind(&results, 2), kind, "{status}");
         assert!(
-            !outcomes[0].clone().unwrap_err().detail.contains('<'),
+            !results[0].clone().unwrap_err().detail.contains('<'),
             "no HTML in the journal"
         );
     }
@@ -181,7 +181,7 @@ fn a_rate_limit_is_waited_for_as_long_as_it_says() {
         ..answer(429, "")
     };
     assert_eq!(
-        only_kind(&postmark().outcomes(&answer, 1), 1),
+        only_kind(&postmark().results(&answer, 1), 1),
         ErrorKind::TooFast { retry_after }
     );
 }
@@ -190,7 +190,7 @@ fn a_rate_limit_is_waited_for_as_long_as_it_says() {
 fn a_message_id_without_an_error_code_means_accepted() {
     let body = r#"{"Message":"Message accepted, but delivery may be delayed.","MessageID":"m-1","SubmittedAt":"x","To":"y"}"#;
     assert_eq!(
-        postmark().outcomes(&answer(200, body), 1),
+        postmark().results(&answer(200, body), 1),
         [Ok(Accepted {
             message_id: "m-1".to_owned()
         })]
@@ -205,10 +205,10 @@ fn a_batch_is_judged_item_by_item() {
         {"ErrorCode":1235,"Message":"no such stream"},
         {"Message":"Message accepted, but delivery may be delayed.","MessageID":"m-5"},
         {"ErrorCode":0,"Message":"OK"}]"#;
-    let outcomes = postmark().outcomes(&answer(200, body), 6);
-    let kinds: Vec<_> = outcomes
+    let results = postmark().results(&answer(200, body), 6);
+    let kinds: Vec<_> = results
         .iter()
-        .map(|outcome| outcome.as_ref().map_err(|error| error.kind).err())
+        .map(|result| result.as_ref().map_err(|error| error.kind).err())
         .collect();
     let expected = [
         None,
@@ -219,7 +219,7 @@ fn a_batch_is_judged_item_by_item() {
         Some(UNREADABLE),
     ];
     assert_eq!(kinds, expected);
-    let detail = outcomes[1].clone().unwrap_err().detail;
+    let detail = results[1].clone().unwrap_err().detail;
     assert_eq!(
         detail,
         "HTTP 200, Postmark error 406: Found inactive addresses: <address>. Inactive recipients are"
@@ -232,7 +232,7 @@ fn a_success_that_cannot_be_read_is_unknown() {
         cut: true,
         ..answer(200, r#"{"MessageID":"m-1"}"#)
     };
-    assert_eq!(only_kind(&postmark().outcomes(&cut, 1), 1), UNREADABLE);
+    assert_eq!(only_kind(&postmark().results(&cut, 1), 1), UNREADABLE);
     for (body, expected) in [
         (r#"{"MessageID":"m-1""#, 1),
         (r#"{"MessageID":""}"#, 1),
@@ -246,7 +246,7 @@ fn a_success_that_cannot_be_read_is_unknown() {
         (r#"{"MessageID":"m-1"}"#, 2),
     ] {
         assert_eq!(
-            only_kind(&postmark().outcomes(&answer(200, body), expected), expected),
+            only_kind(&postmark().results(&answer(200, body), expected), expected),
             UNREADABLE,
             "{body}"
         );
@@ -259,5 +259,5 @@ fn a_refusal_whose_reason_was_cut_off_is_tried_again() {
         cut: true,
         ..answer(422, r#"{"ErrorC"#)
     };
-    assert_eq!(only_kind(&postmark().outcomes(&cut, 2), 2), TRANSIENT);
+    assert_eq!(only_kind(&postmark().results(&cut, 2), 2), TRANSIENT);
 }

@@ -4,20 +4,23 @@
 //! invalid member refuses the whole request and nothing is sent. That is [`ErrorKind::BatchRefused`]: the caller splits
 //! under new keys until the guilty message stands alone.
 
+mod answer;
+
 use std::time::Duration;
 
-use chrono::{DateTime, Days, NaiveTime, Utc};
+use chrono::Utc;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use secrecy::ExposeSecret;
 use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
+use self::answer::{ApiError, accepted_ids, classify};
 use super::ProviderConfig;
 use super::http::{Answer, Http, secret_header};
 use super::status::Failed;
 use super::{
-    Accepted, Batch, ErrorKind, Message, Outcome, Provider, ProviderKind, Recovery, Request,
-    SendError, Sending, SetupError, Status, Transmission,
+    Accepted, Batch, ErrorKind, Message, Provider, ProviderKind, Recovery, Request, SendError,
+    SendResult, Sending, SetupError, Status, Transmission,
 };
 
 const SINGLE: &str = "/emails";
@@ -25,9 +28,6 @@ const BATCH: &str = "/emails/batch";
 
 /// Keys live for 24 h from their first use; the hour less allows for clocks that disagree (providers.md §2.4).
 const KEY_LIFE: Duration = Duration::from_secs(23 * 3600);
-
-/// How long to leave a request alone that is still running under the same key (providers.md §5: 1 to 5 s).
-const CONCURRENT_WAIT: Duration = Duration::from_secs(2);
 
 /// The Resend API.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl Resend {
         {
             Ok(answer) => Transmission {
                 status: Status::Reply(answer.status),
-                outcomes: self.outcomes(&answer, expected),
+                results: self.results(&answer, expected),
             },
             Err(Failed { status, error }) => Failed {
                 status,
@@ -86,20 +86,20 @@ impl Resend {
         }
     }
 
-    /// One outcome per message from an answer of any status.
-    fn outcomes(&self, answer: &Answer, expected: usize) -> Vec<Outcome> {
+    /// One result per message from an answer of any status.
+    fn results(&self, answer: &Answer, expected: usize) -> Vec<SendResult> {
         if !(200..300).contains(&answer.status) {
             return whole(expected, self.refusal(answer, expected));
         }
         let accepted = match accepted_ids(&answer.body, expected) {
-            Ok(outcomes) if !answer.cut => outcomes,
+            Ok(results) if !answer.cut => results,
             Ok(_) => return whole(expected, unreadable(answer, "it was cut off")),
             Err(why) => return whole(expected, unreadable(answer, &why)),
         };
         accepted
             .into_iter()
-            .map(|outcome| {
-                outcome
+            .map(|created| {
+                created
                     .map(|message_id| Accepted { message_id })
                     .map_err(|message| SendError {
                         kind: ErrorKind::Permanent,
@@ -236,140 +236,8 @@ impl Serialize for Headers<'_> {
     }
 }
 
-/// The error body; `statusCode` repeats the HTTP status. The texts are no contract, except that a bad key may only be
-/// told by its text (providers.md §2.6).
-#[derive(Debug, Default, Deserialize)]
-struct ApiError {
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    message: String,
-}
-
-#[derive(Deserialize)]
-struct Created {
-    id: String,
-}
-
-#[derive(Deserialize)]
-struct CreatedBatch {
-    data: Vec<Created>,
-    /// Only in permissive mode, which is not asked for; read all the same, so that an answer of that form is understood.
-    #[serde(default)]
-    errors: Vec<ItemError>,
-}
-
-#[derive(Deserialize)]
-struct ItemError {
-    index: usize,
-    #[serde(default)]
-    message: String,
-}
-
-/// The ids of a 2xx answer in the order of the request, or the reason of each member that was not created.
-fn accepted_ids(body: &[u8], expected: usize) -> Result<Vec<Result<String, String>>, String> {
-    let unreadable = |error: serde_json::Error| format!("it is not the JSON expected ({error})");
-    if expected == 1 {
-        let created: Created = serde_json::from_slice(body).map_err(unreadable)?;
-        return if created.id.is_empty() {
-            Err("the id is empty".to_owned())
-        } else {
-            Ok(vec![Ok(created.id)])
-        };
-    }
-    let batch: CreatedBatch = serde_json::from_slice(body).map_err(unreadable)?;
-    let (ids, refused) = (batch.data.len(), batch.errors.len());
-    if ids + refused != expected {
-        return Err(format!(
-            "{ids} ids and {refused} errors for {expected} messages"
-        ));
-    }
-    if batch.data.iter().any(|created| created.id.is_empty()) {
-        return Err("an id is empty".to_owned());
-    }
-    let mut outcomes: Vec<Option<String>> = vec![None; expected];
-    for error in batch.errors {
-        match outcomes.get_mut(error.index) {
-            Some(place @ None) => *place = Some(error.message),
-            _ => {
-                return Err("an error points outside the batch, or twice at one message".to_owned());
-            }
-        }
-    }
-    let mut ids = batch.data.into_iter();
-    Ok(outcomes
-        .into_iter()
-        .filter_map(|error| match error {
-            Some(message) => Some(Err(message)),
-            None => ids.next().map(|created| Ok(created.id)),
-        })
-        .collect())
-}
-
-/// What an answer that is not 2xx says about the messages (providers.md §2.6 and §5). `error` is `None` when the body is
-/// not in the API's shape.
-fn classify(
-    answer: &Answer,
-    error: Option<&ApiError>,
-    is_batch: bool,
-    now: DateTime<Utc>,
-) -> ErrorKind {
-    let retry_after = answer.retry_after;
-    let everything = ErrorKind::SenderWide { until: None };
-    let this_message = if is_batch {
-        ErrorKind::BatchRefused
-    } else {
-        ErrorKind::Permanent
-    };
-    let (name, text) = error.map_or(("", ""), |error| {
-        (error.name.as_str(), error.message.as_str())
-    });
-    match answer.status {
-        // Whatever answers with a redirect is not the API; neither is one that knows no such path.
-        300..=399 | 401 | 403 | 404 | 405 | 415 => everything,
-        // The key is refused with the status of a bad message; taking it for one would burn the whole queue.
-        400 if text.to_ascii_lowercase().contains("api key is invalid") => everything,
-        400 | 422 if answer.cut => ErrorKind::Transient {
-            counts: true,
-            retry_after,
-        },
-        400 if error.is_none() => everything,
-        409 => match name {
-            "invalid_idempotent_request" => ErrorKind::KeyConflict,
-            "resource_locked" => ErrorKind::Transient {
-                counts: true,
-                retry_after,
-            },
-            // Still running under the same key. Whoever answers 409 without saying why is asked again in the same way.
-            _ => ErrorKind::Unknown {
-                counts: name != "concurrent_idempotent_requests",
-                retry_after: Some(retry_after.unwrap_or_default().max(CONCURRENT_WAIT)),
-            },
-        },
-        429 => match name {
-            "daily_quota_exceeded" => ErrorKind::SenderWide {
-                until: next_utc_midnight(now),
-            },
-            "monthly_quota_exceeded" => everything,
-            _ => ErrorKind::TooFast { retry_after },
-        },
-        // Repeating the same bytes under the same key is never wrong, so these need not be told apart further.
-        408 | 500..=599 => ErrorKind::Unknown {
-            counts: true,
-            retry_after,
-        },
-        // 413 (split it), 422, 451 and whatever 4xx the provider invents next.
-        _ => this_message,
-    }
-}
-
-fn next_utc_midnight(now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let tomorrow = now.date_naive().checked_add_days(Days::new(1))?;
-    Some(tomorrow.and_time(NaiveTime::MIN).and_utc())
-}
-
 /// The same answer for every message of a request.
-fn whole(expected: usize, error: SendError) -> Vec<Outcome> {
+fn whole(expected: usize, error: SendError) -> Vec<SendResult> {
     vec![Err(error); expected]
 }
 

@@ -6,6 +6,7 @@ use letters::Category;
 
 use super::super::samples;
 use super::ErrorKind::{BatchRefused, KeyConflict, Permanent};
+use super::answer::CONCURRENT_WAIT;
 use super::*;
 
 const TRANSIENT: ErrorKind = ErrorKind::Transient {
@@ -42,11 +43,11 @@ fn resend() -> Resend {
     Resend::new(&samples::config()).unwrap()
 }
 
-fn only_kind(outcomes: &[Outcome], expected: usize) -> ErrorKind {
-    assert_eq!(outcomes.len(), expected);
-    let kinds: Vec<ErrorKind> = outcomes
+fn only_kind(results: &[SendResult], expected: usize) -> ErrorKind {
+    assert_eq!(results.len(), expected);
+    let kinds: Vec<ErrorKind> = results
         .iter()
-        .map(|outcome| outcome.clone().unwrap_err().kind)
+        .map(|result| result.clone().unwrap_err().kind)
         .collect();
     assert!(kinds.iter().all(|kind| *kind == kinds[0]), "{kinds:?}");
     kinds[0]
@@ -159,12 +160,12 @@ fn refusals_are_classified() {
     for (status, name, message, single, batch) in table {
         let answer = error_answer(status, name, message);
         assert_eq!(
-            only_kind(&resend().outcomes(&answer, 1), 1),
+            only_kind(&resend().results(&answer, 1), 1),
             single,
             "{status} {name} single"
         );
         assert_eq!(
-            only_kind(&resend().outcomes(&answer, 3), 3),
+            only_kind(&resend().results(&answer, 3), 3),
             batch,
             "{status} {name} batch"
         );
@@ -186,10 +187,10 @@ fn answers_that_are_not_the_apis_are_classified_by_status() {
         (520, UNKNOWN),
         (524, UNKNOWN),
     ] {
-        let outcomes = resend().outcomes(&answer(status, html), 2);
-        assert_eq!(only_kind(&outcomes, 2), kind, "{status}");
+        let results = resend().results(&answer(status, html), 2);
+        assert_eq!(only_kind(&results, 2), kind, "{status}");
         assert!(
-            !outcomes[0].clone().unwrap_err().detail.contains('<'),
+            !results[0].clone().unwrap_err().detail.contains('<'),
             "no HTML in the journal"
         );
     }
@@ -206,12 +207,12 @@ fn a_running_twin_is_waited_for() {
         other => panic!("{other:?}"),
     };
     assert_eq!(
-        wait(only_kind(&resend().outcomes(&answer, 1), 1)),
+        wait(only_kind(&resend().results(&answer, 1), 1)),
         CONCURRENT_WAIT
     );
     answer.retry_after = Some(Duration::from_secs(7));
     assert_eq!(
-        wait(only_kind(&resend().outcomes(&answer, 1), 1)),
+        wait(only_kind(&resend().results(&answer, 1), 1)),
         Duration::from_secs(7)
     );
 }
@@ -248,9 +249,9 @@ fn limits_wait_as_long_as_they_say_and_the_daily_quota_until_midnight() {
 fn accepted_answers_give_ids_in_order() {
     let ids = |answer, expected| -> Vec<String> {
         resend()
-            .outcomes(&answer, expected)
+            .results(&answer, expected)
             .into_iter()
-            .map(|outcome| outcome.unwrap().message_id)
+            .map(|result| result.unwrap().message_id)
             .collect()
     };
     assert_eq!(ids(answer(200, r#"{"id":"a"}"#), 1), ["a"]);
@@ -263,20 +264,20 @@ fn accepted_answers_give_ids_in_order() {
 #[test]
 fn a_permissive_answer_is_understood_though_not_asked_for() {
     let body = r#"{"data":[{"id":"a"},{"id":"c"}],"errors":[{"index":1,"message":"`to` of x@y.z is bad"}]}"#;
-    let outcomes = resend().outcomes(&answer(200, body), 3);
+    let results = resend().results(&answer(200, body), 3);
     assert_eq!(
-        outcomes[0],
+        results[0],
         Ok(Accepted {
             message_id: "a".to_owned()
         })
     );
     assert_eq!(
-        outcomes[2],
+        results[2],
         Ok(Accepted {
             message_id: "c".to_owned()
         })
     );
-    let error = outcomes[1].clone().unwrap_err();
+    let error = results[1].clone().unwrap_err();
     assert_eq!(
         (error.kind, error.detail.as_str()),
         (
@@ -292,7 +293,7 @@ fn a_success_that_cannot_be_read_is_unknown() {
         cut: true,
         ..answer(200, r#"{"data":[{"id":"a"},{"id":"b"}]}"#)
     };
-    assert_eq!(only_kind(&resend().outcomes(&cut, 2), 2), UNREADABLE);
+    assert_eq!(only_kind(&resend().results(&cut, 2), 2), UNREADABLE);
     for (body, expected) in [
         (r#"{"id":"a"#, 1),
         (r#"{"id":""}"#, 1),
@@ -312,7 +313,7 @@ fn a_success_that_cannot_be_read_is_unknown() {
         ),
     ] {
         assert_eq!(
-            only_kind(&resend().outcomes(&answer(200, body), expected), expected),
+            only_kind(&resend().results(&answer(200, body), expected), expected),
             UNREADABLE,
             "{body}"
         );
@@ -327,7 +328,7 @@ fn a_refusal_whose_reason_was_cut_off_is_tried_again() {
             ..answer(status, r#"{"statusCode":4"#)
         };
         assert_eq!(
-            only_kind(&resend().outcomes(&cut, 2), 2),
+            only_kind(&resend().results(&cut, 2), 2),
             TRANSIENT,
             "{status}"
         );
@@ -341,7 +342,7 @@ fn details_hold_neither_key_nor_address() {
         "validation_error",
         "key re_secret_key may not write to lea@example.org",
     );
-    let detail = resend().outcomes(&answer, 1).remove(0).unwrap_err().detail;
+    let detail = resend().results(&answer, 1).remove(0).unwrap_err().detail;
     assert_eq!(
         detail,
         "HTTP 403 validation_error: key <key> may not write to <address>"

@@ -9,10 +9,10 @@
 //! |---|---|
 //! | this one | the bytes of a letter, the dialogue about it, parked connections |
 //! | [`server`] | the URL, and a connection that is ready for a letter |
-//! | [`verdict`] | what a reply, or its absence, means at each step |
+//! | [`reply`] | what a reply, or its absence, means at each step |
 
+mod reply;
 mod server;
-mod verdict;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -27,8 +27,8 @@ use lettre::transport::smtp::extension::{Extension, MailParameter};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use self::reply::{Failure, Step, within};
 use self::server::Server;
-use self::verdict::{Failure, Step, within};
 use super::ProviderConfig;
 use super::status::Failed;
 use super::{
@@ -295,15 +295,15 @@ impl Provider for Smtp {
                 }
             };
             let mut status = Status::Unsent;
-            let mut outcomes = Vec::with_capacity(letters.len());
+            let mut results = Vec::with_capacity(letters.len());
             for letter in &letters {
-                let outcome = self.deliver(letter).await;
-                status = outcome
+                let result = self.deliver(letter).await;
+                status = result
                     .as_ref()
                     .map_or_else(|failed| failed.status, |_| TAKEN);
-                outcomes.push(outcome.map_err(|failed| failed.error));
+                results.push(result.map_err(|failed| failed.error));
             }
-            Transmission { status, outcomes }
+            Transmission { status, results }
         })
     }
 }

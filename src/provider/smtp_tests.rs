@@ -86,12 +86,12 @@ async fn what_is_no_address_fails_without_a_connection() {
     let mut message = samples::message(7, Category::Product);
     message.to = "not an address".to_owned();
     let provider = smtp();
-    let outcomes = provider
+    let results = provider
         .send(&provider.encode(&samples::batch(vec![message])))
         .await
-        .outcomes;
-    let [Err(error)] = outcomes.as_slice() else {
-        panic!("{outcomes:?}");
+        .results;
+    let [Err(error)] = results.as_slice() else {
+        panic!("{results:?}");
     };
     assert_eq!(error.kind, ErrorKind::Permanent);
 }

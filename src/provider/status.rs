@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Outcome, SendError};
+use super::{SendError, SendResult};
 
 /// What became of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub struct Transmission {
     /// How it ended.
     pub status: Status,
     /// One per message, in the order of the batch.
-    pub outcomes: Vec<Outcome>,
+    pub results: Vec<SendResult>,
 }
 
 /// How a request ended.
@@ -76,7 +76,7 @@ impl Failed {
     pub(super) fn of_all(self, messages: usize) -> Transmission {
         Transmission {
             status: self.status,
-            outcomes: vec![Err(self.error); messages],
+            results: vec![Err(self.error); messages],
         }
     }
 }

@@ -8,7 +8,7 @@ use letters::Category;
 use uuid::Uuid;
 
 use super::message::{Batch, Request};
-use super::outcome::{ErrorKind, SendError};
+use super::send_result::{ErrorKind, SendError};
 use super::status::Transmission;
 
 /// How the fate of a message is learned after an unknown outcome (providers.md §6).
@@ -72,7 +72,7 @@ pub trait Provider: Send + Sync {
     fn encode(&self, batch: &Batch) -> Request;
 
     /// Transmits once, without any retry of its own, within the configured time-out; answers exactly
-    /// `request.messages` outcomes in the order of the batch.
+    /// `request.messages` results in the order of the batch.
     fn send<'a>(&'a self, request: &'a Request) -> Sending<'a>;
 
     /// Looks for accepted messages, where [`Provider::recovery`] is [`Recovery::Search`]. A hit is final; an empty answer

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use pgconnect::pool::Usage;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use super::state::State;
@@ -50,34 +52,52 @@ impl Collector for State {
             ));
         }
         drop(now);
-        if let Some(pool) = self.pool.get() {
-            let pool = pool.usage();
-            gauges.extend([
-                (
-                    "pool_connections",
-                    "Database connections of the pool, open ones",
-                    whole(pool.open),
-                ),
-                (
-                    "pool_connections_idle",
-                    "Database connections of the pool that are open and not in use",
-                    whole(pool.idle),
-                ),
-                (
-                    "pool_connections_limit",
-                    "Database connections the pool may open",
-                    whole(pool.limit),
-                ),
-                (
-                    "pool_waiting",
-                    "Statements that wait for a database connection",
-                    whole(pool.waiting),
-                ),
-            ]);
-        }
         for (name, help, value) in gauges {
             let gauge = ConstGauge::new(value);
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        self.encode_pools(&mut encoder)
+    }
+}
+
+type ReadUsage = fn(&Usage) -> usize;
+
+impl State {
+    /// The pools of database connections, each with its name as label `pool`.
+    fn encode_pools(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let pools: Vec<(&str, Usage)> = self
+            .pools()
+            .iter()
+            .map(|(name, pool)| (*name, pool.usage()))
+            .collect();
+        let gauges: [(&str, &str, ReadUsage); 4] = [
+            (
+                "pool_connections",
+                "Open database connections of the pool",
+                |usage| usage.open,
+            ),
+            (
+                "pool_connections_idle",
+                "Database connections of the pool that are open and not in use",
+                |usage| usage.idle,
+            ),
+            (
+                "pool_connections_limit",
+                "Database connections the pool may open",
+                |usage| usage.limit,
+            ),
+            (
+                "pool_waiting",
+                "Statements that wait for a database connection of the pool",
+                |usage| usage.waiting,
+            ),
+        ];
+        for (name, help, read) in gauges {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for (pool, usage) in &pools {
+                let gauge = ConstGauge::new(whole(read(usage)));
+                gauge.encode(family.encode_family(&[("pool", *pool)])?)?;
+            }
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! What is true of this sidecar at the moment, and whether that makes it ready.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use pgconnect::pool::Pool;
@@ -45,7 +45,8 @@ pub(super) struct State {
     /// How old a heartbeat may be.
     pub(super) patience: Duration,
     pub(super) now: Mutex<Now>,
-    pub(super) pool: OnceLock<Pool>,
+    /// By name.
+    pub(super) pools: Mutex<Vec<(&'static str, Pool)>>,
 }
 
 #[expect(
@@ -71,13 +72,17 @@ impl State {
         Self {
             patience: poll * 3 + GRACE,
             now: Mutex::default(),
-            pool: OnceLock::new(),
+            pools: Mutex::default(),
         }
     }
 
     pub(super) fn now(&self) -> MutexGuard<'_, Now> {
         // Every write is whole, so a panic elsewhere leaves nothing half done.
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn pools(&self) -> MutexGuard<'_, Vec<(&'static str, Pool)>> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn not_ready(&self) -> Vec<NotReady> {

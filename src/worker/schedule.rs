@@ -6,32 +6,31 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::pulse::Pacer;
 use super::shared::Shared;
-use crate::db::outbox;
+use crate::db::workers;
 
 /// After a failure, such as a database that is away.
 const PAUSE: Duration = Duration::from_secs(30);
 
 /// Asks at every poll whether something is due, until `stop`.
-pub(super) async fn run(shared: Arc<Shared>, pacer: Pacer, stop: CancellationToken) {
+pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     let every = shared.config.poll;
     loop {
-        let rest = if pacer.is_armed() {
+        let pause = if shared.is_armed() {
             turn(&shared).await
         } else {
             every
         };
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(rest) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }
 
-/// Runs one schedule, if any is due; answers how long to rest.
+/// Runs one schedule, if any is due; answers how long to wait.
 async fn turn(shared: &Shared) -> Duration {
-    match outbox::run_due_schedule(&shared.pool, &shared.worker).await {
+    match workers::run_due_schedule(&shared.pool, &shared.worker).await {
         Ok(Some(name)) => {
             tracing::debug!(schedule = name, "ran");
             Duration::ZERO

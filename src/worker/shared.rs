@@ -1,15 +1,16 @@
 //! What the loop and the deliveries share.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pgconnect::pool::Pool;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use crate::config::Config;
 use crate::db::listen::Wakes;
-use crate::db::outbox::Identity;
+use crate::db::workers::Identity;
 use crate::provider::Provider;
 use crate::traces::Traces;
 use crate::vitals::Vitals;
@@ -34,10 +35,20 @@ pub(crate) struct Shared {
     pub(crate) turn: tokio::sync::Mutex<()>,
     /// The batches being delivered: one that is ours in the database and not here got lost with the answer to its claim.
     pub(crate) busy: Mutex<HashSet<Uuid>>,
+    /// A request in flight has one.
     pub(crate) permits: Arc<Semaphore>,
+    pub(crate) draining: AtomicBool,
+    /// Whether this database may be worked on (contract §6, rule 9), as the last heartbeat said.
+    pub(crate) armed: AtomicBool,
+    /// A heartbeat has put our LISTEN session on record.
+    pub(crate) on_record: Notify,
 }
 
 impl Shared {
+    pub(crate) fn is_armed(&self) -> bool {
+        self.armed.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn busy(&self) -> MutexGuard<'_, HashSet<Uuid>> {
         self.busy.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::{get, post};
 use seqpulse_mailer::config::Config;
-use seqpulse_mailer::db::outbox::Pulse;
+use seqpulse_mailer::db::settlement::Outcome;
+use seqpulse_mailer::db::workers::HeartbeatReply;
 use seqpulse_mailer::http::{Backend, HttpState, Limits, Server, router};
 use seqpulse_mailer::vitals::Vitals;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -73,7 +74,7 @@ fn state(vitals: &Arc<Vitals>) -> HttpState {
     let config = Config::read(&lookup).expect("settings");
     HttpState {
         vitals: Arc::clone(vitals),
-        backend: Arc::new(Backend::new(&config).expect("a pool")),
+        backend: Arc::new(Backend::new(&config, vitals).expect("a pool")),
     }
 }
 
@@ -99,14 +100,14 @@ async fn health_says_what_is_missing() {
         "{answer}"
     );
 
-    let pulse = Pulse {
+    let reply = HeartbeatReply {
         armed: true,
         paused: None,
         clock_offset: None,
         pooled: false,
         lag: None,
     };
-    vitals.seen(&pulse, true);
+    vitals.seen(&reply, true);
     let answer = server.get("/readyz").await;
     assert!(
         answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("{\"status\":\"ready\"}"),
@@ -117,10 +118,10 @@ async fn health_says_what_is_missing() {
         "{answer}"
     );
     vitals.seen(
-        &Pulse {
+        &HeartbeatReply {
             armed: false,
             paused: Some("HTTP 401 from db-7".into()),
-            ..pulse
+            ..reply
         },
         false,
     );
@@ -136,7 +137,7 @@ async fn health_says_what_is_missing() {
         "details are for the log: {answer}"
     );
 
-    vitals.settled("E-TRX-01", "sent");
+    vitals.settled("E-TRX-01", Outcome::Sent);
     let answer = server.get("/metrics").await;
     assert!(
         answer.starts_with("HTTP/1.1 200 ") && answer.contains("application/openmetrics-text"),

@@ -569,14 +569,14 @@ async fn pages_follow_a_clock_that_was_moved() {
     let path = format!("/preferences/{token}");
     web.get(&path).await;
     db.set_clock_offset("3 days").await;
-    let pulse = seqpulse_mailer::db::outbox::Pulse {
+    let reply = seqpulse_mailer::db::workers::HeartbeatReply {
         armed: true,
         paused: None,
         clock_offset: Some("3 days".into()),
         pooled: false,
         lag: None,
     };
-    web.vitals.seen(&pulse, true);
+    web.vitals.seen(&reply, true);
     web.post(&path, "save=1").await;
     let moved = "select updated_at > now() + interval '2 days' from public.email_preferences where user_id = $1";
     assert!(db.value::<bool>(moved, &[&user]).await);

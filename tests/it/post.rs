@@ -6,7 +6,7 @@ use std::time::Duration;
 use letters::Category;
 use seqpulse_mailer::provider::ProviderConfig;
 use seqpulse_mailer::provider::{
-    Batch, Message, Outcome, Provider, ProviderKind, Request, from_config,
+    Batch, Message, Provider, ProviderKind, Request, SendResult, from_config,
 };
 use standin::{Sandbox, SandboxOptions};
 use uuid::Uuid;
@@ -49,12 +49,12 @@ impl Post {
         Self { sandbox, provider }
     }
 
-    pub(crate) async fn send(&self, batch: &Batch) -> Vec<Outcome> {
+    pub(crate) async fn send(&self, batch: &Batch) -> Vec<SendResult> {
         self.transmit(&self.provider.encode(batch)).await
     }
 
-    pub(crate) async fn transmit(&self, request: &Request) -> Vec<Outcome> {
-        self.provider.send(request).await.outcomes
+    pub(crate) async fn transmit(&self, request: &Request) -> Vec<SendResult> {
+        self.provider.send(request).await.results
     }
 }
 

@@ -8,34 +8,35 @@ use std::time::Duration;
 use letters::Category;
 use seqpulse_mailer::provider::ProviderConfig;
 use seqpulse_mailer::provider::{
-    Batch, ErrorKind, Message, Outcome, ProviderKind, Recovery, Status, Transmission, from_config,
+    Batch, ErrorKind, Message, ProviderKind, Recovery, SendResult, Status, Transmission,
+    from_config,
 };
 use standin::fault::{DropAt, Fault, FaultRule};
 use standin::ledger::Api;
 
 use crate::post::{Post, REAL, batch, batch_of, config, message};
 
-fn kinds(outcomes: &[Outcome]) -> Vec<Option<ErrorKind>> {
-    let kind = |outcome: &Outcome| outcome.as_ref().err().map(|error| error.kind);
-    outcomes.iter().map(kind).collect()
+fn kinds(results: &[SendResult]) -> Vec<Option<ErrorKind>> {
+    let kind = |outcome: &SendResult| outcome.as_ref().err().map(|error| error.kind);
+    results.iter().map(kind).collect()
 }
 
-/// The one kind all outcomes share.
-fn kind(outcomes: &[Outcome]) -> ErrorKind {
-    let kinds = kinds(outcomes);
+/// The one kind all results share.
+fn kind(results: &[SendResult]) -> ErrorKind {
+    let kinds = kinds(results);
     assert!(
         kinds.iter().all(|kind| *kind == kinds[0]),
-        "not all alike: {outcomes:?}"
+        "not all alike: {results:?}"
     );
-    kinds[0].unwrap_or_else(|| panic!("accepted: {outcomes:?}"))
+    kinds[0].unwrap_or_else(|| panic!("accepted: {results:?}"))
 }
 
-fn ids(outcomes: &[Outcome]) -> Vec<String> {
-    let id = |outcome: &Outcome| {
+fn ids(results: &[SendResult]) -> Vec<String> {
+    let id = |outcome: &SendResult| {
         let accepted = outcome.as_ref();
         accepted.expect("accepted").message_id.clone()
     };
-    outcomes.iter().map(id).collect()
+    results.iter().map(id).collect()
 }
 
 fn deliveries(batch: &Batch) -> Vec<String> {
@@ -148,9 +149,9 @@ async fn other_bytes_under_a_used_key_are_a_conflict() {
     let mut batch = batch(2);
     ids(&post.send(&batch).await);
     batch.messages[1].subject.push('!');
-    let outcomes = post.send(&batch).await;
-    assert_eq!(kind(&outcomes), ErrorKind::KeyConflict);
-    assert!(outcomes.iter().flatten().next().is_none());
+    let results = post.send(&batch).await;
+    assert_eq!(kind(&results), ErrorKind::KeyConflict);
+    assert!(results.iter().flatten().next().is_none());
     assert_eq!(post.sandbox.count(), 2);
 }
 
@@ -254,15 +255,15 @@ async fn every_fault_has_its_class() {
             post.sandbox
                 .change_settings(|settings| settings.revoked_keys.clear());
             post.sandbox.add_fault(FaultRule::once(fault.clone()));
-            let outcomes = post.send(&batch(3)).await;
-            assert_eq!(outcomes.len(), 3);
-            let kind = kind(&outcomes);
+            let results = post.send(&batch(3)).await;
+            assert_eq!(results.len(), 3);
+            let kind = kind(&results);
             let is_right = if provider == ProviderKind::Resend {
                 resend
             } else {
                 postmark
             };
-            assert!(is_right(kind), "{provider:?} {fault:?}: {outcomes:?}");
+            assert!(is_right(kind), "{provider:?} {fault:?}: {results:?}");
             assert_eq!(post.sandbox.count(), *accepted, "{provider:?} {fault:?}");
         }
     }
@@ -344,12 +345,12 @@ async fn on_postmark_a_late_answer_is_unknown_and_the_search_finds_what_was_acce
     post.sandbox
         .add_fault(FaultRule::once(Fault::AcceptThenDelay { ms: 60_000 }));
     let answer = post.provider.send(&post.provider.encode(&late)).await;
-    assert!(lost(kind(&answer.outcomes)));
+    assert!(lost(kind(&answer.results)));
     assert_eq!(answer.status, Status::Timeout);
     let torn = batch(4);
     post.sandbox.add_fault(FaultRule::once(Fault::AcceptHalf));
     let answer = post.provider.send(&post.provider.encode(&torn)).await;
-    assert!(server_error(kind(&answer.outcomes)));
+    assert!(server_error(kind(&answer.results)));
     assert_eq!(answer.status.code(), Some(500));
     for (batch, accepted) in [(late, 2), (torn, 2)] {
         let query = format!("count=500&offset=0&metadata_attempt={}", batch.id);
@@ -406,10 +407,10 @@ async fn without_a_connection_nothing_was_sent() {
     let url = format!("http://{}", closed.expect("a free port"));
     for provider in REAL {
         let provider = from_config(provider, &config(url.clone())).expect("settings of a test");
-        let Transmission { status, outcomes } = provider.send(&provider.encode(&batch(2))).await;
+        let Transmission { status, results } = provider.send(&provider.encode(&batch(2))).await;
         assert_eq!(status, Status::Connect);
-        let not_counted = matches!(kind(&outcomes), ErrorKind::Transient { counts: false, .. });
-        assert!(not_counted, "{outcomes:?}");
+        let not_counted = matches!(kind(&results), ErrorKind::Transient { counts: false, .. });
+        assert!(not_counted, "{results:?}");
     }
 }
 
@@ -418,9 +419,9 @@ async fn a_certificate_nobody_trusts_stops_the_sender() {
     let url = tls_server();
     for provider in REAL {
         let provider = from_config(provider, &config(url.clone())).expect("settings of a test");
-        let Transmission { status, outcomes } = provider.send(&provider.encode(&batch(1))).await;
+        let Transmission { status, results } = provider.send(&provider.encode(&batch(1))).await;
         assert_eq!(status, Status::Certificate);
-        assert!(sender_wide(kind(&outcomes)), "{outcomes:?}");
+        assert!(sender_wide(kind(&results)), "{results:?}");
     }
 }
 
@@ -494,7 +495,7 @@ async fn a_poisoned_batch_is_judged_item_by_item_on_postmark() {
         .suppress(Api::Postmark, "outbound", &suppressed.to);
     post.sandbox
         .change_settings(|settings| settings.streams = vec!["outbound".to_owned()]);
-    let outcomes = post
+    let results = post
         .send(&batch_of(vec![
             message(),
             invalid,
@@ -510,7 +511,7 @@ async fn a_poisoned_batch_is_judged_item_by_item_on_postmark() {
         Some(ErrorKind::SenderWide { until: None }),
         None,
     ];
-    assert_eq!(kinds(&outcomes), expected, "{outcomes:?}");
+    assert_eq!(kinds(&results), expected, "{results:?}");
     assert_eq!(post.sandbox.count(), 2);
 }
 
@@ -542,10 +543,10 @@ async fn a_refused_key_stops_the_sender_whatever_the_status() {
                 settings.bad_key_status = bad_key_status;
             });
             for size in [1, 2] {
-                let outcomes = post.send(&batch(size)).await;
+                let results = post.send(&batch(size)).await;
                 assert!(
-                    sender_wide(kind(&outcomes)),
-                    "{provider:?} {bad_key_status}: {outcomes:?}"
+                    sender_wide(kind(&results)),
+                    "{provider:?} {bad_key_status}: {results:?}"
                 );
             }
         }
@@ -627,8 +628,8 @@ async fn details_hold_neither_key_nor_address() {
             location: None,
         };
         post.sandbox.add_fault(FaultRule::once(loud));
-        let outcomes = post.send(&batch_of(vec![message.clone()])).await;
-        let detail = outcomes[0].as_ref().expect_err("refused").detail.clone();
+        let results = post.send(&batch_of(vec![message.clone()])).await;
+        let detail = results[0].as_ref().expect_err("refused").detail.clone();
         assert!(
             detail.contains("<key> may not write to <<address>>"),
             "{detail}"
@@ -649,6 +650,6 @@ async fn the_console_takes_everything() {
         .map(|id| format!("console-{id}"))
         .collect();
     let printed = console.send(&console.encode(&batch)).await;
-    assert_eq!(ids(&printed.outcomes), expected);
+    assert_eq!(ids(&printed.results), expected);
     assert_eq!(printed.status, Status::Printed);
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use seqpulse_mailer::provider::ProviderConfig;
 use seqpulse_mailer::provider::{
-    ErrorKind, Message, Outcome, Provider, ProviderKind, Recovery, from_config,
+    ErrorKind, Message, Provider, ProviderKind, Recovery, SendResult, from_config,
 };
 
 use self::exim::{Exim, PASSWORD};
@@ -47,16 +47,16 @@ fn plain(server: &Scripted) -> Arc<dyn Provider> {
     provider(format!("smtp://127.0.0.1:{}", server.port()), "lea:secret")
 }
 
-async fn send(provider: &Arc<dyn Provider>, message: Message) -> Outcome {
-    let mut outcomes = provider
+async fn send(provider: &Arc<dyn Provider>, message: Message) -> SendResult {
+    let mut results = provider
         .send(&provider.encode(&batch_of(vec![message])))
         .await
-        .outcomes;
-    assert_eq!(outcomes.len(), 1);
-    outcomes.remove(0)
+        .results;
+    assert_eq!(results.len(), 1);
+    results.remove(0)
 }
 
-fn kind(outcome: &Outcome) -> Option<ErrorKind> {
+fn kind(outcome: &SendResult) -> Option<ErrorKind> {
     outcome.as_ref().err().map(|error| error.kind)
 }
 

@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use super::verdict::{Failure, Step, within};
+use super::reply::{Failure, Step, within};
 use crate::provider::ProviderConfig;
 use crate::provider::SetupError;
 use crate::provider::redact::redact;

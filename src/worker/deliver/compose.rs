@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::config::Config;
-use crate::db::outbox::{Claim, Claimed, Settlement};
+use crate::db::outbox::{Claim, Claimed};
+use crate::db::settlement::{Outcome, Settlement};
 use crate::provider::{Batch, Message, Request};
 use crate::worker::shared::Shared;
 
@@ -29,7 +30,7 @@ pub(super) fn write_all<'a>(
     for claimed in &claim.letters {
         match write(&shared.config, claimed) {
             Ok(message) => written.push(Written { claimed, message }),
-            Err(reason) => failed.push(Settlement::new(claimed, "permanent", Some(reason))),
+            Err(reason) => failed.push(Settlement::new(claimed, Outcome::Permanent, Some(reason))),
         }
     }
     (written, failed)

@@ -5,18 +5,20 @@
 //! | render the members, encode the request | [`compose`] |
 //! | put the intent on record, take a turn, transmit | [`send`] |
 //! | ask the provider what became of an earlier request | [`resolve`] |
+//! | what an answer means for its letter | [`outcome`] |
 //! | record the outcomes | [`settle`] |
-//! | what a trace tells of it | [`trail`] |
+//! | its trace | [`trace`] |
 //!
 //! A refusal of a whole request because of one member (Resend's strict mode) is resolved here: nothing was sent, so the
 //! batch is halved, each half a batch of its own, until the guilty one stands alone. Every other outcome is recorded as it
 //! is; what to do about it is `public.email_settle`'s decision.
 
 mod compose;
+mod outcome;
 mod resolve;
 mod send;
 mod settle;
-mod trail;
+mod trace;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -28,14 +30,15 @@ use uuid::Uuid;
 
 use crate::db::intent;
 use crate::db::outbox::{Claim, Claimed};
+use crate::db::settlement::Outcome;
 use crate::failpoint;
-use crate::provider::{ErrorKind, Outcome, Recovery};
+use crate::provider::{ErrorKind, Recovery, SendResult};
 use crate::worker::shared::Shared;
 use compose::Written;
 pub(super) use compose::settings;
 use send::Sent;
-use settle::Verdicts;
-use trail::Trail;
+use settle::Settlements;
+use trace::DeliveryTrace;
 
 /// Delivers and settles; `claiming` is when the claim was made, the permit is what `EMAIL_CONCURRENCY` counts. `recorded` is
 /// cancelled once the intent is on record, or there will be none.
@@ -51,8 +54,8 @@ pub(super) async fn deliver(
     let mut batches = vec![claim];
     while let Some(claim) = batches.pop() {
         let batch = claim.batch;
-        let trail = Trail::begin(&shared, &claim, claiming.take().as_ref());
-        if let Some(halves) = one(&shared, claim, &trail, &recorded).await {
+        let trace = DeliveryTrace::begin(&shared, &claim, claiming.take().as_ref());
+        if let Some(halves) = one(&shared, claim, &trace, &recorded).await {
             batches.extend(halves);
         }
         shared.busy().remove(&batch);
@@ -64,7 +67,7 @@ pub(super) async fn deliver(
 async fn one(
     shared: &Shared,
     claim: Claim,
-    trail: &Trail,
+    trace: &DeliveryTrace,
     recorded: &CancellationToken,
 ) -> Option<[Claim; 2]> {
     failpoint::pass(if claim.prior.is_some() {
@@ -74,45 +77,45 @@ async fn one(
     });
     if let Some(prior) = claim.prior {
         if !prior.resolvable {
-            let verdicts = Verdicts::all(&claim, "lost", &lost_for_good(prior.age));
-            settle::settle(shared, &claim, verdicts, trail).await;
+            let settlements = Settlements::all(&claim, Outcome::Lost, &lost_for_good(prior.age));
+            settle::settle(shared, &claim, settlements, trace).await;
             return None;
         }
         if shared.provider.recovery() == Recovery::Search {
-            let searching = trail.step("search");
-            let verdicts = resolve::search(shared, &claim, prior).await;
+            let searching = trace.step("search");
+            let settlements = resolve::search(shared, &claim, prior).await;
             drop(searching);
             failpoint::pass("searched");
-            settle::settle(shared, &claim, verdicts, trail).await;
+            settle::settle(shared, &claim, settlements, trace).await;
             return None;
         }
     }
 
-    let rendering = trail.step("render");
+    let rendering = trace.step("render");
     let (written, unwritable) = compose::write_all(shared, &claim);
     drop(rendering);
     if !unwritable.is_empty() {
-        settle::settle(shared, &claim, Verdicts::from(unwritable), trail).await;
+        settle::settle(shared, &claim, Settlements::from(unwritable), trace).await;
     }
     if written.is_empty() {
         return None;
     }
-    let sent = send::send(shared, &claim, &written, trail, recorded).await;
-    let verdicts = match sent {
-        Sent::Answered(outcomes) if refused_whole(&outcomes) && written.len() > 1 => {
+    let sent = send::send(shared, &claim, &written, trace, recorded).await;
+    let settlements = match sent {
+        Sent::Answered(results) if refused_whole(&results) && written.len() > 1 => {
             let halves = halve(&written);
             return split(shared, claim, halves).await;
         }
-        Sent::Answered(outcomes) => {
-            Verdicts::of(&written, outcomes, shared.provider.advertised_rate())
+        Sent::Answered(results) => {
+            Settlements::of(&written, results, shared.provider.advertised_rate())
         }
-        Sent::Withheld { outcome, why } => Verdicts::all(&claim, outcome, &why),
+        Sent::Withheld { outcome, why } => Settlements::all(&claim, outcome, &why),
         Sent::Lost => {
             tracing::warn!(batch = %claim.batch, "the lease was lost before the request left; another sidecar sends it");
             return None;
         }
     };
-    settle::settle(shared, &claim, verdicts, trail).await;
+    settle::settle(shared, &claim, settlements, trace).await;
     None
 }
 
@@ -123,10 +126,10 @@ fn lost_for_good(age: std::time::Duration) -> String {
     )
 }
 
-fn refused_whole(outcomes: &[Outcome]) -> bool {
-    outcomes
+fn refused_whole(results: &[SendResult]) -> bool {
+    results
         .iter()
-        .any(|outcome| matches!(outcome, Err(error) if error.kind == ErrorKind::BatchRefused))
+        .any(|result| matches!(result, Err(error) if error.kind == ErrorKind::BatchRefused))
 }
 
 /// Which half each member goes to.

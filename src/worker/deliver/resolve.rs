@@ -10,18 +10,19 @@ use letters::Category;
 use uuid::Uuid;
 
 use super::send::{limits, while_renewing};
-use super::settle::Verdicts;
+use super::settle::Settlements;
 use crate::db::intent;
-use crate::db::outbox::{Claim, Claimed, Prior, Settlement};
+use crate::db::outbox::{Claim, Claimed, Prior};
+use crate::db::settlement::{Outcome, Settlement};
 use crate::provider::{ErrorKind, Search, SendError};
 use crate::worker::shared::Shared;
 
 /// What is known now of each member.
-pub(super) async fn search(shared: &Shared, claim: &Claim, prior: Prior) -> Verdicts {
+pub(super) async fn search(shared: &Shared, claim: &Claim, prior: Prior) -> Settlements {
     while_renewing(shared, claim, look(shared, claim, prior)).await
 }
 
-async fn look(shared: &Shared, claim: &Claim, prior: Prior) -> Verdicts {
+async fn look(shared: &Shared, claim: &Claim, prior: Prior) -> Settlements {
     let held: Vec<&Claimed> = claim.letters.iter().filter(|letter| letter.held).collect();
     let mut categories: Vec<Category> = Vec::new();
     for letter in &claim.letters {
@@ -52,41 +53,41 @@ async fn look(shared: &Shared, claim: &Claim, prior: Prior) -> Verdicts {
                         Some(id) => accepted(letter, id.clone()),
                         None => Settlement::new(
                             letter,
-                            "missing",
+                            Outcome::Missing,
                             Some("the provider does not have it: it was not accepted".into()),
                         ),
                     },
-                    Err(error) => Settlement::new(letter, "unknown", Some(error.detail)),
+                    Err(error) => Settlement::new(letter, Outcome::Unknown, Some(error.detail)),
                 }
             }
             None => Settlement::new(
                 letter,
-                "unknown",
+                Outcome::Unknown,
                 Some(
                     "its outcome is unknown, and the provider's search does not find it yet".into(),
                 ),
             ),
         });
     }
-    Verdicts::from(settlements)
+    Settlements::from(settlements)
 }
 
 fn accepted(letter: &Claimed, message_id: String) -> Settlement {
     Settlement {
         message_id: Some(message_id),
-        ..Settlement::new(letter, "sent", None)
+        ..Settlement::new(letter, Outcome::Sent, None)
     }
 }
 
 /// A search that failed tells nothing about messages, but perhaps something about the account.
-fn failed(claim: &Claim, error: &SendError) -> Verdicts {
-    let mut verdicts = Verdicts::all(
+fn failed(claim: &Claim, error: &SendError) -> Settlements {
+    let mut settlements = Settlements::all(
         claim,
-        "unknown",
+        Outcome::Unknown,
         &format!("its outcome is unknown, and searching failed: {error}"),
     );
-    verdicts.hear(error);
-    verdicts
+    settlements.hear(error);
+    settlements
 }
 
 async fn ask(shared: &Shared, wanted: &Search) -> Result<HashMap<Uuid, String>, SendError> {

@@ -5,20 +5,22 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::compose::{self, Written};
-use super::trail::{self, Trail};
-use crate::db::intent::{self, Intent, Limits, Verdict};
+use super::outcome::answer_word;
+use super::trace::{self, DeliveryTrace};
+use crate::db::intent::{self, Decision, Intent, Limits};
 use crate::db::outbox::Claim;
+use crate::db::settlement::Outcome;
 use crate::failpoint;
-use crate::provider::{Outcome, Recovery, Request, Transmission};
+use crate::provider::{Recovery, Request, SendResult, Transmission};
 use crate::worker::shared::Shared;
 
 /// What became of an attempt to send.
 #[derive(Debug)]
 pub(super) enum Sent {
-    /// The provider was asked; one outcome per letter.
-    Answered(Vec<Outcome>),
-    /// Nothing left this process; `outcome` is a word of `public.email_settle`.
-    Withheld { outcome: &'static str, why: String },
+    /// The provider was asked; one result per letter.
+    Answered(Vec<SendResult>),
+    /// Nothing left this process.
+    Withheld { outcome: Outcome, why: String },
     /// Another sidecar holds the batch.
     Lost,
 }
@@ -47,10 +49,10 @@ pub(super) async fn send(
     shared: &Shared,
     claim: &Claim,
     written: &[Written<'_>],
-    trail: &Trail,
+    trace: &DeliveryTrace,
     recorded: &CancellationToken,
 ) -> Sent {
-    let recording = trail.step("record");
+    let recording = trace.step("record");
     let (request, sha256) = compose::encode(shared, claim, written);
     let recovery = shared.provider.recovery();
     let has_tokens = written
@@ -88,21 +90,21 @@ pub(super) async fn send(
     match ready {
         Ready::Go => {
             failpoint::pass("recorded");
-            Sent::Answered(transmit(shared, claim, &request, trail).await)
+            Sent::Answered(transmit(shared, claim, &request, trace).await)
         }
         Ready::Stale => Sent::Withheld {
-            outcome: "untouched",
+            outcome: Outcome::Untouched,
             why: "this sidecar stood still for too long between asking and sending".into(),
         },
-        Ready::No(Verdict::Mismatch) => {
+        Ready::No(Decision::Mismatch) => {
             tracing::error!(batch = %claim.batch, "not repeated: an earlier request of this batch had other bytes than this sidecar renders (another version or other settings); it is left to one that matches");
             Sent::Withheld {
-                outcome: "mismatch",
+                outcome: Outcome::Mismatch,
                 why: "left to a sidecar of the version and settings it was first sent with".into(),
             }
         }
-        Ready::No(Verdict::Stopped) => Sent::Withheld {
-            outcome: "untouched",
+        Ready::No(Decision::Stopped) => Sent::Withheld {
+            outcome: Outcome::Untouched,
             why: "sending is stopped".into(),
         },
         Ready::No(_) => Sent::Lost,
@@ -113,7 +115,7 @@ enum Ready {
     Go,
     /// The turn has passed while this process stood still: somebody else may be at it.
     Stale,
-    No(Verdict),
+    No(Decision),
 }
 
 /// Asks until there is a turn. Whoever was refused one queues up inside this process first, so that a sidecar asks once
@@ -125,7 +127,7 @@ async fn ready(shared: &Shared, intent: &Intent<'_>) -> Ready {
     loop {
         let asked = Instant::now();
         match intent::ready(&shared.pool, &shared.worker, intent, limits).await {
-            Ok(Verdict::Send { wait }) => {
+            Ok(Decision::Send { wait }) => {
                 drop(turn);
                 tokio::time::sleep(wait).await;
                 // In-flight time was reckoned from here (email_batches.in_flight_until).
@@ -134,7 +136,7 @@ async fn ready(shared: &Shared, intent: &Intent<'_>) -> Ready {
                 }
                 return Ready::Go;
             }
-            Ok(Verdict::Wait(wait)) => {
+            Ok(Decision::Wait(wait)) => {
                 tokio::time::sleep(wait).await;
                 if turn.is_none() {
                     turn = Some(shared.turn.lock().await);
@@ -144,7 +146,7 @@ async fn ready(shared: &Shared, intent: &Intent<'_>) -> Ready {
             // Nothing is known to be on record, so nothing may leave.
             Err(error) if started.elapsed() > limits.lease => {
                 tracing::warn!(%error, batch = %intent.batch, "could not record what is about to be sent; it is left to whoever comes next");
-                return Ready::No(Verdict::Lost);
+                return Ready::No(Decision::Lost);
             }
             Err(error) => {
                 tracing::warn!(%error, batch = %intent.batch, "could not record what is about to be sent yet");
@@ -158,24 +160,20 @@ async fn transmit(
     shared: &Shared,
     claim: &Claim,
     request: &Request,
-    trail: &Trail,
-) -> Vec<Outcome> {
+    trace: &DeliveryTrace,
+) -> Vec<SendResult> {
     let started = Instant::now();
-    let span = trail.send(claim, request);
+    let span = trace.send(claim, request);
     let sending = failpoint::pass_during("in flight", shared.provider.send(request));
-    let Transmission { status, outcomes } = while_renewing(shared, claim, sending).await;
+    let Transmission { status, results } = while_renewing(shared, claim, sending).await;
     failpoint::pass("answered");
-    trail::answered(&span, status, &outcomes);
+    trace::answered(&span, status, &results);
     let provider = shared.worker.provider;
     shared.vitals.request(provider, status, started.elapsed());
-    for outcome in &outcomes {
-        let answer = match outcome {
-            Ok(_) => "accepted",
-            Err(error) => error.kind.word(),
-        };
-        shared.vitals.answered(provider, answer);
+    for result in &results {
+        shared.vitals.answered(provider, answer_word(result));
     }
-    outcomes
+    results
 }
 
 /// Renews the lease of a batch for as long as `work` lasts.

@@ -1,34 +1,36 @@
-//! From outcomes to the words of `public.email_settle`, and recording them.
+//! From the provider's answers to outcomes, and recording them.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::compose::Written;
-use super::trail::Trail;
-use crate::db::outbox::{self, AccountNews, Claim, Settlement};
+use super::outcome::outcome_of;
+use super::trace::DeliveryTrace;
+use crate::db::outbox::Claim;
+use crate::db::settlement::{self, AccountNews, Outcome, Settlement};
 use crate::failpoint;
-use crate::provider::{ErrorKind, Outcome, SendError};
+use crate::provider::{ErrorKind, SendError, SendResult};
 use crate::worker::shared::Shared;
 
 /// What is to be recorded of a batch.
 #[derive(Debug, Default)]
-pub(super) struct Verdicts {
-    pub(super) settlements: Vec<Settlement>,
-    pub(super) news: AccountNews,
+pub(super) struct Settlements {
+    letters: Vec<Settlement>,
+    news: AccountNews,
 }
 
-impl From<Vec<Settlement>> for Verdicts {
-    fn from(settlements: Vec<Settlement>) -> Self {
+impl From<Vec<Settlement>> for Settlements {
+    fn from(letters: Vec<Settlement>) -> Self {
         Self {
-            settlements,
+            letters,
             news: AccountNews::default(),
         }
     }
 }
 
-impl Verdicts {
+impl Settlements {
     /// The same for every member that is still held.
-    pub(super) fn all(claim: &Claim, outcome: &'static str, why: &str) -> Self {
+    pub(super) fn all(claim: &Claim, outcome: Outcome, why: &str) -> Self {
         let held = claim.letters.iter().filter(|letter| letter.held);
         Self::from(
             held.map(|letter| Settlement::new(letter, outcome, Some(why.to_owned())))
@@ -39,20 +41,20 @@ impl Verdicts {
     /// What the answers to a request mean.
     pub(super) fn of(
         written: &[Written<'_>],
-        outcomes: Vec<Outcome>,
+        results: Vec<SendResult>,
         provider_limit: Option<f64>,
     ) -> Self {
-        let mut verdicts = Self::default();
-        verdicts.news.provider_limit = provider_limit;
-        for (written, outcome) in written.iter().zip(outcomes) {
-            if let Err(error) = &outcome {
-                verdicts.hear(error);
+        let mut settlements = Self::default();
+        settlements.news.provider_limit = provider_limit;
+        for (written, result) in written.iter().zip(results) {
+            if let Err(error) = &result {
+                settlements.hear(error);
             }
             if written.claimed.held {
-                verdicts.settlements.push(judged(written, outcome));
+                settlements.letters.push(settlement_of(written, result));
             }
         }
-        verdicts
+        settlements
     }
 
     /// What a failure says about the account.
@@ -78,15 +80,15 @@ impl Verdicts {
     }
 }
 
-fn judged(written: &Written<'_>, outcome: Outcome) -> Settlement {
+fn settlement_of(written: &Written<'_>, result: SendResult) -> Settlement {
     let claimed = written.claimed;
-    let settlement = match outcome {
+    let settlement = match result {
         Ok(accepted) => Settlement {
             message_id: Some(accepted.message_id),
-            ..Settlement::new(claimed, "sent", None)
+            ..Settlement::new(claimed, Outcome::Sent, None)
         },
         Err(error) => {
-            let (outcome, wait) = word(error.kind);
+            let (outcome, wait) = outcome_of(error.kind);
             Settlement {
                 wait,
                 ..Settlement::new(claimed, outcome, Some(error.detail))
@@ -99,61 +101,34 @@ fn judged(written: &Written<'_>, outcome: Outcome) -> Settlement {
     }
 }
 
-/// The word of `public.email_settle` for a class of failure, and the least time to wait.
-fn word(kind: ErrorKind) -> (&'static str, Option<Duration>) {
-    match kind {
-        ErrorKind::Transient {
-            counts: true,
-            retry_after,
-        } => ("transient", retry_after),
-        ErrorKind::Transient {
-            counts: false,
-            retry_after,
-        }
-        | ErrorKind::TooFast { retry_after } => ("refused", retry_after),
-        ErrorKind::Permanent | ErrorKind::BatchRefused => ("permanent", None),
-        ErrorKind::Address => ("address", None),
-        ErrorKind::Unknown {
-            counts: true,
-            retry_after,
-        } => ("server_error", retry_after),
-        ErrorKind::Unknown {
-            counts: false,
-            retry_after,
-        } => ("unknown", retry_after),
-        ErrorKind::KeyConflict => ("conflict", None),
-        ErrorKind::SenderWide { .. } => ("released", None),
-    }
-}
-
 /// Records the outcomes, trying for as long as the lease lasts: afterwards they are another sidecar's to resolve.
-pub(super) async fn settle(shared: &Shared, claim: &Claim, verdicts: Verdicts, trail: &Trail) {
-    let span = trail.step("settle");
-    let Verdicts { settlements, news } = verdicts;
+pub(super) async fn settle(
+    shared: &Shared,
+    claim: &Claim,
+    settlements: Settlements,
+    trace: &DeliveryTrace,
+) {
+    let span = trace.step("settle");
+    let Settlements { letters, news } = settlements;
     let answered = Instant::now();
     let mut pause = Duration::from_millis(100);
     loop {
         let asked = Instant::now();
-        let settling = outbox::settle(
-            &shared.pool,
-            &shared.worker,
-            claim.batch,
-            &settlements,
-            &news,
-        );
+        let settling =
+            settlement::settle(&shared.pool, &shared.worker, claim.batch, &letters, &news);
         let error = match settling.await {
             Ok(held) => {
                 failpoint::pass("settled");
                 shared.vitals.statement("settle", asked.elapsed());
                 drop(span);
-                trail.settled(&settlements);
-                report(shared, claim, &settlements, held, trail.started);
+                trace.settled(&letters);
+                report(shared, claim, &letters, held, trace.started);
                 return;
             }
             Err(error) => error,
         };
         if answered.elapsed() > shared.config.lease {
-            tracing::error!(%error, batch = %claim.batch, letters = settlements.len(), "could not record the outcomes; the lease is over and they will be resolved again");
+            tracing::error!(%error, batch = %claim.batch, letters = letters.len(), "could not record the outcomes; the lease is over and they will be resolved again");
             return;
         }
         tracing::warn!(%error, batch = %claim.batch, "could not record the outcomes yet");
@@ -176,7 +151,7 @@ fn deliveries(claim: &Claim, members: &[&Settlement]) -> String {
 fn report(shared: &Shared, claim: &Claim, settlements: &[Settlement], held: i32, started: Instant) {
     let mut sent = 0;
     // A whole batch mostly fails for one reason: one line for all of it.
-    let mut failures: BTreeMap<(&str, &str), Vec<&Settlement>> = BTreeMap::new();
+    let mut failures: BTreeMap<(Outcome, &str), Vec<&Settlement>> = BTreeMap::new();
     for settlement in settlements {
         if let Some(letter) = claim
             .letters
@@ -187,7 +162,7 @@ fn report(shared: &Shared, claim: &Claim, settlements: &[Settlement], held: i32,
                 .vitals
                 .settled(&letter.email_type, settlement.outcome);
         }
-        if settlement.outcome == "sent" {
+        if settlement.outcome == Outcome::Sent {
             sent += 1;
             continue;
         }
@@ -198,10 +173,10 @@ fn report(shared: &Shared, claim: &Claim, settlements: &[Settlement], held: i32,
             .push(settlement);
     }
     for ((outcome, why), members) in failures {
-        tracing::warn!(batch = %claim.batch, outcome, letters = members.len(), first_id = members[0].id, deliveries = deliveries(claim, &members), "not sent: {why}");
+        tracing::warn!(batch = %claim.batch, outcome = outcome.as_sql(), letters = members.len(), first_id = members[0].id, deliveries = deliveries(claim, &members), "not sent: {why}");
     }
     if usize::try_from(held).is_ok_and(|held| held < settlements.len()) {
-        tracing::warn!(batch = %claim.batch, held, letters = settlements.len(), "the lease was lost meanwhile, or a webhook was faster; whoever holds the rest resolves it");
+        tracing::warn!(batch = %claim.batch, held, letters = settlements.len(), "the lease was lost meanwhile, or a webhook was faster; the sidecar that holds the rest resolves it");
     }
     // Fields are made only when somebody listens.
     tracing::debug!(batch = %claim.batch, letters = settlements.len(), sent, ms = started.elapsed().as_millis(), deliveries = deliveries(claim, &settlements.iter().collect::<Vec<_>>()), "settled");

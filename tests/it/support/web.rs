@@ -55,7 +55,7 @@ impl Web {
         // An error means that another test was first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let vitals = Arc::new(Vitals::default());
-        let backend = Arc::new(Backend::new(&config).expect("a pool"));
+        let backend = Arc::new(Backend::new(&config, &vitals).expect("a pool"));
         let server = Server::bind(([127, 0, 0, 1], 0).into())
             .await
             .expect("a free port")

@@ -1,5 +1,5 @@
-//! What a trace tells of a delivery. Every attribute is named here and nowhere else: ids, counts, words, statuses; of
-//! people nothing.
+//! The trace of a delivery. Every attribute is named here and nowhere else: ids, counts, words, statuses; of people
+//! nothing.
 //!
 //! | span | covers |
 //! |---|---|
@@ -17,8 +17,10 @@ use std::time::{Instant, SystemTime};
 
 use opentelemetry::{Array, KeyValue, StringValue, Value};
 
-use crate::db::outbox::{Claim, Settlement};
-use crate::provider::{Outcome, Request, Status};
+use super::outcome::answer_word;
+use crate::db::outbox::Claim;
+use crate::db::settlement::{Outcome, Settlement};
+use crate::provider::{Request, SendResult, Status};
 use crate::traces::Span;
 use crate::worker::shared::Shared;
 
@@ -27,12 +29,12 @@ const NAMED: usize = 20;
 
 /// A delivery's span, and when it began.
 #[derive(Debug)]
-pub(super) struct Trail {
+pub(super) struct DeliveryTrace {
     pub(super) started: Instant,
     span: Span,
 }
 
-impl Trail {
+impl DeliveryTrace {
     /// `claiming` is when the claim's statement ran; the half of a batch that was split was not claimed anew.
     pub(super) fn begin(
         shared: &Shared,
@@ -79,12 +81,12 @@ impl Trail {
         span
     }
 
-    /// What was recorded: a count for each word of `public.email_settle`, and the first failure as the log has it.
+    /// What was recorded: a count for each outcome, and the first failure as the log has it.
     pub(super) fn settled(&self, settlements: &[Settlement]) {
         self.span.tell(|| {
             let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
             for settlement in settlements {
-                *counts.entry(settlement.outcome).or_default() += 1;
+                *counts.entry(settlement.outcome.as_sql()).or_default() += 1;
             }
             let outcomes = counts
                 .into_iter()
@@ -97,27 +99,30 @@ impl Trail {
         });
         if let Some(failure) = settlements
             .iter()
-            .find(|settlement| settlement.outcome != "sent")
+            .find(|settlement| settlement.outcome != Outcome::Sent)
         {
             self.span
-                .fail(failure.error.as_deref().unwrap_or(failure.outcome));
+                .fail(failure.error.as_deref().unwrap_or(failure.outcome.as_sql()));
         }
     }
 }
 
 /// How the request ended.
-pub(super) fn answered(span: &Span, status: Status, outcomes: &[Outcome]) {
+pub(super) fn answered(span: &Span, status: Status, results: &[SendResult]) {
     span.tell(|| {
         [
             KeyValue::new("email.status", status.to_string()),
-            KeyValue::new("email.accepted", count(outcomes.iter().flatten().count())),
+            KeyValue::new("email.accepted", count(results.iter().flatten().count())),
         ]
     });
     if let Some(code) = status.code() {
         span.tell(|| [KeyValue::new("http.response.status_code", i64::from(code))]);
     }
-    if let Some(error) = outcomes.iter().find_map(|outcome| outcome.as_ref().err()) {
-        span.tell(|| [KeyValue::new("error.type", error.kind.word())]);
+    if let Some((result, error)) = results
+        .iter()
+        .find_map(|result| Some((result, result.as_ref().err()?)))
+    {
+        span.tell(|| [KeyValue::new("error.type", answer_word(result))]);
         span.fail(&error.detail);
     }
 }

@@ -87,15 +87,15 @@ impl Sleeper {
     }
 
     /// Gives the lanes back once there is more than a letter now and then, so that producers need not wake us.
-    pub(super) async fn rise_if_busy(&mut self, wakes: &Wakes) {
+    pub(super) async fn release_if_busy(&mut self, wakes: &Wakes) {
         if self.busy > 1 || self.full {
             self.on_watch = None;
-            wakes.rise().await;
+            wakes.release().await;
         }
     }
 
     /// A claim found nothing; `next` is when that may change by itself. Returns when it is time to claim again.
-    pub(super) async fn rest(&mut self, shared: &Shared, next: Option<Duration>) {
+    pub(super) async fn wait(&mut self, shared: &Shared, next: Option<Duration>) {
         self.busy = 0;
         self.full = false;
         let asked = Instant::now();
@@ -129,7 +129,7 @@ impl Sleeper {
                 let pause = (self.found_at.elapsed() / 8).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
                 self.sleep(shared, (asked + pause).min(until)).await;
             }
-            Watch::Deaf => {
+            Watch::NotListening => {
                 self.on_watch = None;
                 self.sleep(shared, until).await;
             }
@@ -141,7 +141,7 @@ impl Sleeper {
         self.busy = 0;
         self.full = false;
         self.on_watch = None;
-        shared.wakes.rise().await;
+        shared.wakes.release().await;
         let until = Instant::now() + shared.config.poll;
         self.look_by(until);
         self.sleep(shared, until).await;

@@ -1,6 +1,6 @@
 //! What the database counts (`public.email_metrics`), read once a minute and shown with this sidecar's own metrics.
 //!
-//! Every sidecar shows the same figures, so dashboards take their maximum and not their sum. They are left out rather than
+//! Every sidecar shows the same metrics, so dashboards take their maximum and not their sum. They are left out rather than
 //! repeated once they are too old to be true.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-use crate::db::figures::Figure;
+use crate::db::metrics::Metric;
 
 /// How often they are asked for.
 pub(crate) const EVERY: Duration = Duration::from_secs(60);
@@ -22,14 +22,14 @@ const TOO_OLD: Duration = Duration::from_secs(185);
 
 /// The latest answer.
 #[derive(Debug, Default)]
-pub(super) struct Figures {
-    latest: Mutex<Option<(Instant, Vec<Figure>)>>,
+pub(super) struct DatabaseMetrics {
+    latest: Mutex<Option<(Instant, Vec<Metric>)>>,
 }
 
-impl Figures {
-    pub(super) fn set(&self, figures: Vec<Figure>) {
+impl DatabaseMetrics {
+    pub(super) fn set(&self, metrics: Vec<Metric>) {
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some((Instant::now(), figures));
+            Some((Instant::now(), metrics));
     }
 }
 
@@ -56,33 +56,33 @@ fn help(name: &str) -> &'static str {
     }
 }
 
-impl Collector for Figures {
+impl Collector for DatabaseMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((at, figures)) = latest.as_ref() else {
+        let Some((at, metrics)) = latest.as_ref() else {
             return Ok(());
         };
         if at.elapsed() > TOO_OLD {
             return Ok(());
         }
-        let mut families: BTreeMap<&str, Vec<&Figure>> = BTreeMap::new();
-        for figure in figures {
-            families.entry(&figure.name).or_default().push(figure);
+        let mut families: BTreeMap<&str, Vec<&Metric>> = BTreeMap::new();
+        for metric in metrics {
+            families.entry(&metric.name).or_default().push(metric);
         }
-        for (name, figures) in families {
+        for (name, metrics) in families {
             let full = format!("database_{name}");
             let mut family =
                 encoder.encode_descriptor(&full, help(name), None, MetricType::Gauge)?;
-            for figure in figures {
+            for metric in metrics {
                 let labels: Vec<(&str, &str)> = [
-                    ("email_type", figure.email_type.as_str()),
-                    ("status", figure.status.as_str()),
-                    ("reason", figure.reason_class.as_str()),
+                    ("email_type", metric.email_type.as_str()),
+                    ("status", metric.status.as_str()),
+                    ("reason", metric.reason_class.as_str()),
                 ]
                 .into_iter()
                 .filter(|(_, value)| !value.is_empty())
                 .collect();
-                let gauge = ConstGauge::new(figure.value);
+                let gauge = ConstGauge::new(metric.value);
                 if labels.is_empty() {
                     // It has one row.
                     gauge.encode(family)?;

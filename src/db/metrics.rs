@@ -2,11 +2,11 @@
 
 use pgconnect::pool::{DbError, Pool};
 
-const FIGURES: &str = include_str!("sql/figures.sql");
+const METRICS: &str = include_str!("sql/metrics.sql");
 
 /// One row of `public.email_metrics`; what does not apply is empty.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Figure {
+pub struct Metric {
     /// Such as `due`.
     pub name: String,
     /// A catalogue code.
@@ -20,11 +20,11 @@ pub struct Figure {
 }
 
 /// All of them, as of now.
-pub async fn figures(pool: &Pool) -> Result<Vec<Figure>, DbError> {
-    let rows = pool.query(FIGURES, &[]).await?;
+pub async fn metrics(pool: &Pool) -> Result<Vec<Metric>, DbError> {
+    let rows = pool.query(METRICS, &[]).await?;
     rows.iter()
         .map(|row| {
-            Ok(Figure {
+            Ok(Metric {
                 name: row.try_get("name")?,
                 email_type: row.try_get("email_type")?,
                 status: row.try_get("status")?,

@@ -1,11 +1,11 @@
-//! What became of a message, in the words that a retry loop needs.
+//! The answer to a message, in the words that a retry loop needs.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-/// What became of one message.
-pub type Outcome = Result<Accepted, SendError>;
+/// The answer to one message.
+pub type SendResult = Result<Accepted, SendError>;
 
 /// The provider took the message (which is not yet delivery: webhooks tell).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,21 +62,4 @@ pub enum ErrorKind {
         /// When the provider will take messages again, if it said so (daily quota: 00:00 UTC).
         until: Option<DateTime<Utc>>,
     },
-}
-
-impl ErrorKind {
-    /// One word, for metrics.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Transient { counts: true, .. } => "server_error",
-            Self::Transient { counts: false, .. } => "no_connection",
-            Self::TooFast { .. } => "too_fast",
-            Self::Permanent => "permanent",
-            Self::Address => "address",
-            Self::BatchRefused => "batch_refused",
-            Self::Unknown { .. } => "unknown",
-            Self::KeyConflict => "key_conflict",
-            Self::SenderWide { .. } => "sender_wide",
-        }
-    }
 }
