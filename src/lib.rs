@@ -22,7 +22,7 @@
 //! sandbox for Resend and Postmark) and `throwaway` (Postgres clusters for tests and the demo).
 
 /// Prints a line for people. A reader who has seen enough (`doctor | head`) is no reason to panic, as `println!` would: the
-/// work goes on, and the exit code says what came of it.
+/// work goes on, and the exit code gives the result.
 macro_rules! say {
     ($($arg:tt)*) => {{
         use std::io::Write as _;

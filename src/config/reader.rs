@@ -71,7 +71,6 @@ impl<'a> Reader<'a> {
         self.lookup
     }
 
-    /// Notes a fault.
     pub(super) fn fail(&mut self, name: &'static str, problem: impl Into<String>) {
         self.errors.push(ConfigError {
             name,

@@ -1,6 +1,6 @@
 //! The dedicated connection that hears `NOTIFY email_outbox`, and keeps the watch that makes producers send it.
 //!
-//! LISTEN is registered before anybody is told that we listen, so that nothing inserted in between is missed; a silent
+//! LISTEN is registered before the rest of the sidecar is told that we listen, so that nothing inserted in between is missed; a silent
 //! connection is asked every poll and given up when it does not answer within another; every (re)connection counts as a
 //! wake-up. Producers send a NOTIFY only while a sidecar holds the advisory locks of `sql/core/12_wake.sql`: they belong to
 //! this session, so that they end with it however it ends.
@@ -25,10 +25,12 @@ const TAKE_LANES: &str = include_str!("sql/sleep.sql");
 const RELEASE: &str = include_str!("sql/rise.sql");
 /// The longest pause between two attempts to connect.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// All lanes, a bit each.
-const ALL_LANES: i32 = 0xff;
+/// The lanes: the advisory locks by whose mode a producer and the sidecars agree whether a NOTIFY is needed, a bit each. Their
+/// number and their key (1936028016, `seqp` in ASCII) stand once on each side: here and in `sql/core/12_wake.sql`. The word is
+/// ours, since "lock" alone would be a row's.
+const ALL_LANES: i32 = (1 << 8) - 1;
 
-/// Whether somebody would tell us about a row that is committed from now on.
+/// Whether a NOTIFY would tell us about a row that is committed from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Watch {
     /// Every producer sends a NOTIFY, because we hold all lanes.
@@ -97,7 +99,7 @@ impl Wakes {
     }
 
     /// Takes what lanes are free. When the answer is [`Watch::Ours`] or [`Watch::Others`] for the first time, a claim must
-    /// follow before anybody sleeps: what was committed before came without a NOTIFY.
+    /// follow before the loop sleeps: what was committed before came without a NOTIFY.
     pub async fn watch(&self) -> Watch {
         let Some(line) = self.line() else {
             return Watch::NotListening;
@@ -106,7 +108,7 @@ impl Wakes {
         let parameters: [Parameter<'_>; 1] = [(&held, Type::INT4)];
         let asked = line.client.query_typed_opt(TAKE_LANES, &parameters);
         let Ok(Ok(Some(row))) = tokio::time::timeout(line.limit, asked).await else {
-            // What is wrong with the connection is found out, and told, by the one that listens.
+            // What is wrong with the connection is found out, and logged, by the task that listens.
             return Watch::NotListening;
         };
         let (lanes, watched) = (row.get(0), row.get(1));

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 const HEARTBEAT: &str = include_str!("sql/heartbeat.sql");
 const RUN_DUE_SCHEDULE: &str = include_str!("sql/run_due_schedule.sql");
-/// A daily scan of a large database takes seconds; one that takes this long is stuck.
+/// A daily scan of a large database takes seconds; a scan that takes this long is stuck.
 const SCHEDULE_LIMIT: Duration = Duration::from_secs(600);
 
 /// A sidecar, as `email_workers` knows it.

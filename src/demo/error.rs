@@ -9,26 +9,19 @@ use tokio::task::JoinError;
 /// Why the demo could not be shown.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DemoError {
-    /// No Postgres.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
-    /// A statement failed.
     #[error("{}", pgconnect::pool::describe(.0))]
     Query(#[from] tokio_postgres::Error),
-    /// The operating system said no.
     #[error("{doing}")]
     Io {
-        /// What was attempted.
         doing: &'static str,
-        /// What it answered.
         source: io::Error,
     },
     /// A command of this program failed.
     #[error("{command} ended with {status}:\n{output}")]
     Child {
-        /// Which one.
         command: &'static str,
-        /// How.
         status: ExitStatus,
         /// The end of what it printed.
         output: String,
@@ -48,7 +41,6 @@ pub(crate) enum DemoError {
     /// A letter lacks a link that the story needs.
     #[error("the letter has no link to {0}")]
     NoLink(&'static str),
-    /// A bug.
     #[error("a task of the demo panicked")]
     Panic(#[from] JoinError),
 }

@@ -106,7 +106,6 @@ async fn enact(stage: &mut Stage, scene: &Scene, show: Show) -> Result<Vec<Row>,
         .collect())
 }
 
-/// Lets a fact happen.
 async fn happen(stage: &Stage, fact: &Fact) -> Result<(), DemoError> {
     match fact.deed {
         Deed::Statement(actor, statement, parameters) => {

@@ -15,16 +15,13 @@ pub(super) struct Scene {
     pub(super) letters: &'static [Expected],
 }
 
-/// Who does something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Actor {
     /// SEQPULSE, which knows its own tables and `email_signal()`.
     Application,
-    /// Who runs the mailer.
     Operator,
 }
 
-/// Something that happens.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fact {
     /// What a person watching reads.
@@ -32,7 +29,6 @@ pub(super) struct Fact {
     pub(super) deed: Deed,
 }
 
-/// How it happens.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Deed {
     /// One statement whose parameters are all text; `{nassir}` stands for an id (see [`fill`]).
@@ -50,7 +46,6 @@ pub(super) enum Deed {
 pub(super) struct Expected {
     /// Whom it is for, as the table shows it.
     pub(super) who: &'static str,
-    /// Catalogue code.
     pub(super) code: &'static str,
     /// Which step or kind of that code; empty when there is but one.
     pub(super) step: &'static str,

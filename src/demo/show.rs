@@ -65,22 +65,18 @@ impl Show {
         println!("  {} {what}", self.paint(Style::Dim, &pad(name, 11)));
     }
 
-    /// A line of less weight.
     pub(super) fn aside(self, text: &str) {
         println!("{}", self.paint(Style::Dim, text));
     }
 
-    /// The clock was moved.
     pub(super) fn moment(self, label: &str) {
         println!("\n  {}", self.paint(Style::Bold, label));
     }
 
-    /// Something happened.
     pub(super) fn fact(self, what: &str) {
         println!("    {} {what}", self.paint(Style::Dim, "·"));
     }
 
-    /// A letter that has arrived.
     pub(super) fn arrival(
         self,
         code: &str,
@@ -210,7 +206,6 @@ impl Show {
         self.aside(&text);
     }
 
-    /// `email_kpis`.
     pub(super) fn kpis(self, kpis: &[Kpi]) {
         self.heading("select * from email_kpis");
         for kpi in kpis {

@@ -83,7 +83,7 @@ impl Sidecar {
         })
     }
 
-    /// SIGTERM, and waits; whoever ignores it is killed with the leash.
+    /// SIGTERM, and waits; a process that ignores it is killed with the leash.
     pub(super) async fn drain(&mut self) -> Result<(), DemoError> {
         let looking_after = "looking after the sidecar";
         let pid = i32::try_from(self.child.id())

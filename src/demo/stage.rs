@@ -115,7 +115,7 @@ impl Stage {
         Ok(stage)
     }
 
-    /// The session of whoever does something.
+    /// The session of the person who acts.
     pub(super) fn session(&self, actor: Actor) -> &Client {
         match actor {
             Actor::Application => &self.application,

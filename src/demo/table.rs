@@ -5,7 +5,6 @@ use std::time::Duration;
 /// One line of the result table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {
-    /// Catalogue code.
     pub(super) code: &'static str,
     /// Step or kind; empty when there is but one.
     pub(super) step: &'static str,

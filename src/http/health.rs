@@ -60,7 +60,6 @@ pub(super) async fn ready(State(state): State<HttpState>) -> impl IntoResponse {
     }
 }
 
-/// For Prometheus.
 pub(super) async fn metrics(State(state): State<HttpState>) -> impl IntoResponse {
     let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, format)], state.vitals.metrics())

@@ -50,7 +50,6 @@ struct Message<'a> {
     support: Option<&'a str>,
 }
 
-/// The response of a page.
 pub(super) fn page(
     status: StatusCode,
     rendered: Result<String, sailfish::RenderError>,
@@ -67,7 +66,6 @@ pub(super) fn page(
     }
 }
 
-/// A page with one paragraph.
 pub(super) fn message(
     status: StatusCode,
     title: &str,

@@ -153,7 +153,7 @@ fn subscription(report: Report<'_>, streams: &Streams) -> Meaning {
             Some("HardBounce") => (None, "bounced"),
             Some("SpamComplaint") => (None, "complained"),
             _ if by_recipient => (Some("unsubscribed"), "unsubscribed"),
-            // Somebody of ours closed one stream: that of marketing is an opt-out, any other stops the address.
+            // An operator closed one stream: that of marketing is an opt-out, any other stops the address.
             _ if report.word("MessageStream") == Some(&streams.marketing)
                 && streams.marketing != streams.transactional =>
             {

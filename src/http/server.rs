@@ -41,7 +41,7 @@ impl Default for Limits {
         Self {
             headers: Duration::from_secs(10),
             request: Duration::from_secs(15),
-            // Webhooks are the largest thing anybody sends us, and they are a few kilobytes.
+            // Webhooks are the largest requests, and they are a few kilobytes.
             body: 256 * 1024,
             connections: 256,
             drain: Duration::from_secs(5),
@@ -127,7 +127,7 @@ impl Server {
                     let connection =
                         graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
                     tokio::spawn(async move {
-                        // What a client does wrong is its own affair, and anybody can cause it.
+                        // What a client does wrong is its own affair, and any client can cause it.
                         if let Err(error) = connection.await {
                             tracing::debug!(%error, "an HTTP connection ended early");
                         }

@@ -1,7 +1,7 @@
 //! `/unsubscribe/{token}`: leaving a list by one click of a mail client (RFC 8058), or on a page.
 //!
 //! A GET changes nothing, because scanners follow links; it does not even look the token up, so that a known one and an
-//! unknown one get the same page. Any POST leaves the list, whoever sends it and whatever its body: mail clients send
+//! unknown one get the same page. Any POST leaves the list, from any client and with any body: mail clients send
 //! `List-Unsubscribe=One-Click` urlencoded or as multipart, the page's button sends an empty form.
 
 use axum::body::Bytes;
@@ -31,7 +31,7 @@ struct Done<'a> {
     support: Option<&'a str>,
 }
 
-/// `?c=`: the list; anything else means both, because whoever opens this wants fewer letters, not an error.
+/// `?c=`: the list; anything else means both, because a reader who opens this wants fewer letters, not an error.
 fn list(query: Option<&str>) -> Option<&'static str> {
     match Fields::read(query.unwrap_or_default().as_bytes()).get("c") {
         Some("product") => Some("product"),

@@ -53,11 +53,9 @@ pub(crate) enum Adoption {
     Unlinked(i64),
     /// What the journal holds, now that it is ours too.
     Holds {
-        /// All rows.
         rows: i64,
         /// Never sent again.
         sent: i64,
-        /// Never sent.
         suppressed: i64,
         /// May be tried again unless the provider had them.
         failed: i64,

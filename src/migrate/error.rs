@@ -8,7 +8,6 @@ use crate::db::version::VersionError;
 /// Why `migrate` stopped. What was applied before stays, and running it again goes on from there.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MigrateError {
-    /// No connection.
     #[error(transparent)]
     Connect(#[from] ConnectError),
     /// A server or schema this binary cannot work with.
@@ -19,7 +18,7 @@ pub(crate) enum MigrateError {
         "this database lacks SEQPULSE's tables: {0} (is DATABASE_URL the application's own database?)"
     )]
     NotSeqpulse(String),
-    /// The application's own journal is not one that ours can go on from.
+    /// Our journal cannot go on from the application's own.
     #[error("the journal email_deliveries cannot be adopted: {0}")]
     Journal(String),
     /// A migration failed; it was rolled back.
@@ -27,13 +26,7 @@ pub(crate) enum MigrateError {
     Migration(String),
     /// A repeatable file failed; it was rolled back.
     #[error("{path}: {reason}")]
-    File {
-        /// Inside the repository.
-        path: String,
-        /// Postgres' words.
-        reason: String,
-    },
-    /// Another statement failed.
+    File { path: String, reason: String },
     #[error("{}", pgconnect::pool::describe(.0))]
     Query(#[from] Error),
 }

@@ -45,9 +45,7 @@ static FILES: LazyLock<Vec<SqlFile>> = LazyLock::new(|| {
 /// One file of `sql/core` or `sql/triggers`.
 #[derive(Debug)]
 pub(crate) struct SqlFile {
-    /// Inside the repository.
     pub path: &'static str,
-    /// All of it.
     pub text: &'static str,
     /// A table of the application's that not every SEQPULSE database has: the file is applied where it exists.
     pub requires: Option<&'static str>,

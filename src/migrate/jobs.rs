@@ -15,7 +15,6 @@ const PENDING: &str = include_str!("sql/pending_jobs.sql");
 /// Jobs in one transaction.
 const AT_ONCE: usize = 500;
 
-/// What became of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct MovedJobs {
     /// Jobs whose emails were taken out.

@@ -1,7 +1,7 @@
 //! `migrate`: refinery's migrations, then the repeatable SQL files, one instance at a time.
 //!
 //! Migrations (`migrations/V*.sql`) make tables; the repeatable files (`sql/core`, `sql/triggers`) make functions, views and
-//! triggers and are applied only when their text changed. What somebody changed by hand in the database is left as it is
+//! triggers and are applied only when their text changed. What was changed by hand in the database is left as it is
 //! and reported: at 3 a.m. a disabled trigger has a reason.
 
 mod adopt;

@@ -33,7 +33,6 @@ const MAX_ANSWER_BYTES: usize = 4 << 20;
 /// The longest `Retry-After` that is believed.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
-/// A client of one provider.
 #[derive(Debug)]
 pub(super) struct Http {
     client: reqwest::Client,
@@ -44,10 +43,8 @@ pub(super) struct Http {
     advertised: AtomicU64,
 }
 
-/// What came back.
 #[derive(Debug)]
 pub(super) struct Answer {
-    /// The HTTP status.
     pub(super) status: u16,
     /// See [`ErrorKind::Transient`].
     pub(super) retry_after: Option<Duration>,
@@ -71,7 +68,7 @@ pub(super) fn secret_header(value: &str) -> Result<HeaderValue, SetupError> {
 
 /// A client for `url` that sends what it is told, once.
 pub(crate) fn client(url: &url::Url) -> reqwest::ClientBuilder {
-    // An error means that a provider is installed already, by us or by whoever embeds this crate.
+    // An error means that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
         .user_agent(USER_AGENT)

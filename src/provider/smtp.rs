@@ -43,7 +43,7 @@ const PATIENCE: u32 = 10;
 /// The reply to the final dot of a letter that is taken (RFC 5321 §4.3.2).
 const TAKEN: Status = Status::Reply(250);
 
-/// Mail servers close idle connections after some minutes, busy ones earlier; one that is parked for longer is not used.
+/// Mail servers close idle connections after some minutes, busy ones earlier; a connection that is parked for longer is not used.
 const PARKED_AT_MOST: Duration = Duration::from_secs(20);
 
 /// Where a mail server takes letters.
@@ -115,7 +115,7 @@ impl Smtp {
             ));
             headers.set(header::MIME_VERSION_1_0);
             for (name, value) in &message.headers {
-                // Names come from our own code and are legal; one that is not would be a header nobody reads.
+                // Names come from our own code and are legal; an illegal one would be a header that no mail client reads.
                 if let Ok(name) = HeaderName::new_from_ascii(name.clone()) {
                     headers.insert_raw(HeaderValue::new(name, value.clone()));
                 }

@@ -1,4 +1,4 @@
-//! OpenTelemetry traces of deliveries, for whoever sets an endpoint; without one nothing here is started and nothing is
+//! OpenTelemetry traces of deliveries, once an endpoint is set; without it nothing here is started and nothing is
 //! collected.
 //!
 //! Spans are made explicitly and not from `tracing`, so that nothing is exported but what is named in

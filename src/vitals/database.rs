@@ -20,7 +20,6 @@ pub(crate) const EVERY: Duration = Duration::from_secs(60);
 /// Two of them may be missed.
 const TOO_OLD: Duration = Duration::from_secs(185);
 
-/// The latest answer.
 #[derive(Debug, Default)]
 pub(super) struct DatabaseMetrics {
     latest: Mutex<Option<(Instant, Vec<Metric>)>>,

@@ -1,4 +1,4 @@
-//! What is true at this moment, read when somebody asks for the metrics.
+//! The gauges: the state at the moment `/metrics` is read.
 
 use std::fmt;
 

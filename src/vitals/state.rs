@@ -9,7 +9,7 @@ use pgconnect::pool::Pool;
 /// How late a heartbeat may be beyond three polls: longer than a statement may take.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Why this sidecar is not ready. Answered to anybody who asks, so nothing here tells about hosts or accounts: the log
+/// Why this sidecar is not ready. Answered to every client, so nothing here tells about hosts or accounts: the log
 /// does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotReady {
@@ -45,7 +45,6 @@ pub(super) struct State {
     /// How old a heartbeat may be.
     pub(super) patience: Duration,
     pub(super) now: Mutex<Now>,
-    /// By name.
     pub(super) pools: Mutex<Vec<(&'static str, Pool)>>,
 }
 

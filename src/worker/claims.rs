@@ -90,7 +90,6 @@ async fn step(shared: &Arc<Shared>, sleeper: &mut Sleeper) -> Result<(), DbError
     Ok(())
 }
 
-/// Deliveries that have begun.
 struct Started {
     /// Cancelled once the delivery's intent is on record, or there will be none.
     recorded: Vec<CancellationToken>,

@@ -33,7 +33,7 @@ pub(crate) struct Shared {
     pub(crate) settings: serde_json::Value,
     /// Held by the one delivery that waits for the fleet's next turn.
     pub(crate) turn: tokio::sync::Mutex<()>,
-    /// The batches being delivered: one that is ours in the database and not here got lost with the answer to its claim.
+    /// The batches being delivered: a batch that is ours in the database and missing here was lost with the answer to its claim.
     pub(crate) busy: Mutex<HashSet<Uuid>>,
     /// A request in flight has one.
     pub(crate) permits: Arc<Semaphore>,
@@ -53,7 +53,7 @@ impl Shared {
         self.busy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether what is claimed now would take the last request in flight, which is kept for urgent letters.
+    /// Whether what is claimed now would take the last permit, which is kept for urgent letters.
     pub(crate) fn is_last_permit(&self) -> bool {
         self.config.concurrency > 1 && self.permits.available_permits() == 0
     }

@@ -6,7 +6,7 @@
 //! | not on watch | take the lanes; once they are held by us or by another sidecar, claim once more |
 //! | on watch | sleep until a notification, the next due row or the poll |
 //! | a producer has a lane | claim again after a pause that grows with the time since something was found |
-//! | deaf | sleep until the next due row or the poll |
+//! | no notifications arrive | sleep until the next due row or the poll |
 //!
 //! The lanes are kept over a short interruption (one letter, then nothing) and given back when there is more to do.
 //!
@@ -24,7 +24,7 @@ use crate::db::listen::{Wakes, Watch};
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 /// Producers send no NOTIFY for what falls due later than this: ask again before it does.
 const LONGEST_REST: Duration = Duration::from_secs(50);
-/// How often one that relies on another sidecar's watch looks whether it is still kept.
+/// How often a sidecar that relies on another's watch looks whether it is still kept.
 const CHECK_THE_OTHERS: Duration = Duration::from_secs(2);
 /// Bounds of the pause while a producer has a lane.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(2);
@@ -42,7 +42,7 @@ pub(super) struct Sleeper {
     /// The last one was full.
     full: bool,
     found_at: Instant,
-    /// When something that waits is due, which may be what a lost sidecar held. Kept until somebody has looked, however
+    /// When something that waits is due, which may be what a lost sidecar held. Kept until the loop has looked, however
     /// often the loop is woken meanwhile.
     look_at: Option<Instant>,
     looked: Instant,
@@ -55,7 +55,7 @@ impl Default for Sleeper {
             busy: 0,
             full: false,
             found_at: Instant::now(),
-            // Whoever was here before may have left something.
+            // An earlier sidecar may have left something.
             look_at: Some(Instant::now()),
             looked: Instant::now(),
         }
@@ -76,7 +76,7 @@ impl Sleeper {
             || (self.busy > 0 && now >= self.looked + LOOK_FOR_LOST)
     }
 
-    /// Somebody looked; `found` something, so that there may be more.
+    /// The loop looked; when it `found` something, there may be more.
     pub(super) fn looked(&mut self, now: Instant, found: bool) {
         self.looked = now;
         self.look_at = found.then_some(now);
@@ -160,7 +160,7 @@ impl Sleeper {
         }
     }
 
-    /// Sleeps until then; answers whether somebody woke us before.
+    /// Sleeps until then; answers whether a wake-up came before.
     async fn sleep(&self, shared: &Shared, until: Instant) -> bool {
         tokio::select! {
             () = shared.wakes.woken() => true,
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_starts_looks_at_once_and_until_nothing_is_left() {
+    fn a_new_loop_looks_at_once_and_until_nothing_is_left() {
         let mut sleeper = Sleeper::default();
         let now = Instant::now();
         assert!(sleeper.is_look_due(now));

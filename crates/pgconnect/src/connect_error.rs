@@ -36,7 +36,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Whether trying again later may help without anybody changing a setting.
+    /// Whether trying again later may help without a changed setting.
     fn is_transient(self) -> bool {
         matches!(self, Self::Unreachable | Self::ReadOnly | Self::Busy)
     }
@@ -201,7 +201,7 @@ impl ConnectError {
         reasons.max_by_key(weight).unwrap_or(Reason::Unreachable)
     }
 
-    /// Whether trying again later may help without anybody changing a setting.
+    /// Whether trying again later may help without a changed setting.
     pub fn is_transient(&self) -> bool {
         self.reason().is_transient()
     }

@@ -27,7 +27,6 @@ impl Progress {
     }
 }
 
-/// The connector, watched.
 pub(crate) struct Observed {
     pub(crate) inner: MakeRustlsConnect,
     pub(crate) progress: Progress,

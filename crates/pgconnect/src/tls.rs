@@ -108,7 +108,6 @@ pub enum TlsError {
          (a path, or system)"
     )]
     NoRoot {
-        /// The mode that needs it.
         mode: SslMode,
         /// Where it was looked for.
         looked: String,
@@ -116,11 +115,8 @@ pub enum TlsError {
     /// A file that cannot be read or holds nothing usable.
     #[error("names {file} as its {what}, which cannot be used: {cause}")]
     File {
-        /// The parameter's meaning.
         what: &'static str,
-        /// The file.
         file: String,
-        /// The reader's words.
         cause: String,
     },
     /// The operating system's store is empty or unreadable.

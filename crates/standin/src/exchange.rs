@@ -8,7 +8,6 @@ use futures_util::stream;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// A complete request.
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) method: Method,
@@ -24,7 +23,6 @@ impl Call {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// A query parameter.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         self.query
             .iter()
@@ -38,7 +36,6 @@ impl Call {
     }
 }
 
-/// An answer.
 #[derive(Debug, Clone)]
 pub(super) struct Reply {
     pub(super) status: StatusCode,
@@ -48,7 +45,6 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// A JSON answer.
     pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Self {
         let body = serde_json::to_vec(body).expect("our own answers have a JSON form");
         Self {

@@ -48,7 +48,6 @@ pub(super) enum Progress {
     Done(Finished),
 }
 
-/// A remembered answer.
 #[derive(Debug, Clone)]
 pub(super) struct Finished {
     pub(super) status: StatusCode,
@@ -65,8 +64,10 @@ pub(super) enum Found {
     /// 409 `concurrent_idempotent_requests`.
     Running,
     /// Create what is missing and answer these ids.
-    Half { ids: Vec<Uuid>, created: usize },
-    /// The first answer again.
+    Half {
+        ids: Vec<Uuid>,
+        created: usize,
+    },
     Replay(Finished),
 }
 

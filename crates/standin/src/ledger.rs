@@ -105,7 +105,6 @@ pub(super) struct Arrival {
     pub(super) source: Bytes,
 }
 
-/// See the module.
 #[derive(Debug)]
 pub(super) struct Ledger {
     entries: Vec<Entry>,
@@ -195,7 +194,6 @@ impl Ledger {
         word
     }
 
-    /// All of them, oldest first.
     pub(super) fn entries(&self) -> &[Entry] {
         &self.entries
     }

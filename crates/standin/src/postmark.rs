@@ -34,7 +34,6 @@ pub(super) struct Twist {
     pub(super) item_error: Option<(usize, i64, String)>,
 }
 
-/// Answers a request to Postmark.
 pub(super) fn handle(shared: &Shared, call: &Call, twist: &Twist) -> Reply {
     let settings = shared.settings();
     let now = settings.now();

@@ -12,7 +12,6 @@ use super::resend_send::{BATCH, SINGLE, Twist, send};
 use super::settings::Settings;
 use super::state::{Account, Shared};
 
-/// Answers a request to Resend.
 pub(super) fn handle(shared: &Shared, call: &Call, twist: Twist) -> Reply {
     let settings = shared.settings();
     let now = settings.now();

@@ -189,7 +189,6 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// The objects of the body.
 fn items<'a>(call: &'a Call, endpoint: &str) -> Result<Vec<&'a RawValue>, Refusal> {
     let parsed = if endpoint == BATCH {
         serde_json::from_slice(&call.body)

@@ -22,7 +22,6 @@ const LOG_ROWS: usize = 10_000;
 /// Bytes of request bodies kept for the log, all together.
 const LOG_BYTES: usize = 64 << 20;
 
-/// One sandbox.
 #[derive(Debug)]
 pub(super) struct Shared {
     settings: RwLock<Arc<Settings>>,

@@ -24,7 +24,7 @@ pub struct Leash {
 }
 
 impl Leash {
-    /// Kills (SIGKILL) whoever is on the leash when it is dropped: stop children that deserve better before.
+    /// Kills (SIGKILL) the child when it is dropped: stop a child that needs time to end before.
     pub fn new() -> io::Result<Self> {
         Self::with_script(KILL, &[])
     }
@@ -37,7 +37,7 @@ impl Leash {
             .args(args)
             .current_dir("/")
             .process_group(0);
-        // It must not keep the terminal, or a pipe somebody reads this process's output from, open.
+        // It must not keep the terminal, or the pipe that this process's output goes to, open.
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

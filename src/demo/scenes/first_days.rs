@@ -1,4 +1,4 @@
-//! The first two days: everybody appears, the first letters, an address that bounces, somebody who wants fewer letters.
+//! The first two days: the users appear, the first letters, an address that bounces, a user who wants fewer letters.
 
 use standin::Happening;
 

@@ -14,13 +14,11 @@ use crate::provider::{ErrorKind, Status};
 pub(super) enum Step {
     /// TCP, TLS, the greeting, EHLO, STARTTLS.
     Connect,
-    /// AUTH.
     Login,
     /// MAIL FROM: the sender.
     Mail,
     /// RCPT TO: the recipient.
     Rcpt,
-    /// DATA.
     Data,
     /// The letter, up to the final dot: a server that did not see the dot has nothing.
     Letter,

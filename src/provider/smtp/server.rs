@@ -54,7 +54,7 @@ impl fmt::Debug for Server {
 
 impl Server {
     pub(super) fn new(config: &ProviderConfig, sending_domain: &str) -> Result<Self, SetupError> {
-        // An error means that a provider is installed already, by us or by whoever embeds this crate.
+        // An error means that a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let url = Url::parse(&config.base_url).map_err(|_| SetupError::Smtp("is not a URL"))?;
         let host = url

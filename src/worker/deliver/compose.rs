@@ -95,7 +95,7 @@ pub(super) fn encode(
     (request, sha256)
 }
 
-/// The same members with the same numbers of attempts give the same key, whoever sends them: a claim that was lost in a
+/// The same members with the same numbers of attempts give the same key on every sidecar: a claim that was lost in a
 /// failover meets its own key again.
 fn key(written: &[Written<'_>]) -> String {
     let mut digest = Sha256::new();

@@ -113,12 +113,12 @@ pub(super) async fn send(
 
 enum Ready {
     Go,
-    /// The turn has passed while this process stood still: somebody else may be at it.
+    /// The turn has passed while this process stood still: another sidecar may have taken the batch over.
     Stale,
     No(Decision),
 }
 
-/// Asks until there is a turn. Whoever was refused one queues up inside this process first, so that a sidecar asks once
+/// Asks until there is a turn. A delivery that was refused one queues up inside this process first, so that a sidecar asks once
 /// at a time however many batches it holds.
 async fn ready(shared: &Shared, intent: &Intent<'_>) -> Ready {
     let limits = limits(shared);
@@ -145,7 +145,7 @@ async fn ready(shared: &Shared, intent: &Intent<'_>) -> Ready {
             Ok(no) => return Ready::No(no),
             // Nothing is known to be on record, so nothing may leave.
             Err(error) if started.elapsed() > limits.lease => {
-                tracing::warn!(%error, batch = %intent.batch, "could not record what is about to be sent; it is left to whoever comes next");
+                tracing::warn!(%error, batch = %intent.batch, "could not record what is about to be sent; it is left to the next sidecar");
                 return Ready::No(Decision::Lost);
             }
             Err(error) => {

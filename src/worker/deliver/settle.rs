@@ -178,7 +178,7 @@ fn report(shared: &Shared, claim: &Claim, settlements: &[Settlement], held: i32,
     if usize::try_from(held).is_ok_and(|held| held < settlements.len()) {
         tracing::warn!(batch = %claim.batch, held, letters = settlements.len(), "the lease was lost meanwhile, or a webhook was faster; the sidecar that holds the rest resolves it");
     }
-    // Fields are made only when somebody listens.
+    // The fields are made only when this level is logged.
     tracing::debug!(batch = %claim.batch, letters = settlements.len(), sent, ms = started.elapsed().as_millis(), deliveries = deliveries(claim, &settlements.iter().collect::<Vec<_>>()), "settled");
     // What waits for a retry changes how long the loop may sleep.
     if sent < settlements.len() {
