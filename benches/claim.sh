@@ -56,8 +56,8 @@ export PGHOST="$dir" PGUSER=postgres PGOPTIONS='-c client_min_messages=warning'
 createdb template_bench
 export PGDATABASE=template_bench
 psql -qX -v ON_ERROR_STOP=1 -f "${SCHEMA:-$root/tests/seqpulse_schema.sql}"
-psql -qX -v ON_ERROR_STOP=1 -c 'create table public.email_schema_history (version integer, name text)'
-for file in $(ls "$root"/migrations/V*.sql | sort -V) "$root"/sql/core/*.sql "$root"/sql/triggers/*.sql; do
+psql -qX -v ON_ERROR_STOP=1 -c 'create table public.email_schema_history (version integer primary key, name text, applied_on text, checksum text)'
+for file in "$root"/migrations/V01__*.sql "$root"/sql/core/0*.sql "$root"/migrations/V0[2-9]__*.sql "$root"/sql/core/[1-9]*.sql "$root"/sql/triggers/*.sql; do
     psql -qX1 -v ON_ERROR_STOP=1 -f "$file" >/dev/null
 done
 

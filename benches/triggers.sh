@@ -56,8 +56,8 @@ cd "$root"
 
 load() { psql -qX -v ON_ERROR_STOP=1 -d "$1" -o /dev/null "${@:2}"; }
 createdb installed
-load installed -f "$schema" -c 'create table public.email_schema_history (version int4 primary key, name varchar(255))'
-for file in $(ls -v migrations/V*.sql) sql/core/*.sql sql/triggers/*.sql; do
+load installed -f "$schema" -c 'create table public.email_schema_history (version integer primary key, name text, applied_on text, checksum text)'
+for file in migrations/V01__*.sql sql/core/0*.sql migrations/V0[2-9]__*.sql sql/core/[1-9]*.sql sql/triggers/*.sql; do
     load installed -1 -f "$file"
 done
 # A history our triggers have not seen: every project has finished deployments with verdicts, every user has logged in.

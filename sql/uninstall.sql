@@ -28,8 +28,8 @@ declare
         'email_suppressions', 'email_project_contacts', 'email_marketing_slots', 'email_signals', 'email_trigger_errors',
         'email_forgotten', 'email_workers', 'email_batches', 'email_rates', 'email_schedules', 'email_sql_files', 'email_schema_history'
     ];
-    -- What the migrations made; what the repeatable files made stands in email_sql_files.
-    functions text[] := array['email_now', 'email_grant', 'email_identity', 'email_fingerprint', 'email_outbox_sound'];
+    -- What the repeatable files made, which email_sql_files lists; migrations make no function.
+    functions text[];
     views text[];
     our_roles constant text[] := array['email_worker', 'email_reader', 'email_admin', 'email_app'];
     thing record;
@@ -52,7 +52,7 @@ begin
         raise notice '% queued letters will not be sent', waiting;
     end if;
 
-    select functions || array_agg(substr(o, 10)) filter (where o like 'function %'), array_agg(substr(o, 6)) filter (where o like 'view %')
+    select array_agg(substr(o, 10)) filter (where o like 'function %'), array_agg(substr(o, 6)) filter (where o like 'view %')
     into functions, views
     from public.email_sql_files f cross join unnest(f.objects) o;
 

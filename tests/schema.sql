@@ -1698,9 +1698,9 @@ CREATE TABLE public.email_batches (
     settings jsonb NOT NULL,
     tokens uuid[],
     tracked boolean[] NOT NULL,
+    forget boolean DEFAULT false NOT NULL,
     mismatched_at timestamp with time zone,
     mismatched_by text,
-    forget boolean DEFAULT false NOT NULL,
     CONSTRAINT email_batches_counts_positive CHECK (((attempt > 0) AND (searches >= 0))),
     CONSTRAINT email_batches_members_not_empty CHECK (((cardinality(members) > 0) AND (cardinality(tracked) = cardinality(members)))),
     CONSTRAINT email_batches_recovery_known CHECK ((recovery = ANY (ARRAY['repeat'::text, 'search'::text, 'again'::text]))),
@@ -1752,11 +1752,11 @@ COMMENT ON COLUMN public.email_batches.tokens IS 'The members'' unsubscribe toke
 
 COMMENT ON COLUMN public.email_batches.tracked IS 'Whether opens and clicks of each member are tracked, frozen.';
 
+COMMENT ON COLUMN public.email_batches.forget IS 'Whether members were asked to be forgotten while their outcome was unknown: they are erased when the request is settled.';
+
 COMMENT ON COLUMN public.email_batches.mismatched_at IS 'When a sidecar last left it alone because its own rendering differs; null means none did.';
 
 COMMENT ON COLUMN public.email_batches.mismatched_by IS 'Which sidecar did, and what it would have rendered with.';
-
-COMMENT ON COLUMN public.email_batches.forget IS 'Whether members were asked to be forgotten while their outcome was unknown: they are erased when the request is settled.';
 
 CREATE TABLE public.email_deliveries (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -1810,22 +1810,22 @@ COMMENT ON COLUMN public.email_deliveries.slot IS 'The key of email_marketing_sl
 
 CREATE TABLE public.email_settings (
     id boolean DEFAULT true NOT NULL,
-    marketing_cooldown interval DEFAULT '24:00:00'::interval NOT NULL,
-    lookahead interval DEFAULT '02:00:00'::interval NOT NULL,
-    blast_limit integer DEFAULT 10000 NOT NULL,
-    retention_sent interval DEFAULT '7 days'::interval NOT NULL,
-    retention_failed interval DEFAULT '90 days'::interval NOT NULL,
-    notify boolean DEFAULT true NOT NULL,
-    paused_at timestamp with time zone,
-    paused_reason text,
     armed_for text,
+    paused_at timestamp with time zone,
     paused_by text,
+    paused_reason text,
     probe_at timestamp with time zone,
     probes integer DEFAULT 0 NOT NULL,
     probed_by text,
+    marketing_cooldown interval DEFAULT '24:00:00'::interval NOT NULL,
     cooldown_raised_at timestamp with time zone,
+    lookahead interval DEFAULT '02:00:00'::interval NOT NULL,
+    blast_limit integer DEFAULT 10000 NOT NULL,
+    notify boolean DEFAULT true NOT NULL,
     handover boolean DEFAULT true NOT NULL,
     jobs_moved_at timestamp with time zone,
+    retention_sent interval DEFAULT '7 days'::interval NOT NULL,
+    retention_failed interval DEFAULT '90 days'::interval NOT NULL,
     retention_context interval DEFAULT '400 days'::interval NOT NULL,
     retention_events interval DEFAULT '400 days'::interval NOT NULL,
     context_erased_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
@@ -1833,7 +1833,9 @@ CREATE TABLE public.email_settings (
     CONSTRAINT email_settings_lookahead_not_negative CHECK ((lookahead >= '00:00:00'::interval)),
     CONSTRAINT email_settings_marketing_cooldown_not_negative CHECK ((marketing_cooldown >= '00:00:00'::interval)),
     CONSTRAINT email_settings_one_row CHECK (id),
+    CONSTRAINT email_settings_paused_by_known CHECK ((paused_by = ANY (ARRAY['provider'::text, 'person'::text]))),
     CONSTRAINT email_settings_paused_reason_only_paused CHECK (((paused_reason IS NULL) OR (paused_at IS NOT NULL))),
+    CONSTRAINT email_settings_probe_only_provider CHECK (((probe_at IS NULL) OR (paused_by = 'provider'::text))),
     CONSTRAINT email_settings_retention_personal_range CHECK (((retention_context >= '30 days'::interval) AND (retention_events >= '30 days'::interval))),
     CONSTRAINT email_settings_retention_positive CHECK (((retention_sent > '00:00:00'::interval) AND (retention_failed > '00:00:00'::interval)))
 );
@@ -1842,25 +1844,13 @@ COMMENT ON TABLE public.email_settings IS 'One row: what holds for every kind of
 
 COMMENT ON COLUMN public.email_settings.id IS 'Always true: there is one row.';
 
-COMMENT ON COLUMN public.email_settings.marketing_cooldown IS 'At most one capped email per recipient in this time.';
-
-COMMENT ON COLUMN public.email_settings.lookahead IS 'A lighter capped email does not take the slot while a heavier one for the same recipient falls due within this time.';
-
-COMMENT ON COLUMN public.email_settings.blast_limit IS 'A scan that would enqueue more rows than this in one run enqueues nothing and pauses its type; email_types.params.blast_limit overrides it.';
-
-COMMENT ON COLUMN public.email_settings.retention_sent IS 'How long sent and suppressed outbox rows stay; the journal keeps their keys for ever.';
-
-COMMENT ON COLUMN public.email_settings.retention_failed IS 'How long failed outbox rows stay.';
-
-COMMENT ON COLUMN public.email_settings.notify IS 'false for applications that use PREPARE TRANSACTION (it cannot be combined with NOTIFY): the poll then serves.';
+COMMENT ON COLUMN public.email_settings.armed_for IS 'The email_identity() this database may send from; null or another one (a restored copy) means nothing is sent until email_arm() is called.';
 
 COMMENT ON COLUMN public.email_settings.paused_at IS 'Since when nothing at all is sent; null means running. Set by email_pause(null), or by a sidecar when the provider refuses the whole account.';
 
-COMMENT ON COLUMN public.email_settings.paused_reason IS 'Why nothing is sent; null means running, or no reason given.';
-
-COMMENT ON COLUMN public.email_settings.armed_for IS 'The email_identity() this database may send from; null or another one (a restored copy) means nothing is sent until email_arm() is called.';
-
 COMMENT ON COLUMN public.email_settings.paused_by IS 'provider: a sidecar stopped because the provider refuses the whole account, and one message probes from time to time. person, or null while paused: only email_resume() starts again.';
+
+COMMENT ON COLUMN public.email_settings.paused_reason IS 'Why nothing is sent; null means running, or no reason given.';
 
 COMMENT ON COLUMN public.email_settings.probe_at IS 'When one message will try whether the provider takes mail again, by the real clock; null unless paused by the provider.';
 
@@ -1868,11 +1858,23 @@ COMMENT ON COLUMN public.email_settings.probes IS 'How many probes were refused 
 
 COMMENT ON COLUMN public.email_settings.probed_by IS 'The sidecar that holds the latest probe; null means none was made.';
 
+COMMENT ON COLUMN public.email_settings.marketing_cooldown IS 'At most one capped email per recipient in this time.';
+
 COMMENT ON COLUMN public.email_settings.cooldown_raised_at IS 'When marketing_cooldown was last raised: email_cap_violations does not hold letters against a rule that came after them. null means never.';
+
+COMMENT ON COLUMN public.email_settings.lookahead IS 'A lighter capped email does not take the slot while a heavier one for the same recipient falls due within this time.';
+
+COMMENT ON COLUMN public.email_settings.blast_limit IS 'A scan that would enqueue more rows than this in one run enqueues nothing and pauses its type; email_types.params.blast_limit overrides it.';
+
+COMMENT ON COLUMN public.email_settings.notify IS 'false for applications that use PREPARE TRANSACTION (it cannot be combined with NOTIFY): the poll then serves.';
 
 COMMENT ON COLUMN public.email_settings.handover IS 'Whether emails that the application schedules in scheduled_jobs are taken out of it and sent from here; false leaves every job to the application''s own sender. Without effect where that table does not exist.';
 
 COMMENT ON COLUMN public.email_settings.jobs_moved_at IS 'When migrate moved the jobs that were pending at the switch, which it does once; null means not yet. By hand: select * from public.email_take_jobs().';
+
+COMMENT ON COLUMN public.email_settings.retention_sent IS 'How long sent and suppressed outbox rows stay; the journal keeps their keys for ever.';
+
+COMMENT ON COLUMN public.email_settings.retention_failed IS 'How long failed outbox rows stay.';
 
 COMMENT ON COLUMN public.email_settings.retention_context IS 'How long the journal keeps address, subject, context and error text of a letter, and email_signals the personal keys of a fact; then they are erased. Keys, status, reason and times stay for ever. At least 30 days: sequences and repeated requests need them. 400 days: figures can be compared with the same month of last year.';
 
@@ -1889,13 +1891,13 @@ CREATE TABLE public.email_types (
     enabled boolean DEFAULT true NOT NULL,
     paused_at timestamp with time zone,
     paused_reason text,
+    blast_found integer,
     phase integer NOT NULL,
     expires_after interval NOT NULL,
     max_attempts integer DEFAULT 10 NOT NULL,
     holdout_percent integer DEFAULT 0 NOT NULL,
     active_since timestamp with time zone DEFAULT public.email_now() NOT NULL,
     params jsonb DEFAULT '{}'::jsonb NOT NULL,
-    blast_found integer,
     CONSTRAINT email_types_blast_found_positive CHECK ((blast_found > 0)),
     CONSTRAINT email_types_capped_category CHECK (((NOT capped) OR (category = ANY (ARRAY['product'::text, 'marketing'::text])))),
     CONSTRAINT email_types_category_known CHECK ((category = ANY (ARRAY['security'::text, 'transactional'::text, 'product'::text, 'marketing'::text]))),
@@ -1927,6 +1929,8 @@ COMMENT ON COLUMN public.email_types.paused_at IS 'When it was paused; null mean
 
 COMMENT ON COLUMN public.email_types.paused_reason IS 'Why it was paused; null means running, or no reason given.';
 
+COMMENT ON COLUMN public.email_types.blast_found IS 'How many letters a scan held back because they were over the blast limit: it paused the type. Once the type is resumed the next scan lets them through and empties this; null means nothing is held back.';
+
 COMMENT ON COLUMN public.email_types.phase IS 'The rollout phase of the specification, section 9; see email_enable_phase.';
 
 COMMENT ON COLUMN public.email_types.expires_after IS 'Counted from email_outbox.due_at: a letter that could not go out by then is suppressed as expired.';
@@ -1938,8 +1942,6 @@ COMMENT ON COLUMN public.email_types.holdout_percent IS 'Share of users, picked 
 COMMENT ON COLUMN public.email_types.active_since IS 'Facts older than this never cause this email: installing on a live database sends nothing about the past.';
 
 COMMENT ON COLUMN public.email_types.params IS 'Thresholds and delays of this code, by name; documented at the top of its file in sql/triggers/.';
-
-COMMENT ON COLUMN public.email_types.blast_found IS 'How many letters a scan held back because they were over the blast limit: it paused the type. Once the type is resumed the next scan lets them through and empties this; null means nothing is held back.';
 
 CREATE VIEW public.email_cap_violations AS
  SELECT l.user_id,
@@ -2089,7 +2091,9 @@ CREATE TABLE public.email_outbox (
     retry_at timestamp with time zone,
     priority integer,
     rank integer NOT NULL,
+    slot text,
     reason text,
+    end_as text,
     attempts integer DEFAULT 0 NOT NULL,
     claims integer DEFAULT 0 NOT NULL,
     last_error text,
@@ -2102,8 +2106,7 @@ CREATE TABLE public.email_outbox (
     payload jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT public.email_now() NOT NULL,
     finished_at timestamp with time zone,
-    slot text,
-    end_as text
+    CONSTRAINT email_outbox_sound CHECK (public.email_outbox_sound(dedupe_key, payload, status, reason, last_error, attempts, claims, retry_at, locked_by, locked_until, batch_id, batch_position, finished_at))
 )
 WITH (autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_insert_scale_factor='0.05', autovacuum_analyze_scale_factor='0.05');
 
@@ -2133,7 +2136,11 @@ COMMENT ON COLUMN public.email_outbox.priority IS 'Higher goes first; null means
 
 COMMENT ON COLUMN public.email_outbox.rank IS 'The priority in force (the row''s or else its type''s), kept by triggers so that the claim can use an index.';
 
+COMMENT ON COLUMN public.email_outbox.slot IS 'The key of email_marketing_slots that this row holds (its outbox_id is this row) or, while it is queued, waits for; null: not capped, or not claimed yet.';
+
 COMMENT ON COLUMN public.email_outbox.reason IS 'Why it is suppressed, or why it waits; null means no reason is needed.';
+
+COMMENT ON COLUMN public.email_outbox.end_as IS 'Asked for while it was being sent (email_cancel, email_forget_user): should the provider turn out not to have accepted it, it is suppressed with this reason instead of tried again. null: nothing was asked.';
 
 COMMENT ON COLUMN public.email_outbox.attempts IS 'Requests the provider answered with a failure of this message or a server error.';
 
@@ -2159,9 +2166,7 @@ COMMENT ON COLUMN public.email_outbox.created_at IS 'When it was enqueued.';
 
 COMMENT ON COLUMN public.email_outbox.finished_at IS 'When it ended; null while it is queued or sending.';
 
-COMMENT ON COLUMN public.email_outbox.slot IS 'The key of email_marketing_slots that this row holds (its outbox_id is this row) or, while it is queued, waits for; null: not capped, or not claimed yet.';
-
-COMMENT ON COLUMN public.email_outbox.end_as IS 'Asked for while it was being sent (email_cancel, email_forget_user): should the provider turn out not to have accepted it, it is suppressed with this reason instead of tried again. null: nothing was asked.';
+COMMENT ON CONSTRAINT email_outbox_sound ON public.email_outbox IS 'What must hold of a row whatever wrote it; see email_outbox_sound().';
 
 CREATE TABLE public.email_trigger_errors (
     id bigint NOT NULL,
@@ -2198,9 +2203,9 @@ CREATE TABLE public.email_workers (
     state text NOT NULL,
     in_flight integer DEFAULT 0 NOT NULL,
     session_pid integer,
+    session_start timestamp with time zone,
     started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     last_seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    session_start timestamp with time zone,
     lost_at timestamp with time zone,
     CONSTRAINT email_workers_state_known CHECK ((state = ANY (ARRAY['running'::text, 'draining'::text, 'stopped'::text])))
 )
@@ -2224,11 +2229,11 @@ COMMENT ON COLUMN public.email_workers.in_flight IS 'Letters it holds at the mom
 
 COMMENT ON COLUMN public.email_workers.session_pid IS 'Backend pid of its LISTEN connection (pg_stat_activity.pid); null while that is not connected.';
 
+COMMENT ON COLUMN public.email_workers.session_start IS 'backend_start of that session, so that another one with the same pid is not taken for it; null when it is not known.';
+
 COMMENT ON COLUMN public.email_workers.started_at IS 'When it started.';
 
 COMMENT ON COLUMN public.email_workers.last_seen_at IS 'Its last heartbeat; older than three polls means it is gone.';
-
-COMMENT ON COLUMN public.email_workers.session_start IS 'backend_start of that session, so that another one with the same pid is not taken for it; null when it is not known.';
 
 COMMENT ON COLUMN public.email_workers.lost_at IS 'When another sidecar first saw that session gone; null while it is there, and again after any sign of life.';
 
@@ -2605,6 +2610,16 @@ CREATE TABLE public.email_schema_history (
     checksum character varying(255)
 );
 
+COMMENT ON TABLE public.email_schema_history IS 'The migrations (migrations/V*.sql) that were applied; written by migrate through refinery, and read by every sidecar at its start.';
+
+COMMENT ON COLUMN public.email_schema_history.version IS 'The number in the file''s name.';
+
+COMMENT ON COLUMN public.email_schema_history.name IS 'The words in the file''s name.';
+
+COMMENT ON COLUMN public.email_schema_history.applied_on IS 'When it was applied: RFC 3339, as text.';
+
+COMMENT ON COLUMN public.email_schema_history.checksum IS 'refinery''s hash of the file''s name and text: another one in the binary stops migrate.';
+
 CREATE VIEW public.email_segments AS
  SELECT s.user_id,
     s.project_id,
@@ -2644,7 +2659,7 @@ COMMENT ON COLUMN public.email_sql_files.checksum IS 'SHA-256 (base64) of the fi
 
 COMMENT ON COLUMN public.email_sql_files.objects IS 'The functions, views and triggers it creates.';
 
-COMMENT ON COLUMN public.email_sql_files.fingerprint IS 'MD5 of those objects'' definitions right after it was applied: another one now means that somebody changed them by hand.';
+COMMENT ON COLUMN public.email_sql_files.fingerprint IS 'MD5 of those objects'' definitions right after it was applied (email_fingerprint): another one now means that they were changed by hand.';
 
 COMMENT ON COLUMN public.email_sql_files.applied_at IS 'When.';
 
@@ -2852,11 +2867,6 @@ ALTER TABLE ONLY public.email_outbox
 ALTER TABLE ONLY public.email_outbox
     ADD CONSTRAINT email_outbox_pkey PRIMARY KEY (id);
 
-ALTER TABLE public.email_outbox
-    ADD CONSTRAINT email_outbox_sound CHECK (public.email_outbox_sound(dedupe_key, payload, status, reason, last_error, attempts, claims, retry_at, locked_by, locked_until, batch_id, batch_position, finished_at)) NOT VALID;
-
-COMMENT ON CONSTRAINT email_outbox_sound ON public.email_outbox IS 'See email_outbox_sound(): one function rather than nine expressions, which every statement would read anew.';
-
 ALTER TABLE ONLY public.email_preferences
     ADD CONSTRAINT email_preferences_pkey PRIMARY KEY (user_id);
 
@@ -2878,14 +2888,8 @@ ALTER TABLE ONLY public.email_schedules
 ALTER TABLE ONLY public.email_schema_history
     ADD CONSTRAINT email_schema_history_pkey PRIMARY KEY (version);
 
-ALTER TABLE public.email_settings
-    ADD CONSTRAINT email_settings_paused_by_known CHECK ((paused_by = ANY (ARRAY['provider'::text, 'person'::text]))) NOT VALID;
-
 ALTER TABLE ONLY public.email_settings
     ADD CONSTRAINT email_settings_pkey PRIMARY KEY (id);
-
-ALTER TABLE public.email_settings
-    ADD CONSTRAINT email_settings_probe_only_provider CHECK (((probe_at IS NULL) OR (paused_by = 'provider'::text))) NOT VALID;
 
 ALTER TABLE ONLY public.email_signals
     ADD CONSTRAINT email_signals_idempotency_key_key UNIQUE (idempotency_key);
@@ -2927,7 +2931,7 @@ CREATE INDEX email_events_delivery_idx ON public.email_events USING btree (email
 
 CREATE INDEX email_outbox_address_idx ON public.email_outbox USING btree (lower(to_email)) WHERE (to_email IS NOT NULL);
 
-COMMENT ON INDEX public.email_outbox_address_idx IS 'What waits for, or went to, an address: the cap of somebody without an account.';
+COMMENT ON INDEX public.email_outbox_address_idx IS 'What waits for, or went to, an address: the cap of a recipient without an account.';
 
 CREATE INDEX email_outbox_due_idx ON public.email_outbox USING btree (rank DESC, run_at, id) WHERE ((status = 'queued'::text) AND (retry_at IS NULL));
 
@@ -3907,9 +3911,9 @@ GRANT SELECT ON TABLE public.email_settings TO email_reader;
 
 GRANT UPDATE(paused_at) ON TABLE public.email_settings TO email_worker;
 
-GRANT UPDATE(paused_reason) ON TABLE public.email_settings TO email_worker;
-
 GRANT UPDATE(paused_by) ON TABLE public.email_settings TO email_worker;
+
+GRANT UPDATE(paused_reason) ON TABLE public.email_settings TO email_worker;
 
 GRANT UPDATE(probe_at) ON TABLE public.email_settings TO email_worker;
 

@@ -68,9 +68,6 @@ revoke all on function public.email_lost_workers(text) from public;
 -- What kills sidecars --------------------------------------------------------------------------------------------------------
 -- A row that was claimed three times by sidecars that died before they sent anything is suspect: it goes alone, so that it takes
 -- nobody along, and from then on only what it does alone counts.  Whoever dies with company may have died of anything.
-comment on column public.email_outbox.claims is
-'Claims since the last settled one: up to 3 are counted in company, from the fourth on those made alone. A row whose sidecar died five times while it was alone is failed.';
-
 create or replace function public.email_release_unsent(batch uuid) returns integer
 language plpgsql
 set search_path = pg_catalog, pg_temp

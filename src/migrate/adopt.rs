@@ -1,7 +1,7 @@
 //! Taking over the journal that the application's own sender has kept: no row is rewritten, and nobody who reads or writes it
 //! waits for more than a moment.
 //!
-//! V4 makes the journal, or adds what an existing one lacks, and later migrations change it. On a big table that people use,
+//! V05 makes the journal, or adds what an existing one lacks; later migrations may change it. On a big table that people use,
 //! three things are done before them: indexes are built while everybody goes on writing, foreign keys are dropped one at a time,
 //! and a migration starts only once it holds the table, having waited no longer than a third of a second for it.
 
@@ -17,7 +17,7 @@ use tokio_postgres::{Client, Error};
 use super::error::MigrateError;
 
 /// The migration that makes the journal.
-pub(super) const MIGRATION: i32 = 4;
+pub(super) const MIGRATION: i32 = 5;
 
 const FAULTS: &str = include_str!("sql/journal_faults.sql");
 const BEFORE: &str = include_str!("sql/journal_before.sql");
@@ -105,7 +105,7 @@ impl fmt::Display for Adoption {
     }
 }
 
-/// Makes a journal that is there ready for the pending migrations; `ours` says whether V4 was applied to it. Answers whether there
+/// Makes a journal that is there ready for the pending migrations; `ours` says whether V05 was applied to it. Answers whether there
 /// is one.
 pub(super) async fn prepare(
     client: &Client,

@@ -9,10 +9,10 @@ use tokio_postgres::{Client, Error};
 use super::error::MigrateError;
 use super::files::{self, SqlFile};
 use super::finding::Finding;
-use crate::db::version;
 
 const ROLES: &str = include_str!("sql/roles.sql");
 const RECORDED: &str = include_str!("sql/recorded_files.sql");
+const HAS_RECORD: &str = include_str!("sql/has_record.sql");
 const RECORD: &str = include_str!("sql/record_file.sql");
 const EXISTING_TABLES: &str = include_str!("sql/existing_tables.sql");
 const BEGIN_FILE: &str = include_str!("sql/begin_file.sql");
@@ -45,11 +45,7 @@ pub(super) async fn pending_files(client: &Client) -> Result<Vec<&'static SqlFil
     let applicable = files::all()
         .iter()
         .filter(|file| file.requires.is_none_or(|table| !absent.contains(&table)));
-    if !version::applied(client)
-        .await?
-        .iter()
-        .any(|(version, _)| *version >= files::SINCE_MIGRATION)
-    {
+    if !has_record(client).await? {
         return Ok(applicable.collect());
     }
     let roles: String = client.query_typed_one(ROLES, &[]).await?.try_get(0)?;
@@ -67,12 +63,14 @@ pub(super) async fn pending_files(client: &Client) -> Result<Vec<&'static SqlFil
     Ok(pending)
 }
 
+/// Whether the record of files can be read: not before the first migration, and not without the function of the first files that
+/// it is compared with. Then every file counts as pending, which also brings that function back.
+async fn has_record(client: &Client) -> Result<bool, Error> {
+    client.query_typed_one(HAS_RECORD, &[]).await?.try_get(0)
+}
+
 pub(super) async fn drift(client: &Client) -> Result<Vec<Finding>, MigrateError> {
-    if !version::applied(client)
-        .await?
-        .iter()
-        .any(|(version, _)| *version >= files::SINCE_MIGRATION)
-    {
+    if !has_record(client).await? {
         return Ok(Vec::new());
     }
     let absent = absent_tables(client).await?;

@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use include_dir::{Dir, include_dir};
 use sha2::{Digest as _, Sha256};
 
-/// The migration that makes `email_sql_files`.
-pub(super) const SINCE_MIGRATION: i32 = 7;
+/// The migration after which files can be applied and recorded: it makes `email_sql_files`.
+pub(super) const SINCE_MIGRATION: i32 = 1;
 
 /// The hand-over from the application's own scheduler.
 pub(super) const HANDOVER: &str = "sql/triggers/scheduled_jobs_handover.sql";
@@ -65,6 +65,12 @@ pub(super) fn all() -> &'static [SqlFile] {
 }
 
 impl SqlFile {
+    /// Whether the tables of later migrations need its functions (a default, a CHECK, a first row): `sql/core/00_…` to `09_…`.
+    /// Such a file names nothing of ours but what the migration `SINCE_MIGRATION` and the files before it make.
+    pub(super) fn before_tables(&self) -> bool {
+        self.path.starts_with("sql/core/0")
+    }
+
     /// SHA-256, in base64, of the text and of the names of our roles that exist (grants to missing ones are skipped).
     pub(super) fn checksum(&self, roles: &str) -> String {
         let digest = Sha256::new()
@@ -120,6 +126,23 @@ mod tests {
             all()[first_code..]
                 .iter()
                 .all(|file| file.path.starts_with("sql/triggers/"))
+        );
+    }
+
+    #[test]
+    fn what_tables_need_comes_first() {
+        let first: Vec<_> = all()
+            .iter()
+            .take_while(|file| file.before_tables())
+            .collect();
+        assert!(
+            first
+                .iter()
+                .any(|file| file.text.contains("public.email_now()"))
+        );
+        assert_eq!(
+            first.len(),
+            all().iter().filter(|file| file.before_tables()).count()
         );
     }
 

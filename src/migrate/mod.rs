@@ -1,7 +1,9 @@
 //! `migrate`: refinery's migrations, then the repeatable SQL files, one instance at a time.
 //!
 //! Migrations (`migrations/V*.sql`) make tables; the repeatable files (`sql/core`, `sql/triggers`) make functions, views and
-//! triggers and are applied only when their text changed. What was changed by hand in the database is left as it is
+//! triggers and are applied only when their text changed. Functions that tables need (a default, a CHECK) are repeatable files too,
+//! so that the drift check sees them: `sql/core/0*.sql`, applied right after V01. What was
+//! changed by hand in the database is left as it is
 //! and reported: at 3 a.m. a disabled trigger has a reason.
 
 mod adopt;
@@ -53,7 +55,7 @@ pub(crate) async fn check(config: &MigrateConfig) -> Result<Vec<Finding>, Migrat
     let mut findings: Vec<Finding> = pending_migrations(&client)
         .await?
         .iter()
-        .map(|migration| Finding::Migration(migration.to_string()))
+        .map(|migration| Finding::Migration(file_name(migration)))
         .collect();
     for file in pending_files(&client).await? {
         findings.push(Finding::File(file.path));
@@ -93,12 +95,21 @@ pub(crate) async fn migrate(
             report(&Finding::Adoption(step));
         })
         .await?;
+    if !pending.is_empty() {
+        run(&mut client, files::SINCE_MIGRATION, &mut report).await?;
+        for file in pending_files(&client).await? {
+            if file.before_tables() {
+                apply(&client, file).await?;
+                report(&Finding::File(file.path));
+            }
+        }
+    }
     for migration in &pending {
         did = true;
         if journal && adopt::touches(migration) {
             run(&mut client, migration.version() - 1, &mut report).await?;
             adopt::apply(&client, migration).await?;
-            report(&Finding::Migration(migration.to_string()));
+            report(&Finding::Migration(file_name(migration)));
         }
     }
     if !pending.is_empty() {
@@ -155,7 +166,7 @@ async fn run(
         .await
         .map_err(|error| MigrateError::Migration(explain(&error)))?;
     for migration in applied.applied_migrations() {
-        report(&Finding::Migration(migration.to_string()));
+        report(&Finding::Migration(file_name(migration)));
     }
     Ok(())
 }
@@ -202,6 +213,11 @@ async fn pending_migrations(client: &Client) -> Result<Vec<Migration>, MigrateEr
         .collect();
     pending.sort_by_key(Migration::version);
     Ok(pending)
+}
+
+/// As in `migrations/`: refinery's own form leaves the padding out.
+fn file_name(migration: &Migration) -> String {
+    format!("V{:02}__{}", migration.version(), migration.name())
 }
 
 /// refinery's error with the cause it hides.

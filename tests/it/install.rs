@@ -75,7 +75,7 @@ async fn check_lists_what_is_pending_exits_3_and_changes_nothing() {
     assert_eq!(pending.status.code(), Some(3));
     let lines = stdout(&pending);
     assert!(
-        lines.starts_with("pending  V1__clock_and_roles\n"),
+        lines.starts_with("pending  V01__roles_and_sql_files\n"),
         "{lines}"
     );
     assert!(
@@ -136,6 +136,37 @@ async fn what_was_changed_by_hand_is_reported_and_left_alone() {
         mailer(&db, &["migrate", "--check"]).await.status.code(),
         Some(3),
         "a dropped function is drift too"
+    );
+}
+
+#[tokio::test]
+async fn what_tables_need_is_watched_like_every_other_function() {
+    let db = TestDb::new().await;
+    db.exec("create or replace function public.email_now() returns timestamptz language sql stable parallel safe as 'select pg_catalog.now()'")
+        .await;
+    let check = mailer(&db, &["migrate", "--check"]).await;
+    assert_eq!(check.status.code(), Some(3));
+    assert!(
+        stdout(&check).starts_with("drifted  sql/core/01_clock.sql"),
+        "{}",
+        stdout(&check)
+    );
+
+    // Without the function that fingerprints, nothing can be compared, so every file is applied anew.
+    db.exec("drop function public.email_fingerprint(text[])")
+        .await;
+    let check = mailer(&db, &["migrate", "--check"]).await;
+    assert_eq!(check.status.code(), Some(3));
+    assert!(
+        stdout(&check).starts_with("pending  sql/core/00_installing.sql"),
+        "{}",
+        stdout(&check)
+    );
+    let mended = mailer(&db, &["migrate"]).await;
+    assert!(mended.status.success(), "{}", stderr(&mended));
+    assert_eq!(
+        mailer(&db, &["migrate", "--check"]).await.status.code(),
+        Some(0)
     );
 }
 

@@ -113,7 +113,7 @@ async fn relations(db: &TestDb, kind: &str, out: &mut String) {
                     where r.rolname in ('email_worker', 'email_reader', 'email_admin') and has_table_privilege(r.oid, c.oid, 'select')
                 ), '')
              from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-             where c.relnamespace = 'public'::regnamespace and c.relname like 'email\\_%' and c.relkind::text = $1 and c.relname <> 'email_schema_history'
+             where c.relnamespace = 'public'::regnamespace and c.relname like 'email\\_%' and c.relkind::text = $1
              order by c.relname, a.attnum",
             &[&kind],
         )

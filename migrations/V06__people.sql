@@ -1,5 +1,5 @@
--- Purpose: what recipients allow, who else hears about a project, and who holds the slot of the cap.
--- Locks: none on existing tables.  Safe while an older binary runs: yes.
+-- Purpose: what recipients allow, who else hears about a project, who holds the slot of the cap, and who was forgotten.
+-- Locks: none on existing tables.  Safe while an older binary runs: yes, nothing reads them yet.
 set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 
@@ -35,12 +35,12 @@ create table public.email_suppressions (
     constraint email_suppressions_pkey primary key (email),
     constraint email_suppressions_reason_known check (reason in ('bounced', 'complained', 'manual', 'unsubscribed'))
 );
-create unique index email_suppressions_address_idx on public.email_suppressions (lower(email));
 comment on table public.email_suppressions is 'Addresses never to write to. bounced and manual stop everything but security; complained and unsubscribed stop product and marketing.';
 comment on column public.email_suppressions.email is 'The address; upper and lower case are the same.';
 comment on column public.email_suppressions.reason is 'bounced, complained, manual or unsubscribed.';
 comment on column public.email_suppressions.source is 'Who said so, such as the provider or a person; null means unknown.';
 comment on column public.email_suppressions.created_at is 'Since when.';
+create unique index email_suppressions_address_idx on public.email_suppressions (lower(email));
 
 create table public.email_project_contacts (
     project_id        uuid        not null,
@@ -73,20 +73,11 @@ comment on column public.email_marketing_slots.recipient is 'The user id, or the
 comment on column public.email_marketing_slots.last_at is 'When the slot was taken, or the letter sent, by email_now().';
 comment on column public.email_marketing_slots.outbox_id is 'The email_outbox row that holds it.';
 
-create table public.email_subject_variants (
-    email_type text    not null,
-    variant    text    not null,
-    subject    text    not null,
-    weight     integer not null default 1,
-    enabled    boolean not null default true,
-    constraint email_subject_variants_pkey primary key (email_type, variant),
-    constraint email_subject_variants_email_type_fkey foreign key (email_type) references public.email_types (code),
-    constraint email_subject_variants_weight_positive check (weight > 0),
-    constraint email_subject_variants_subject_one_line check (subject <> '' and subject !~ '[[:cntrl:]]')
+create table public.email_forgotten (
+    user_id      uuid        not null,
+    forgotten_at timestamptz not null default public.email_now(),
+    constraint email_forgotten_pkey primary key (user_id)
 );
-comment on table public.email_subject_variants is 'A/B subjects: one is chosen per user by a stable hash, in proportion to the weights.';
-comment on column public.email_subject_variants.email_type is 'A code of email_types.';
-comment on column public.email_subject_variants.variant is 'Its name in the results, such as A.';
-comment on column public.email_subject_variants.subject is 'The subject line; {key} is replaced from the letter''s context.';
-comment on column public.email_subject_variants.weight is 'Its share among the enabled variants of the type.';
-comment on column public.email_subject_variants.enabled is 'Whether it is being used.';
+comment on table public.email_forgotten is 'Users who were forgotten: nothing more is sent to them, security included. Filled by email_forget_user().';
+comment on column public.email_forgotten.user_id is 'users.id; the user need not exist any more.';
+comment on column public.email_forgotten.forgotten_at is 'When.';

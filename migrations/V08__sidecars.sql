@@ -1,9 +1,37 @@
--- Purpose: what is sent is on record before it is sent: one row per API request, the fleet's rate budget, who paused
--- sending, and by which session a sidecar is known to be alive.
--- Locks: email_settings and email_workers, for an instant (columns without a volatile default).  Safe while an older binary
--- runs: no. What it sends has no row here, so if it is killed in the act a newer one takes that for never sent: drain it first.
+-- Purpose: the sidecars, their requests (what is sent is on record before it is sent), and the rate budget of the fleet.
+-- Locks: none on existing tables.  Safe while an older binary runs: yes, nothing reads them yet.
 set local lock_timeout = '2s';
 set local statement_timeout = '60s';
+
+create table public.email_workers (
+    id            text        not null,
+    hostname      text        not null,
+    pid           integer     not null,
+    version       text        not null,
+    provider      text        not null,
+    state         text        not null,
+    in_flight     integer     not null default 0,
+    session_pid   integer,
+    session_start timestamptz,
+    started_at    timestamptz not null default clock_timestamp(),
+    last_seen_at  timestamptz not null default clock_timestamp(),
+    lost_at       timestamptz,
+    constraint email_workers_pkey primary key (id),
+    constraint email_workers_state_known check (state in ('running', 'draining', 'stopped'))
+) with (fillfactor = 50);
+comment on table public.email_workers is 'A heartbeat per sidecar, by the real clock.';
+comment on column public.email_workers.id is 'host:pid:random, as in email_outbox.locked_by.';
+comment on column public.email_workers.hostname is 'Where it runs.';
+comment on column public.email_workers.pid is 'Its process there.';
+comment on column public.email_workers.version is 'Of the binary.';
+comment on column public.email_workers.provider is 'As in EMAIL_PROVIDER.';
+comment on column public.email_workers.state is 'running, draining (SIGTERM was received) or stopped.';
+comment on column public.email_workers.in_flight is 'Letters it holds at the moment.';
+comment on column public.email_workers.session_pid is 'Backend pid of its LISTEN connection (pg_stat_activity.pid); null while that is not connected.';
+comment on column public.email_workers.session_start is 'backend_start of that session, so that another one with the same pid is not taken for it; null when it is not known.';
+comment on column public.email_workers.started_at is 'When it started.';
+comment on column public.email_workers.last_seen_at is 'Its last heartbeat; older than three polls means it is gone.';
+comment on column public.email_workers.lost_at is 'When another sidecar first saw that session gone; null while it is there, and again after any sign of life.';
 
 create table public.email_batches (
     batch_id        uuid        not null,
@@ -26,6 +54,7 @@ create table public.email_batches (
     settings        jsonb       not null,
     tokens          uuid[],
     tracked         boolean[]   not null,
+    forget          boolean     not null default false,
     mismatched_at   timestamptz,
     mismatched_by   text,
     constraint email_batches_pkey primary key (batch_id),
@@ -58,6 +87,7 @@ comment on column public.email_batches.body_sha256 is 'SHA-256 of the request''s
 comment on column public.email_batches.settings is 'What shaped the body besides the members: version, sender, addresses. No secret is among it.';
 comment on column public.email_batches.tokens is 'The members'' unsubscribe tokens, frozen; null when no letter has one.';
 comment on column public.email_batches.tracked is 'Whether opens and clicks of each member are tracked, frozen.';
+comment on column public.email_batches.forget is 'Whether members were asked to be forgotten while their outcome was unknown: they are erased when the request is settled.';
 comment on column public.email_batches.mismatched_at is 'When a sidecar last left it alone because its own rendering differs; null means none did.';
 comment on column public.email_batches.mismatched_by is 'Which sidecar did, and what it would have rendered with.';
 create index email_batches_open_idx on public.email_batches (first_sent_at) where state <> 'settled';
@@ -86,21 +116,3 @@ comment on column public.email_rates.next_at is 'When the next request may leave
 comment on column public.email_rates.adjusted_at is 'When per_second was last adjusted.';
 comment on column public.email_rates.limited is 'How often the provider said "too many requests" (429).';
 comment on column public.email_rates.limited_at is 'When it last did; null means never.';
-
-alter table public.email_settings
-    add column paused_by text,
-    add column probe_at timestamptz,
-    add column probes integer not null default 0,
-    add column probed_by text,
-    add constraint email_settings_paused_by_known check (paused_by in ('provider', 'person')) not valid,
-    add constraint email_settings_probe_only_provider check (probe_at is null or paused_by = 'provider') not valid;
-comment on column public.email_settings.paused_by is 'provider: a sidecar stopped because the provider refuses the whole account, and one message probes from time to time. person, or null while paused: only email_resume() starts again.';
-comment on column public.email_settings.probe_at is 'When one message will try whether the provider takes mail again, by the real clock; null unless paused by the provider.';
-comment on column public.email_settings.probes is 'How many probes were refused since it paused: each doubles the wait, up to an hour.';
-comment on column public.email_settings.probed_by is 'The sidecar that holds the latest probe; null means none was made.';
-
-alter table public.email_workers
-    add column session_start timestamptz,
-    add column lost_at timestamptz;
-comment on column public.email_workers.session_start is 'backend_start of that session, so that another one with the same pid is not taken for it; null when it is not known.';
-comment on column public.email_workers.lost_at is 'When another sidecar first saw that session gone; null while it is there, and again after any sign of life.';

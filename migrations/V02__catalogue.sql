@@ -1,4 +1,4 @@
--- Purpose: the catalogue (one row per E-* code) and the one row of settings.
+-- Purpose: the catalogue (one row per E-* code), and the subjects that are tried against each other.
 -- Locks: none on existing tables.  Safe while an older binary runs: yes, nothing reads them yet.
 set local lock_timeout = '2s';
 set local statement_timeout = '60s';
@@ -12,6 +12,7 @@ create table public.email_types (
     enabled         boolean     not null default true,
     paused_at       timestamptz,
     paused_reason   text,
+    blast_found     integer,
     phase           integer     not null,
     expires_after   interval    not null,
     max_attempts    integer     not null default 10,
@@ -27,6 +28,7 @@ create table public.email_types (
     constraint email_types_expires_after_positive check (expires_after > interval '0'),
     constraint email_types_max_attempts_positive check (max_attempts > 0),
     constraint email_types_holdout_percent_range check (holdout_percent between 0 and 100),
+    constraint email_types_blast_found_positive check (blast_found > 0),
     constraint email_types_params_object check (jsonb_typeof(params) = 'object'),
     constraint email_types_paused_reason_only_paused check (paused_reason is null or paused_at is not null)
 );
@@ -39,6 +41,7 @@ comment on column public.email_types.priority is 'Higher goes first, in the queu
 comment on column public.email_types.enabled is 'false: nothing is enqueued any more, and what was queued becomes suppressed (type disabled). Enabling again sets active_since to now.';
 comment on column public.email_types.paused_at is 'When it was paused; null means running. Rows of a paused type wait; nothing is lost.';
 comment on column public.email_types.paused_reason is 'Why it was paused; null means running, or no reason given.';
+comment on column public.email_types.blast_found is 'How many letters a scan held back because they were over the blast limit: it paused the type. Once the type is resumed the next scan lets them through and empties this; null means nothing is held back.';
 comment on column public.email_types.phase is 'The rollout phase of the specification, section 9; see email_enable_phase.';
 comment on column public.email_types.expires_after is 'Counted from email_outbox.due_at: a letter that could not go out by then is suppressed as expired.';
 comment on column public.email_types.max_attempts is 'Requests the provider may answer with a failure before the row is failed.';
@@ -46,6 +49,8 @@ comment on column public.email_types.holdout_percent is 'Share of users, picked 
 comment on column public.email_types.active_since is 'Facts older than this never cause this email: installing on a live database sends nothing about the past.';
 comment on column public.email_types.params is 'Thresholds and delays of this code, by name; documented at the top of its file in sql/triggers/.';
 
+-- params.ahead: how long before its moment local-time mail is put into the queue.  Longer than the two hours after which a sidecar
+-- takes over an hourly schedule, so that a letter is always there before it is due.
 insert into public.email_types (code, name, category, capped, priority, phase, expires_after, params) values
 ('E-TRX-01',  'Welcome after sign-up',                  'transactional', false,  90, 1, '7 days',  '{}'),
 ('E-TRX-02',  'Invitation to a project',                'transactional', false,  90, 1, '2 days',  '{"steps": {"J0": "0 days", "J2": "2 days", "J5": "5 days"}}'),
@@ -60,8 +65,8 @@ insert into public.email_types (code, name, category, capped, priority, phase, e
 ('E-CONV-02', 'Free quota at 90 %',                     'marketing',     true,   55, 1, '3 days',  '{"threshold": 45, "quota": 50}'),
 ('E-CONV-03', 'Free quota reached',                     'marketing',     true,   70, 1, '3 days',  '{"quota": 50}'),
 ('E-CONV-04', 'Pro feature attempted',                  'marketing',     true,   40, 3, '3 days',  '{}'),
-('E-CONV-05', 'Monthly value report of a free project', 'marketing',     true,   20, 3, '7 days',  '{"local_time": "09:00", "blast_limit": null}'),
-('E-RET-01',  'Weekly usage report',                    'product',       true,   30, 2, '1 day',   '{"local_time": "08:00", "blast_limit": null}'),
+('E-CONV-05', 'Monthly value report of a free project', 'marketing',     true,   20, 3, '7 days',  '{"local_time": "09:00", "ahead": "3 hours", "blast_limit": null}'),
+('E-RET-01',  'Weekly usage report',                    'product',       true,   30, 2, '1 day',   '{"local_time": "08:00", "ahead": "3 hours", "blast_limit": null}'),
 ('E-RET-02',  'Activity dropped',                       'marketing',     true,   45, 3, '3 days',  '{"min_deployments": 4, "drop_percent": 50}'),
 ('E-RET-03',  'Inactive for 14 days',                   'marketing',     true,   35, 2, '5 days',  '{"inactive": "14 days"}'),
 ('E-RET-04',  'Inactive for 30 days',                   'marketing',     true,   36, 3, '5 days',  '{"steps": {"J30": "30 days", "J37": "37 days"}}'),
@@ -70,45 +75,20 @@ insert into public.email_types (code, name, category, capped, priority, phase, e
 ('E-ADV-01',  'NPS survey after a milestone',           'marketing',     true,   15, 3, '7 days',  '{"active_days": 30, "min_deployments": 20}'),
 ('E-ADV-02',  'Review request to a promoter',           'marketing',     true,   16, 3, '14 days', '{"delay": "1 day", "min_score": 9}');
 
-create function public.email_identity() returns text
-language sql stable
-set search_path = pg_catalog, pg_temp
-as $$
-select c.system_identifier::text || '/' || pg_catalog.current_database() from pg_catalog.pg_control_system() c
-$$;
-comment on function public.email_identity() is
-'Which database this is: the cluster''s system identifier and the database''s name. A promoted standby answers the same; a restore into another cluster or under another name does not.';
-revoke all on function public.email_identity() from public;
-
-create table public.email_settings (
-    id                 boolean     not null default true,
-    marketing_cooldown interval    not null default '24 hours',
-    lookahead          interval    not null default '2 hours',
-    blast_limit        integer     not null default 10000,
-    retention_sent     interval    not null default '7 days',
-    retention_failed   interval    not null default '90 days',
-    notify             boolean     not null default true,
-    paused_at          timestamptz,
-    paused_reason      text,
-    armed_for          text,
-    constraint email_settings_pkey primary key (id),
-    constraint email_settings_one_row check (id),
-    constraint email_settings_marketing_cooldown_not_negative check (marketing_cooldown >= interval '0'),
-    constraint email_settings_lookahead_not_negative check (lookahead >= interval '0'),
-    constraint email_settings_blast_limit_positive check (blast_limit > 0),
-    constraint email_settings_retention_positive check (retention_sent > interval '0' and retention_failed > interval '0'),
-    constraint email_settings_paused_reason_only_paused check (paused_reason is null or paused_at is not null)
+create table public.email_subject_variants (
+    email_type text    not null,
+    variant    text    not null,
+    subject    text    not null,
+    weight     integer not null default 1,
+    enabled    boolean not null default true,
+    constraint email_subject_variants_pkey primary key (email_type, variant),
+    constraint email_subject_variants_email_type_fkey foreign key (email_type) references public.email_types (code),
+    constraint email_subject_variants_weight_positive check (weight > 0),
+    constraint email_subject_variants_subject_one_line check (subject <> '' and subject !~ '[[:cntrl:]]')
 );
-comment on table public.email_settings is 'One row: what holds for every kind of email.';
-comment on column public.email_settings.id is 'Always true: there is one row.';
-comment on column public.email_settings.marketing_cooldown is 'At most one capped email per recipient in this time.';
-comment on column public.email_settings.lookahead is 'A lighter capped email does not take the slot while a heavier one for the same recipient falls due within this time.';
-comment on column public.email_settings.blast_limit is 'A scan that would enqueue more rows than this in one run enqueues nothing and pauses its type; email_types.params.blast_limit overrides it.';
-comment on column public.email_settings.retention_sent is 'How long sent and suppressed outbox rows stay; the journal keeps their keys for ever.';
-comment on column public.email_settings.retention_failed is 'How long failed outbox rows stay.';
-comment on column public.email_settings.notify is 'false for applications that use PREPARE TRANSACTION (it cannot be combined with NOTIFY): the poll then serves.';
-comment on column public.email_settings.paused_at is 'Since when nothing at all is sent; null means running. Set by email_pause(null), or by a sidecar when the provider refuses the whole account.';
-comment on column public.email_settings.paused_reason is 'Why nothing is sent; null means running, or no reason given.';
-comment on column public.email_settings.armed_for is 'The email_identity() this database may send from; null or another one (a restored copy) means nothing is sent until email_arm() is called.';
-
-insert into public.email_settings (armed_for) values (public.email_identity());
+comment on table public.email_subject_variants is 'A/B subjects: one is chosen per user by a stable hash, in proportion to the weights.';
+comment on column public.email_subject_variants.email_type is 'A code of email_types.';
+comment on column public.email_subject_variants.variant is 'Its name in the results, such as A.';
+comment on column public.email_subject_variants.subject is 'The subject line; {key} is replaced from the letter''s context.';
+comment on column public.email_subject_variants.weight is 'Its share among the enabled variants of the type.';
+comment on column public.email_subject_variants.enabled is 'Whether it is being used.';

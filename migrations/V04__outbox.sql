@@ -16,7 +16,9 @@ create table public.email_outbox (
     retry_at       timestamptz,
     priority       integer,
     rank           integer     not null,
+    slot           text,
     reason         text,
+    end_as         text,
     attempts       integer     not null default 0,
     claims         integer     not null default 0,
     last_error     text,
@@ -31,20 +33,11 @@ create table public.email_outbox (
     finished_at    timestamptz,
     constraint email_outbox_pkey primary key (id),
     constraint email_outbox_dedupe_key_key unique (dedupe_key),
-    constraint email_outbox_dedupe_key_length check (length(dedupe_key) between 1 and 255),
-    constraint email_outbox_payload_object check (jsonb_typeof(payload) = 'object'),
-    constraint email_outbox_attempts_not_negative check (attempts >= 0 and claims >= 0),
-    constraint email_outbox_status_known check (status in ('queued', 'sending', 'sent', 'failed', 'suppressed')),
-    -- A claimed row names its holder, its lease and its place in the batch; no other row has a holder.
-    constraint email_outbox_sending_is_leased check (
-        case
-            when status = 'sending' then locked_by is not null and locked_until is not null and batch_id is not null and batch_position is not null
-            else locked_by is null and locked_until is null
-        end),
-    constraint email_outbox_ended_has_finished_at check ((finished_at is not null) = (status in ('sent', 'failed', 'suppressed'))),
-    constraint email_outbox_suppressed_has_reason check (status <> 'suppressed' or reason is not null),
-    constraint email_outbox_failed_has_error check (status <> 'failed' or last_error is not null or reason is not null),
-    constraint email_outbox_retry_only_queued check (retry_at is null or status = 'queued')
+    -- One function rather than nine expressions: Postgres reads and plans the text of each anew in every statement that writes the
+    -- table, which was 40 per cent of inserting one row.
+    constraint email_outbox_sound check (public.email_outbox_sound(
+        dedupe_key, payload, status, reason, last_error, attempts, claims, retry_at, locked_by, locked_until, batch_id, batch_position, finished_at
+    ))
 ) with (
     -- Rows live for minutes to days and are updated twice: vacuum early, by count rather than by share.
     autovacuum_vacuum_scale_factor = 0.02,
@@ -65,9 +58,11 @@ comment on column public.email_outbox.due_at is 'The first run_at: email_types.e
 comment on column public.email_outbox.retry_at is 'After a transient failure: not before this moment of the real clock. null means no retry is pending.';
 comment on column public.email_outbox.priority is 'Higher goes first; null means the type''s priority.';
 comment on column public.email_outbox.rank is 'The priority in force (the row''s or else its type''s), kept by triggers so that the claim can use an index.';
+comment on column public.email_outbox.slot is 'The key of email_marketing_slots that this row holds (its outbox_id is this row) or, while it is queued, waits for; null: not capped, or not claimed yet.';
 comment on column public.email_outbox.reason is 'Why it is suppressed, or why it waits; null means no reason is needed.';
+comment on column public.email_outbox.end_as is 'Asked for while it was being sent (email_cancel, email_forget_user): should the provider turn out not to have accepted it, it is suppressed with this reason instead of tried again. null: nothing was asked.';
 comment on column public.email_outbox.attempts is 'Requests the provider answered with a failure of this message or a server error.';
-comment on column public.email_outbox.claims is 'Claims since the last settled one: a row that takes its sidecar down five times is failed.';
+comment on column public.email_outbox.claims is 'Claims since the last settled one: up to 3 are counted in company, from the fourth on those made alone. A row whose sidecar died five times while it was alone is failed.';
 comment on column public.email_outbox.last_error is 'The last failure, in the provider''s or our words; null means none.';
 comment on column public.email_outbox.locked_by is 'email_workers.id of the sidecar that sends it; null unless sending.';
 comment on column public.email_outbox.locked_until is 'End of the lease by the real clock, after which another sidecar takes over; null unless sending.';
@@ -78,6 +73,7 @@ comment on column public.email_outbox.batch_attempts is 'attempts when batch_id 
 comment on column public.email_outbox.payload is 'Keys of the fact that caused it; fresh figures are computed at the claim and win over these.';
 comment on column public.email_outbox.created_at is 'When it was enqueued.';
 comment on column public.email_outbox.finished_at is 'When it ended; null while it is queued or sending.';
+comment on constraint email_outbox_sound on public.email_outbox is 'What must hold of a row whatever wrote it; see email_outbox_sound().';
 
 -- Matches the claim exactly: for each rank, the due rows in order. Rows waiting for a retry are not in it.
 create index email_outbox_due_idx on public.email_outbox (rank desc, run_at, id) where status = 'queued' and retry_at is null;
@@ -85,8 +81,15 @@ create index email_outbox_retry_idx on public.email_outbox (retry_at) where stat
 create index email_outbox_lease_idx on public.email_outbox (locked_until) where status = 'sending';
 create index email_outbox_finished_idx on public.email_outbox (finished_at) where finished_at is not null;
 create index email_outbox_user_idx on public.email_outbox (user_id);
+create index email_outbox_address_idx on public.email_outbox (lower(to_email)) where to_email is not null;
+create index email_outbox_slot_idx on public.email_outbox (slot) where status = 'queued' and slot is not null;
+create index email_outbox_dunning_idx on public.email_outbox (project_id)
+where status = 'queued' and email_type = 'E-BILL-01';
 comment on index public.email_outbox_due_idx is 'The claim, and the sidecar''s question when the next row falls due.';
 comment on index public.email_outbox_retry_idx is 'Rows whose backoff is over.';
 comment on index public.email_outbox_lease_idx is 'Batches whose sidecar is gone.';
 comment on index public.email_outbox_finished_idx is 'Retention.';
 comment on index public.email_outbox_user_idx is 'What waits for, or went to, a user.';
+comment on index public.email_outbox_address_idx is 'What waits for, or went to, an address: the cap of a recipient without an account.';
+comment on index public.email_outbox_slot_idx is 'Who waits for a slot that is given back.';
+comment on index public.email_outbox_dunning_idx is 'Which reminders a payment makes needless.';

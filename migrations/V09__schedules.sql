@@ -1,22 +1,7 @@
--- Purpose: what runs by the clock (email_schedules), and how a scan that found too many is remembered (email_types.blast_found).
--- Locks: email_types for an instant (a nullable column without default is metadata only).
--- Safe while an older binary runs: yes, it reads neither.
+-- Purpose: what runs by the clock.
+-- Locks: none on existing tables.  Safe while an older binary runs: yes, nothing reads it yet.
 set local lock_timeout = '2s';
 set local statement_timeout = '60s';
-
--- The table has two dozen rows: checking them takes no time worth avoiding.
--- squawk-ignore constraint-missing-not-valid
-alter table public.email_types
-    add column blast_found integer,
-    -- The table has 22 rows.
-    -- squawk-ignore constraint-missing-not-valid
-    add constraint email_types_blast_found_positive check (blast_found > 0);
-comment on column public.email_types.blast_found is
-'How many letters a scan held back because they were over the blast limit: it paused the type. Once the type is resumed the next scan lets them through and empties this; null means nothing is held back.';
-
--- How long before its moment local-time mail is put into the queue: longer than the two hours after which a sidecar takes over
--- an hourly schedule, so that a letter is always there before it is due.
-update public.email_types set params = params || '{"ahead": "3 hours"}' where code in ('E-CONV-05', 'E-RET-01');
 
 create table public.email_schedules (
     name            text        not null,
@@ -38,7 +23,6 @@ create table public.email_schedules (
     constraint email_schedules_every_positive check (every >= interval '1 minute'),
     constraint email_schedules_cron_form check (cron ~ '^\S+( \S+){4}$')
 ) with (fillfactor = 50);
-create unique index email_schedules_code_idx on public.email_schedules (code);
 comment on table public.email_schedules is 'What runs by the clock: by pg_cron where it is installed, otherwise (or when its jobs fail) by whichever sidecar comes first. After editing a row: select email_schedule_sync().';
 comment on column public.email_schedules.name is 'What it is, for people; the pg_cron job is called "seqpulse-mailer: " and this.';
 comment on column public.email_schedules.runs is 'The function that is called: public.<runs>(code), or public.<runs>() when code is null. It answers how many rows it dealt with.';
@@ -53,6 +37,7 @@ comment on column public.email_schedules.last_duration is 'How long the last run
 comment on column public.email_schedules.last_rows is 'How many rows the last run that ended well dealt with: letters enqueued, errors replayed, rows removed. null means never.';
 comment on column public.email_schedules.last_error is 'SQLSTATE and message of the last run; null means that it ended well.';
 comment on column public.email_schedules.last_run_by is 'Who ran it last: pg_cron, a sidecar (email_workers.id) or a person''s role; null means nobody yet.';
+create unique index email_schedules_code_idx on public.email_schedules (code);
 
 insert into public.email_schedules (name, runs, code, every, cron) values
 ('scan E-CONV-01',      'email_scan',              'E-CONV-01', '15 minutes', '*/15 * * * *'),
@@ -64,5 +49,9 @@ insert into public.email_schedules (name, runs, code, every, cron) values
 ('scan E-RET-04',       'email_scan',              'E-RET-04',  '1 day',      '30 6 * * *'),
 ('scan E-ADV-01',       'email_scan',              'E-ADV-01',  '1 day',      '40 6 * * *'),
 ('replay errors',       'email_replay_errors',     null,        '15 minutes', '8-59/15 * * * *'),
-('clean up outbox',     'email_cleanup',           null,        '15 minutes', '11-59/15 * * * *'),
-('clean up pg_cron',    'email_cron_cleanup',      null,        '1 day',      '50 3 * * *');
+-- In batches of 20,000: every five minutes that keeps up with five million letters a day.
+('clean up outbox',     'email_cleanup',           null,        '5 minutes',  '*/5 * * * *'),
+('clean up pg_cron',    'email_cron_cleanup',      null,        '1 day',      '50 3 * * *'),
+('clean up slots',      'email_cleanup_slots',     null,        '1 day',      '45 3 * * *'),
+('clean up events',     'email_cleanup_events',    null,        '1 hour',     '41 * * * *'),
+('erase contexts',      'email_erase_contexts',    null,        '1 hour',     '47 * * * *');
