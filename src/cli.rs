@@ -1,5 +1,6 @@
 //! The command line: what `--help` says. What the commands do is elsewhere.
 
+#[cfg(feature = "sandbox")]
 use std::net::SocketAddr;
 use std::path::PathBuf;
 

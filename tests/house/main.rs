@@ -1,6 +1,7 @@
 //! The repository itself: what a person who enters it may rely on.
 
 mod circles;
+mod sizes;
 
 use std::fs;
 use std::path::{Path, PathBuf};

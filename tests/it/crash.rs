@@ -3,6 +3,8 @@
 //!
 //! `make test` does some cycles, `make crash` many: `CRASH_CYCLES`, `CRASH_LETTERS`, `CRASH_SIDECARS`. `CRASH_SEED` repeats the
 //! choices of a run (the machine's timing is not repeated).
+//!
+//! Long because the storm, its settings and its verdict are one test.
 
 mod takeovers;
 

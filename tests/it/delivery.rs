@@ -1,4 +1,6 @@
 //! A letter's life through the real binary: from an INSERT to the provider's ledger and the journal.
+//!
+//! Long because each fault is a short test of the same letter, read as one list.
 
 use nix::sys::signal::Signal;
 use standin::fault::{DropAt, Fault, FaultRule};

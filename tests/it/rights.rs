@@ -1,5 +1,7 @@
 //! Contract §5: what each role may do, and that it may do nothing else. Read from Postgres's own catalogue and tried as the
 //! role itself, so that a grant in a new file cannot pass unseen; the grants one by one stand in `tests/schema.sql`.
+//!
+//! Long because the expected rights of all roles stand here as one list.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,6 @@
 //! Letters to mail servers: a real one, and one that fails at every step of the dialogue.
+//!
+//! Long because each answer of a mail server is a short test, read as one list.
 
 mod exim;
 mod scripted;

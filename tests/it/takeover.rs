@@ -1,5 +1,7 @@
 //! The switch from SEQPULSE's own sender, as a DBA plays it: a journal with history, jobs that wait, an application that goes
 //! on working before, during and after. Every letter once.
+//!
+//! Long because the switch is one story, played in order.
 
 use std::collections::BTreeMap;
 use std::process::Output;
@@ -97,6 +99,7 @@ async fn job_for(db: &TestDb, user: Uuid, status: &str) {
 }
 
 #[expect(clippy::too_many_lines, reason = "one story, told in order")]
+// Long because each step changes what the next one meets.
 #[tokio::test]
 async fn the_switch_loses_nothing_and_sends_nothing_twice() {
     let db = TestDb::bare().await;

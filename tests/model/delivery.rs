@@ -5,6 +5,8 @@
 //! its time limit or not at all, Resend remembers its keys, and what Postmark has accepted is found by the last look.
 //! What goes wrong (crashes, lost answers, leases that run out too early) happens a bounded number of times, so every
 //! run ends; where it ends, everything must be settled.
+//!
+//! Long because a model is read as a whole: its state, its actions, and what must always hold.
 
 use stateright::{Checker, Model, Property};
 
@@ -437,6 +439,7 @@ impl Model for Delivery {
     }
 
     #[expect(clippy::too_many_lines, reason = "an arm for each action")]
+    // Long because it has one arm for each action.
     fn next_state(&self, before: &State, action: Action) -> Option<State> {
         let mut state = before.clone();
         match action {

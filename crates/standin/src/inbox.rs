@@ -2,6 +2,8 @@
 //!
 //! They work without any script, and load nothing but their own style sheet. A letter's HTML is shown in a frame that may
 //! run nothing and fetch nothing.
+//!
+//! Long because each page is a template, the struct it shows and its handler, side by side.
 
 use std::sync::Arc;
 
