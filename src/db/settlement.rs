@@ -30,7 +30,7 @@ pub enum Outcome {
     Address,
     /// It may have been accepted; the provider is asked before anything else. No attempt is spent.
     Unknown,
-    /// It may have been accepted: the provider answered with a server error. As `Unknown`, and an attempt is spent.
+    /// It may have been accepted: the provider answered with a server error, or a mail server not at all. As `Unknown`, and an attempt is spent.
     ServerError,
     /// Nothing was tried: sending is stopped, or the turn had passed.
     Untouched,

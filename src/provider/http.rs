@@ -185,10 +185,7 @@ impl Http {
     /// A request without a status line: what it says about the messages depends on how far it got.
     fn failure(&self, error: &reqwest::Error) -> Failed {
         let cause = self.redact(&root_cause(error));
-        let unknown = ErrorKind::Unknown {
-            counts: false,
-            retry_after: None,
-        };
+        let unknown = ErrorKind::unknown(false, None);
         let (status, kind, detail) = if certificate_refused(error) {
             (
                 Status::Certificate,
@@ -205,10 +202,7 @@ impl Http {
             )
         } else if error.is_connect() {
             // DNS, TCP and TLS come before the first byte of the request.
-            let kind = ErrorKind::Transient {
-                counts: false,
-                retry_after: None,
-            };
+            let kind = ErrorKind::transient(false, None);
             let detail = format!("no connection to the provider: {cause}");
             (Status::Connect, kind, detail)
         } else if error.is_timeout() {

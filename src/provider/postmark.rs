@@ -125,10 +125,7 @@ impl Postmark {
             return Err(self.error(kind, answer.status, said.as_ref()));
         }
         let unreadable = |why: String| SendError {
-            kind: ErrorKind::Transient {
-                counts: false,
-                retry_after: answer.retry_after,
-            },
+            kind: ErrorKind::transient(false, answer.retry_after),
             detail: format!("the answer to a search cannot be used: {why}"),
         };
         if answer.cut {
@@ -183,10 +180,7 @@ impl Postmark {
                 .map(|said| self.item(answer.status, &said))
                 .collect(),
             Err(why) => {
-                let kind = ErrorKind::Unknown {
-                    counts: false,
-                    retry_after: answer.retry_after,
-                };
+                let kind = ErrorKind::unknown(false, answer.retry_after);
                 let detail = format!(
                     "HTTP {}, but the answer cannot be used: {why}",
                     answer.status
@@ -204,10 +198,7 @@ impl Postmark {
                 message_id: message_id.clone(),
             }),
             (0, _) => Err(SendError {
-                kind: ErrorKind::Unknown {
-                    counts: false,
-                    retry_after: None,
-                },
+                kind: ErrorKind::unknown(false, None),
                 detail: format!("HTTP {status} with neither a message id nor an error"),
             }),
             (code, _) => Err(self.error(by_code(code, &said.message, false), status, Some(said))),

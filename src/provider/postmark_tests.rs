@@ -8,18 +8,9 @@ use super::super::samples;
 use super::ErrorKind::{Address, BatchRefused, Permanent};
 use super::*;
 
-const TRANSIENT: ErrorKind = ErrorKind::Transient {
-    counts: true,
-    retry_after: None,
-};
-const UNKNOWN: ErrorKind = ErrorKind::Unknown {
-    counts: true,
-    retry_after: None,
-};
-const UNREADABLE: ErrorKind = ErrorKind::Unknown {
-    counts: false,
-    retry_after: None,
-};
+const TRANSIENT: ErrorKind = ErrorKind::transient(true, None);
+const UNKNOWN: ErrorKind = ErrorKind::unknown(true, None);
+const UNREADABLE: ErrorKind = ErrorKind::unknown(false, None);
 const SENDER: ErrorKind = ErrorKind::SenderWide { until: None };
 
 fn answer(status: u16, body: &str) -> Answer {

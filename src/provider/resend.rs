@@ -65,8 +65,11 @@ impl Resend {
         let expected = request.messages;
         let mut headers = HeaderMap::new();
         let Ok(key) = HeaderValue::from_str(&request.idempotency_key) else {
-            let why = "the idempotency key is not a legal header value";
-            return Failed::unsent(our_fault(expected, why)).of_all(expected);
+            let error = SendError {
+                kind: ErrorKind::Permanent,
+                detail: "the idempotency key is not a legal header value".to_owned(),
+            };
+            return Failed::unsent(split_if_batch(error, expected)).of_all(expected);
         };
         headers.insert("idempotency-key", key);
         match self
@@ -241,16 +244,6 @@ fn whole(expected: usize, error: SendError) -> Vec<SendResult> {
     vec![Err(error); expected]
 }
 
-fn our_fault(expected: usize, detail: &str) -> SendError {
-    split_if_batch(
-        SendError {
-            kind: ErrorKind::Permanent,
-            detail: detail.to_owned(),
-        },
-        expected,
-    )
-}
-
 /// What is permanent for a request of one is, for a batch, the fault of some member.
 fn split_if_batch(mut error: SendError, expected: usize) -> SendError {
     if expected > 1 && error.kind == ErrorKind::Permanent {
@@ -261,10 +254,7 @@ fn split_if_batch(mut error: SendError, expected: usize) -> SendError {
 
 fn unreadable(answer: &Answer, why: &str) -> SendError {
     SendError {
-        kind: ErrorKind::Unknown {
-            counts: false,
-            retry_after: answer.retry_after,
-        },
+        kind: ErrorKind::unknown(false, answer.retry_after),
         detail: format!(
             "HTTP {}, but the answer cannot be used: {why}",
             answer.status

@@ -63,3 +63,19 @@ pub enum ErrorKind {
         until: Option<DateTime<Utc>>,
     },
 }
+
+impl ErrorKind {
+    pub(crate) const fn transient(counts: bool, retry_after: Option<Duration>) -> Self {
+        Self::Transient {
+            counts,
+            retry_after,
+        }
+    }
+
+    pub(crate) const fn unknown(counts: bool, retry_after: Option<Duration>) -> Self {
+        Self::Unknown {
+            counts,
+            retry_after,
+        }
+    }
+}

@@ -20,10 +20,7 @@ use crate::db::metrics::Metric;
 use crate::db::settlement::Outcome;
 use crate::db::workers::HeartbeatReply;
 use crate::provider::Status;
-use counters::{
-    AnswerLabels, ClaimLabels, Counters, LetterLabels, RequestLabels, StatementLabels,
-    StatusLabels, WebhookLabels,
-};
+use counters::Counters;
 use database::DatabaseMetrics;
 pub(crate) use database::EVERY as DATABASE_METRICS_EVERY;
 pub(crate) use spans::SpanCounter;
@@ -66,41 +63,34 @@ impl Vitals {
     /// A claim answered this many letters.
     pub fn claimed(&self, letters: usize) {
         let result = if letters == 0 { "empty" } else { "work" };
-        self.counters
-            .claims
-            .get_or_create(&ClaimLabels { result })
-            .inc();
-        self.counters
-            .claimed
-            .inc_by(u64::try_from(letters).unwrap_or(u64::MAX));
+        let labels = [("result", result.into())];
+        self.counters.claims.get_or_create(&labels).inc();
+        let letters = u64::try_from(letters).unwrap_or(u64::MAX);
+        self.counters.claimed.inc_by(letters);
     }
 
     /// A provider answered, or was given up, after `took`.
     pub fn request(&self, provider: &'static str, status: Status, took: Duration) {
-        self.counters
-            .durations
-            .get_or_create(&RequestLabels { provider })
-            .observe(took.as_secs_f64());
-        let status = status.to_string();
-        self.counters
-            .requests
-            .get_or_create(&StatusLabels { provider, status })
-            .inc();
+        let labels = [("provider", provider.into())];
+        let durations = &self.counters.durations;
+        durations.get_or_create(&labels).observe(took.as_secs_f64());
+        let [provider] = labels;
+        let labels = [provider, ("status", status.to_string().into())];
+        self.counters.requests.get_or_create(&labels).inc();
     }
 
     /// What the provider's answer to a letter means: a word of [`Outcome`], or `batch_refused`.
     pub fn answered(&self, provider: &'static str, outcome: &'static str) {
-        self.counters
-            .answers
-            .get_or_create(&AnswerLabels { provider, outcome })
-            .inc();
+        let labels = [("provider", provider.into()), ("outcome", outcome.into())];
+        self.counters.answers.get_or_create(&labels).inc();
     }
 
     /// The database answered a claim or a settlement after `took`.
     pub fn statement(&self, statement: &'static str, took: Duration) {
-        self.counters
-            .statements
-            .get_or_create(&StatementLabels { statement })
+        let labels = [("statement", statement.into())];
+        let statements = &self.counters.statements;
+        statements
+            .get_or_create(&labels)
             .observe(took.as_secs_f64());
     }
 
@@ -121,20 +111,19 @@ impl Vitals {
 
     /// A letter's outcome was recorded.
     pub fn settled(&self, email_type: &str, outcome: Outcome) {
-        let labels = LetterLabels {
-            email_type: email_type.to_owned(),
-            outcome: outcome.as_sql(),
-        };
+        let email_type = email_type.to_owned().into();
+        let labels = [
+            ("email_type", email_type),
+            ("outcome", outcome.as_sql().into()),
+        ];
         self.counters.letters.get_or_create(&labels).inc();
     }
 
     /// A webhook was answered; `outcome` is a word of `public.email_record_event`, or why it was not taken.
     pub fn webhook(&self, provider: &'static str, outcome: &str) {
-        let outcome = outcome.to_owned();
-        self.counters
-            .webhooks
-            .get_or_create(&WebhookLabels { provider, outcome })
-            .inc();
+        let outcome = outcome.to_owned().into();
+        let labels = [("provider", provider.into()), ("outcome", outcome)];
+        self.counters.webhooks.get_or_create(&labels).inc();
     }
 
     /// A heartbeat was answered; `listening` says whether notifications arrive.

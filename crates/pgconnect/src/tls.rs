@@ -134,7 +134,7 @@ impl TlsSettings {
     }
 
     /// A connector with the files as they are now: a renewed root certificate is used by the next connection.
-    pub fn connector(&self) -> Result<MakeRustlsConnect, TlsError> {
+    pub(crate) fn connector(&self) -> Result<MakeRustlsConnect, TlsError> {
         let provider = Arc::new(ring::default_provider());
         let roots = if self.mode == SslMode::Disable {
             None

@@ -153,7 +153,8 @@ impl DbConfig {
     }
 
     /// The servers, in the order of the URL.
-    pub fn endpoints(&self) -> &[Endpoint] {
+    #[cfg(test)]
+    pub(crate) fn endpoints(&self) -> &[Endpoint] {
         &self.endpoints
     }
 

@@ -45,19 +45,10 @@ pub(super) fn classify(answer: &Answer, said: Option<&Said>, is_batch: bool) -> 
         300..=399 | 401 | 403 | 404 | 405 | 415 => everything,
         413 => refused(is_batch),
         429 => ErrorKind::TooFast { retry_after },
-        503 if code == Some(100) => ErrorKind::Transient {
-            counts: true,
-            retry_after,
-        },
-        408 | 500..=599 => ErrorKind::Unknown {
-            counts: true,
-            retry_after,
-        },
+        503 if code == Some(100) => ErrorKind::transient(true, retry_after),
+        408 | 500..=599 => ErrorKind::unknown(true, retry_after),
         // Refused, and the reason got lost on the way.
-        _ if answer.cut => ErrorKind::Transient {
-            counts: true,
-            retry_after,
-        },
+        _ if answer.cut => ErrorKind::transient(true, retry_after),
         400 if code.is_none() => everything,
         _ => match (code, said) {
             (Some(code), Some(said)) => by_code(code, &said.message, is_batch),
@@ -69,14 +60,8 @@ pub(super) fn classify(answer: &Answer, said: Option<&Said>, is_batch: bool) -> 
 /// The class of an `ErrorCode` (providers.md §3.4).
 pub(super) fn by_code(code: i64, message: &str, is_batch: bool) -> ErrorKind {
     match code {
-        100 => ErrorKind::Transient {
-            counts: true,
-            retry_after: None,
-        },
-        101 => ErrorKind::Unknown {
-            counts: true,
-            retry_after: None,
-        },
+        100 => ErrorKind::transient(true, None),
+        101 => ErrorKind::unknown(true, None),
         // One code for every invalid field; the sender is a setting, so a bad one is wrong for every message.
         300 if message.contains("'From'") => ErrorKind::SenderWide { until: None },
         // The key, the account, the sender signature, the stream, our IP address: each a setting of ours or theirs.

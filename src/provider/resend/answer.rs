@@ -107,22 +107,16 @@ pub(super) fn classify(
         300..=399 | 401 | 403 | 404 | 405 | 415 => everything,
         // The key is refused with the status of a bad message; taking it for one would burn the whole queue.
         400 if text.to_ascii_lowercase().contains("api key is invalid") => everything,
-        400 | 422 if answer.cut => ErrorKind::Transient {
-            counts: true,
-            retry_after,
-        },
+        400 | 422 if answer.cut => ErrorKind::transient(true, retry_after),
         400 if error.is_none() => everything,
         409 => match name {
             "invalid_idempotent_request" => ErrorKind::KeyConflict,
-            "resource_locked" => ErrorKind::Transient {
-                counts: true,
-                retry_after,
-            },
+            "resource_locked" => ErrorKind::transient(true, retry_after),
             // Still running under the same key. A 409 without a reason is asked about again in the same way.
-            _ => ErrorKind::Unknown {
-                counts: name != "concurrent_idempotent_requests",
-                retry_after: Some(retry_after.unwrap_or_default().max(CONCURRENT_WAIT)),
-            },
+            _ => ErrorKind::unknown(
+                name != "concurrent_idempotent_requests",
+                Some(retry_after.unwrap_or_default().max(CONCURRENT_WAIT)),
+            ),
         },
         429 => match name {
             "daily_quota_exceeded" => ErrorKind::SenderWide {
@@ -132,10 +126,7 @@ pub(super) fn classify(
             _ => ErrorKind::TooFast { retry_after },
         },
         // Repeating the same bytes under the same key is never wrong, so these need not be told apart further.
-        408 | 500..=599 => ErrorKind::Unknown {
-            counts: true,
-            retry_after,
-        },
+        408 | 500..=599 => ErrorKind::unknown(true, retry_after),
         // 413 (split it), 422, 451 and whatever 4xx the provider invents next.
         _ => this_message,
     }

@@ -140,20 +140,14 @@ impl Failure {
 
     /// `patience`: how long to leave the server alone when it may still be storing the letter.
     pub(super) fn kind(&self, patience: Duration) -> ErrorKind {
-        let transient = |counts| ErrorKind::Transient {
-            counts,
-            retry_after: None,
-        };
+        let transient = |counts| ErrorKind::transient(counts, None);
         match &self.cause {
             Cause::Refused(code, words) => refused(self.step, *code, enhanced(words)),
             Cause::Certificate(_) | Cause::NotOffered(_) => ErrorKind::SenderWide { until: None },
             Cause::Address => ErrorKind::Permanent,
             // Attempts are counted, so that a server which always hangs up here gets a letter a few times, not for ever.
             Cause::Silence(_) | Cause::Broken(_) if self.step == Step::Answer => {
-                ErrorKind::Unknown {
-                    counts: true,
-                    retry_after: Some(patience),
-                }
+                ErrorKind::unknown(true, Some(patience))
             }
             Cause::Silence(_) | Cause::Broken(_) => transient(self.step == Step::Letter),
         }
@@ -184,14 +178,11 @@ fn refused(step: Step, code: u16, enhanced: Option<(u16, u16, u16)>) -> ErrorKin
     let sender_wide = ErrorKind::SenderWide { until: None };
     match (code, enhanced) {
         // Closing, TLS or login out of order for the moment, too fast, greylisted: not a failure of this letter.
-        (421 | 454, _) | (400..=499, Some((_, 7, _))) => ErrorKind::Transient {
-            counts: false,
-            retry_after: None,
-        },
-        (400..=499, _) => ErrorKind::Transient {
-            counts: !matches!(step, Step::Connect | Step::Login | Step::Mail),
-            retry_after: None,
-        },
+        (421 | 454, _) | (400..=499, Some((_, 7, _))) => ErrorKind::transient(false, None),
+        (400..=499, _) => {
+            let counts = !matches!(step, Step::Connect | Step::Login | Step::Mail);
+            ErrorKind::transient(counts, None)
+        }
         // Log in first; wrong password; weak mechanism; encrypt first. Or the sender's own address.
         (530 | 534 | 535 | 538, _) | (_, Some((5, 1, 7 | 8))) => sender_wide,
         // Too large, or an address the server cannot carry.
@@ -235,14 +226,8 @@ mod tests {
     use super::*;
 
     const PAUSE: ErrorKind = ErrorKind::SenderWide { until: None };
-    const LATER: ErrorKind = ErrorKind::Transient {
-        counts: false,
-        retry_after: None,
-    };
-    const ATTEMPT: ErrorKind = ErrorKind::Transient {
-        counts: true,
-        retry_after: None,
-    };
+    const LATER: ErrorKind = ErrorKind::transient(false, None);
+    const ATTEMPT: ErrorKind = ErrorKind::transient(true, None);
 
     #[test]
     fn replies_mean_what_the_table_says() {
@@ -292,10 +277,7 @@ mod tests {
             assert_eq!(kind(step), LATER, "{step}");
         }
         assert_eq!(kind(Step::Letter), ATTEMPT);
-        let unknown = ErrorKind::Unknown {
-            counts: true,
-            retry_after: Some(patience),
-        };
+        let unknown = ErrorKind::unknown(true, Some(patience));
         assert_eq!(kind(Step::Answer), unknown);
     }
 

@@ -164,17 +164,11 @@ async fn split(shared: &Shared, claim: Claim, halves: [Vec<i64>; 2]) -> Option<[
         .filter(|letter| members.iter().any(|(id, _)| *id == letter.id))
         .partition(|letter| halves[0].contains(&letter.id));
     let [first_batch, second_batch] = batches;
+    let half = |batch, letters| Claim {
+        batch,
+        letters,
+        prior: None,
+    };
     // The last one is sent first.
-    Some([
-        Claim {
-            batch: second_batch,
-            letters: second,
-            prior: None,
-        },
-        Claim {
-            batch: first_batch,
-            letters: first,
-            prior: None,
-        },
-    ])
+    Some([half(second_batch, second), half(first_batch, first)])
 }

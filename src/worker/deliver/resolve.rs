@@ -101,10 +101,7 @@ async fn ask(shared: &Shared, wanted: &Search) -> Result<HashMap<Uuid, String>, 
             Ok(Err(wait)) => tokio::time::sleep(wait).await,
             Err(error) => {
                 return Err(SendError {
-                    kind: ErrorKind::Transient {
-                        counts: false,
-                        retry_after: None,
-                    },
+                    kind: ErrorKind::transient(false, None),
                     detail: error.to_string(),
                 });
             }

@@ -116,11 +116,6 @@ impl Cluster {
         )
     }
 
-    /// Whether the postmaster is running as far as this process knows.
-    pub fn is_running(&self) -> bool {
-        self.server.is_some()
-    }
-
     /// Stops the server and waits until it has ended; no-op when it is stopped.
     pub fn stop(&mut self, mode: StopMode) -> Result<(), ClusterError> {
         let Some(mut server) = self.server.take() else {
