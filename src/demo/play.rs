@@ -15,7 +15,7 @@ use super::stage::Stage;
 use super::table::{Kpi, Row};
 
 const LETTERS: &str = include_str!("sql/letters.sql");
-const FIGURES: &str = include_str!("sql/kpis.sql");
+const KPIS: &str = include_str!("sql/kpis.sql");
 
 /// How often the inbox and the journal are looked at.
 pub(super) const LOOK: Duration = Duration::from_millis(20);
@@ -192,8 +192,8 @@ async fn recorded(stage: &Stage, awaited: &[Awaited]) -> Result<Vec<Option<Recor
     for row in rows {
         let place: i32 = row.try_get(0)?;
         let place = usize::try_from(place - 1).unwrap_or_default();
-        if let Some(slot) = recorded.get_mut(place) {
-            *slot = Some(Recorded {
+        if let Some(entry) = recorded.get_mut(place) {
+            *entry = Some(Recorded {
                 delivery: row.try_get(1)?,
                 status: row.try_get(2)?,
                 reason: row.try_get(3)?,
@@ -205,7 +205,7 @@ async fn recorded(stage: &Stage, awaited: &[Awaited]) -> Result<Vec<Option<Recor
 
 /// The KPIs as they are at the end.
 async fn kpis(stage: &Stage) -> Result<Vec<Kpi>, DemoError> {
-    let rows = stage.session(Actor::Operator).query(FIGURES, &[]).await?;
+    let rows = stage.session(Actor::Operator).query(KPIS, &[]).await?;
     rows.iter()
         .map(|row| {
             Ok(Kpi {

@@ -146,7 +146,7 @@ mod tests {
     }
 
     /// The first vector with one thing changed.
-    fn verdict(change: impl FnOnce(&mut Case)) -> Result<(), Forged> {
+    fn check(change: impl FnOnce(&mut Case)) -> Result<(), Forged> {
         let (secret, id, timestamp, body, signature) = VECTORS[0];
         let mut case = Case {
             headers: headers("svix", id, &timestamp.to_string(), signature),
@@ -178,7 +178,7 @@ mod tests {
             (-301, Err(Forged::Timestamp)),
             (i64::MAX - 1_614_265_330, Err(Forged::Timestamp)),
         ] {
-            assert_eq!(verdict(|case| case.now += away), expected, "{away}");
+            assert_eq!(check(|case| case.now += away), expected, "{away}");
         }
     }
 
@@ -191,7 +191,7 @@ mod tests {
             format!("{good} {other}"),
             format!("v1a,abc v2,xyz nonsense {good}"),
         ] {
-            let outcome = verdict(|case| case.set("svix-signature", &list));
+            let outcome = check(|case| case.set("svix-signature", &list));
             assert_eq!(outcome, Ok(()), "{list}");
         }
     }
@@ -210,29 +210,29 @@ mod tests {
             good.trim_end_matches('='),
             "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OA=",
         ] {
-            let outcome = verdict(|case| case.set("svix-signature", signature));
+            let outcome = check(|case| case.set("svix-signature", signature));
             assert_eq!(outcome, Err(Forged::Signature), "{signature}");
         }
-        assert_eq!(verdict(|case| case.body.push(b' ')), Err(Forged::Signature));
-        assert_eq!(verdict(|case| case.key.clear()), Err(Forged::Signature));
-        assert_eq!(verdict(|case| case.key[0] ^= 1), Err(Forged::Signature));
+        assert_eq!(check(|case| case.body.push(b' ')), Err(Forged::Signature));
+        assert_eq!(check(|case| case.key.clear()), Err(Forged::Signature));
+        assert_eq!(check(|case| case.key[0] ^= 1), Err(Forged::Signature));
         assert_eq!(
-            verdict(|case| case.set("svix-id", "msg_other")),
+            check(|case| case.set("svix-id", "msg_other")),
             Err(Forged::Signature)
         );
         assert_eq!(
-            verdict(|case| case.set("svix-timestamp", "1614265331")),
+            check(|case| case.set("svix-timestamp", "1614265331")),
             Err(Forged::Signature)
         );
         for name in ["svix-id", "svix-timestamp", "svix-signature"] {
             assert_eq!(
-                verdict(|case| drop(case.headers.remove(name))),
+                check(|case| drop(case.headers.remove(name))),
                 Err(Forged::Headers),
                 "{name}"
             );
         }
         assert_eq!(
-            verdict(|case| case.set("svix-timestamp", "soon")),
+            check(|case| case.set("svix-timestamp", "soon")),
             Err(Forged::Headers)
         );
     }
