@@ -1,4 +1,6 @@
-//! Whether the server and the schema are ones this binary can work with.
+//! Whether the server and the schema are ones this binary can work with: a server that is new enough, and a schema whose
+//! newest migration is this binary's own, neither older nor newer. `run` asks once, at its start, so a sidecar that runs goes on
+//! while a newer binary migrates; started again, it refuses. docs/upgrading.md has the roll-out and the way back.
 
 use tokio_postgres::{Client, Error};
 

@@ -12,7 +12,7 @@ use std::path::Path;
 use standin::{Sandbox, SandboxOptions};
 
 use crate::reference::{SCENE, run};
-use crate::support::{SidecarBuilder, TestDb};
+use crate::support::{SidecarBuilder, TestDb, migrate};
 
 fn file(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -94,6 +94,34 @@ async fn the_sql_of_the_documents_runs() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(ran > 30, "only {ran} blocks were found");
+}
+
+/// The text of the one block that begins with three backticks and this word.
+fn block(page: &str, info: &str) -> String {
+    let text = file(page);
+    let (_, rest) = text
+        .split_once(&format!("```{info}\n"))
+        .unwrap_or_else(|| panic!("{page} has no block {info}"));
+    rest.split("```").next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn the_way_back_of_the_upgrading_page_is_open_and_so_is_the_way_forward() {
+    let db = TestDb::new().await;
+    let newest: i32 = db
+        .value("select max(version) from public.email_schema_history", &[])
+        .await;
+    db.exec("insert into public.email_schema_history (version, name, applied_on, checksum) values (9999, 'from_the_future', '2030-01-01T00:00:00Z', '1')")
+        .await;
+    migrate(db.url()).await.expect_err("the schema is newer");
+    let back = block("docs/upgrading.md", "sql-back");
+    let back = back.replace("version > 9;", &format!("version > {newest};"));
+    db.exec(&back).await;
+    migrate(db.url())
+        .await
+        .expect("as if it had never been newer");
+    db.exec(&block("docs/upgrading.md", "sql-forward")).await;
+    migrate(db.url()).await.expect_err("it is newer again");
 }
 
 /// The names the alert query of the monitoring page answers.
@@ -182,6 +210,7 @@ async fn the_commands_of_the_readme_run() {
         let command = command
             .split_once("  #")
             .map_or(command, |(command, _)| command)
+            .trim_end_matches('\\')
             .trim();
         let command = match command.split_once("; --") {
             Some((statement, _)) => format!("{statement};"),
@@ -201,10 +230,7 @@ async fn the_commands_of_the_readme_run() {
             statement.push_str(command);
             statement.push('\n');
             if statement.trim_end().ends_with(';') {
-                let sql = std::mem::take(&mut statement)
-                    .replace("seqpulse_mailer", &role)
-                    .replace("…token…", &uuid::Uuid::nil().to_string())
-                    .replace("'…'", &format!("'{}'", uuid::Uuid::nil()));
+                let sql = std::mem::take(&mut statement).replace("seqpulse_mailer", &role);
                 if sql.contains("4711") {
                     db.exec(ROW_OF_THE_README).await;
                 }
