@@ -1,4 +1,4 @@
--- A SEQPULSE database of the size issue 3 names: 200,000 users, 400,000 projects, 2,000,000 deployments over 14 months that
+-- A SEQPULSE database of the size of docs/rules.md#large-databases: 200,000 users, 400,000 projects, 2,000,000 deployments over 14 months that
 -- end on Monday 2026-03-30 at 05:30 UTC (07:30 in Paris, the day after its clocks went forward).  Deterministic: everything
 -- is derived from row numbers by hashing.  psql variables: users, projects, deployments.
 \set ON_ERROR_STOP on

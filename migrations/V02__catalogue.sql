@@ -42,7 +42,7 @@ comment on column public.email_types.enabled is 'false: nothing is enqueued any 
 comment on column public.email_types.paused_at is 'When it was paused; null means running. Rows of a paused type wait; nothing is lost.';
 comment on column public.email_types.paused_reason is 'Why it was paused; null means running, or no reason given.';
 comment on column public.email_types.blast_found is 'How many letters a scan held back because they were over the blast limit: it paused the type. Once the type is resumed the next scan lets them through and empties this; null means nothing is held back.';
-comment on column public.email_types.phase is 'The rollout phase of the specification, section 9; see email_enable_phase.';
+comment on column public.email_types.phase is 'The rollout phase (docs/rules.md#phases); see email_enable_phase.';
 comment on column public.email_types.expires_after is 'Counted from email_outbox.due_at: a letter that could not go out by then is suppressed as expired.';
 comment on column public.email_types.max_attempts is 'Requests the provider may answer with a failure before the row is failed.';
 comment on column public.email_types.holdout_percent is 'Share of users, picked by a stable hash of user and code, who are suppressed as holdout, so that the KPI views can show what the email itself changed. 0 means nobody.';

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_of_the_contract() {
+    fn commands_that_people_rely_on() {
         assert!(matches!(
             parse("x migrate --check"),
             Ok(Command::Migrate(MigrateArgs { check: true }))

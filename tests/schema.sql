@@ -1931,7 +1931,7 @@ COMMENT ON COLUMN public.email_types.paused_reason IS 'Why it was paused; null m
 
 COMMENT ON COLUMN public.email_types.blast_found IS 'How many letters a scan held back because they were over the blast limit: it paused the type. Once the type is resumed the next scan lets them through and empties this; null means nothing is held back.';
 
-COMMENT ON COLUMN public.email_types.phase IS 'The rollout phase of the specification, section 9; see email_enable_phase.';
+COMMENT ON COLUMN public.email_types.phase IS 'The rollout phase (docs/rules.md#phases); see email_enable_phase.';
 
 COMMENT ON COLUMN public.email_types.expires_after IS 'Counted from email_outbox.due_at: a letter that could not go out by then is suppressed as expired.';
 
@@ -2292,7 +2292,7 @@ CREATE VIEW public.email_kpis AS
 
 COMMENT ON VIEW public.email_kpis IS 'The specification''s seven KPIs over 30 days. A cohort counts once its window is over. It reads users, projects and the journal: for dashboards, not for every request.';
 
-COMMENT ON COLUMN public.email_kpis.kpi IS 'Its name in the specification, section 8; defined in docs/kpis.md.';
+COMMENT ON COLUMN public.email_kpis.kpi IS 'The specification''s name for it; defined in docs/kpis.md.';
 
 COMMENT ON COLUMN public.email_kpis.value IS 'numerator of denominator in percent, two decimals; null when nothing could be measured.';
 
@@ -2728,7 +2728,7 @@ CREATE VIEW public.email_type_kpis AS
     k.lift_high
    FROM public.email_type_kpis_over('30 days'::interval) k(code, kpi, unit, value, numerator, denominator, measured, holdout_value, holdout_numerator, holdout_denominator, lift, lift_low, lift_high);
 
-COMMENT ON VIEW public.email_type_kpis IS 'Each email''s own KPI (the specification, section 4) over 30 days, for those who got it and, where email_types.holdout_percent keeps some from it, for the holdout. A code that has two KPIs has two rows.';
+COMMENT ON VIEW public.email_type_kpis IS 'Each email''s own KPI (docs/rules.md#letters) over 30 days, for those who got it and, where email_types.holdout_percent keeps some from it, for the holdout. A code that has two KPIs has two rows.';
 
 COMMENT ON COLUMN public.email_type_kpis.code IS 'A code of email_types.';
 

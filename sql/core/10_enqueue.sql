@@ -18,7 +18,7 @@ begin
     select t.enabled, t.priority,
         exists (select from public.email_outbox o where o.dedupe_key = new.dedupe_key)
         or exists (
-            -- A failed letter the provider never took may be tried again under its key (contract, section 9).
+            -- A failed letter the provider never took may be tried again under its key (docs/rules.md#one-key-one-letter).
             select from public.email_deliveries d
             where d.dedupe_key = new.dedupe_key
             and not (d.status = 'failed' and d.provider_message_id is null)

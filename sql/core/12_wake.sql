@@ -1,4 +1,4 @@
--- The wake-up (contract, rule 6): a commit with a NOTIFY in it takes a lock of the whole cluster, so that concurrent writers
+-- The wake-up (docs/rules.md#wake-up): a commit with a NOTIFY in it takes a lock of the whole cluster, so that concurrent writers
 -- queue for it.  A producer therefore sends one only when somebody sleeps, and asks that without reading or writing a row.
 --
 -- There are eight advisory locks, the lanes (1936028016 = 'seqp' in ASCII, 0 to 7), in this database:

@@ -1,4 +1,4 @@
--- A trigger of ours never breaks the application (contract, rule 1): what failed is noted and made up for later.
+-- A trigger of ours never breaks the application (docs/rules.md#never-break-the-application): what failed is noted and made up for later.
 --
 -- A fact is a small jsonb object with the ids and columns one code needs.  public.email_<code>_enqueue(facts) turns an array
 -- of them into outbox rows, for the guard and the replay.  What is caused often does not go through facts: there the trigger
@@ -12,7 +12,7 @@
 -- Three things keep it from failing: no type in its DECLARE section comes from a table, no expression stands there (the
 -- handler does not cover that section), and after a failure rows are read through to_jsonb(), which knows no missing column.
 --
--- Its settings: lock_timeout is the contract's 100 ms.  The others make the application's statement cost the same every time:
+-- Its settings: lock_timeout is 100 ms (docs/rules.md#never-break-the-application).  The others make the application's statement cost the same every time:
 -- plans are made once per session (planning anew took half of the time; plan_cache_mode, on the trigger or on whichever function
 -- has the statements with parameters), never read a whole table because it was empty when they were made, and are not compiled
 -- because that choice looks costly.

@@ -1,6 +1,6 @@
 -- What several codes' functions for "still true and fresh figures" share.
 
--- An id may stand in the key only: plain inserts and the application's own jobs carry the catalogue's keys (contract, section 9).
+-- An id may stand in the key only: plain inserts and the application's own jobs carry the catalogue's keys (docs/rules.md#hand-over).
 create or replace function public.email_key_id(dedupe_key text, part integer) returns uuid
 language sql immutable strict
 set search_path = pg_catalog, pg_temp

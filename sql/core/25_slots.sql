@@ -1,4 +1,4 @@
--- The cap: at most one capped email per recipient in email_settings.marketing_cooldown (contract, rule 3).
+-- The cap: at most one capped email per recipient in email_settings.marketing_cooldown (docs/rules.md#cap).
 --
 -- A slot is a row of email_marketing_slots.  The claim takes it by one conditional upsert and commits it before anything is
 -- sent; of any number of sidecars that want the same slot one gets it, because the row's key is unique.  It belongs to an

@@ -85,7 +85,7 @@ comment on function public.email_held_out(text, text, integer) is
 'Whether this recipient (a user id, or the lower-case address of someone without an account) is in the share of this code that is held out to measure what the email itself changes.';
 revoke all on function public.email_held_out(text, text, integer) from public;
 
--- In the order of the contract, rule 7: the first that applies is the row's one reason.  The last one, the slot, is asked by
+-- In the order of docs/rules.md#one-reason-each: the first that applies is the row's one reason.  The last one, the slot, is asked by
 -- the claim (25_slots.sql), because asking is taking.  The values each gate saw come along: email_explain puts them in words.
 drop function if exists public.email_gates(bigint[]);
 create or replace function public.email_gates(ids bigint[])

@@ -1,5 +1,5 @@
 -- What we read of the application: the one list that doctor holds against its tables.  The application may change them as it
--- likes (contract, rule 10); then this says which letters feel it.  tests/sql/application.sql runs every letter on tables that
+-- likes (docs/rules.md#good-neighbour); then this says which letters feel it.  tests/sql/application.sql runs every letter on tables that
 -- have nothing else.
 create or replace function public.email_application_columns() returns table (table_name text, column_name text, needed_for text)
 language sql immutable

@@ -18,7 +18,7 @@ comment on function public.email_token_holder(uuid) is
 'Whom the links with this token belong to: a user, or the address of a contact without an account. No row: nobody.';
 revoke all on function public.email_token_holder(uuid) from public;
 
--- A contact's opt-out, and a provider''s, is about the address (contract, section 4).
+-- A contact's opt-out, and a provider''s, is about the address (docs/rules.md#recipients).
 create or replace function public.email_opted_out_address(address text) returns boolean
 language sql stable
 set search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
--- The seven KPIs of the specification, section 8, and what the KPI views share.
+-- The specification's seven KPIs (docs/rules.md#kpis) and what the KPI views share.
 --
--- They read the application's tables through functions (contract, rule 10): SECURITY DEFINER, so that a dashboard's role needs
+-- They read the application's tables through functions (docs/rules.md#good-neighbour): SECURITY DEFINER, so that a dashboard's role needs
 -- no right on those tables, and they answer nothing but counts.  A KPI whose table or column is gone is null with measured 0.
 --
 -- A cohort counts once its window is over: with a window of 7 days and a period of 30 days it is what began between 37 and
@@ -250,7 +250,7 @@ create view public.email_kpis as
 select k.kpi, k.value, k.numerator, k.denominator, k.measured from public.email_kpis_over(interval '30 days') k;
 comment on view public.email_kpis is
 'The specification''s seven KPIs over 30 days. A cohort counts once its window is over. It reads users, projects and the journal: for dashboards, not for every request.';
-comment on column public.email_kpis.kpi is 'Its name in the specification, section 8; defined in docs/kpis.md.';
+comment on column public.email_kpis.kpi is 'The specification''s name for it; defined in docs/kpis.md.';
 comment on column public.email_kpis.value is 'numerator of denominator in percent, two decimals; null when nothing could be measured.';
 comment on column public.email_kpis.numerator is 'How many reached the aim.';
 comment on column public.email_kpis.denominator is 'How many could have: sign-ups, projects, alerts, invoices, … whose window is over.';

@@ -1,4 +1,4 @@
--- Each email's own KPI, as the specification's section 4 names it, and what the email itself changed where a holdout is set.
+-- Each email's own KPI, as the specification names it (docs/rules.md#letters), and what the email itself changed where a holdout is set.
 --
 -- Holdout and recipients are compared on equal terms: whether a letter is still true is asked after the holdout, so somebody held
 -- out may have done already what the letter asks for; such cases count on neither side.
@@ -316,7 +316,7 @@ select k.code, k.kpi, k.unit, k.value, k.numerator, k.denominator, k.measured,
     k.holdout_value, k.holdout_numerator, k.holdout_denominator, k.lift, k.lift_low, k.lift_high
 from public.email_type_kpis_over(interval '30 days') k;
 comment on view public.email_type_kpis is
-'Each email''s own KPI (the specification, section 4) over 30 days, for those who got it and, where email_types.holdout_percent keeps some from it, for the holdout. A code that has two KPIs has two rows.';
+'Each email''s own KPI (docs/rules.md#letters) over 30 days, for those who got it and, where email_types.holdout_percent keeps some from it, for the holdout. A code that has two KPIs has two rows.';
 comment on column public.email_type_kpis.code is 'A code of email_types.';
 comment on column public.email_type_kpis.kpi is 'Its name; defined in docs/kpis.md.';
 comment on column public.email_type_kpis.unit is 'percent; minutes (a median); score (NPS, -100 to 100).';

@@ -38,7 +38,7 @@ from (values
     ('execute on function public.email_now(), public.email_identity()')
 ) g (privileges);
 
--- People who run it: every table of ours, and the functions of the contract.
+-- People who run it: every table of ours, and the functions for operators (docs/rules.md#rights).
 select public.email_grant('usage on schema public', 'email_admin');
 select public.email_grant(format('select on public.%I', c.relname), 'email_admin')
 from pg_catalog.pg_class c

@@ -1,4 +1,4 @@
--- Hand-over from the application's own scheduler                     (contract, section 9)
+-- Hand-over from the application's own scheduler                     (docs/rules.md#hand-over)
 -- requires: scheduled_jobs
 --
 -- cause       scheduled_jobs: a pending email_send or notification_outbox job is inserted, or is pending when migrate installs this

@@ -159,7 +159,7 @@ pub struct Config {
 
 impl Config {
     /// Reads and checks everything `run` uses. Whether `EMAIL_POSTAL_ADDRESS` and `EMAIL_REVIEW_URL` are needed depends
-    /// on which types are enabled, which only the database knows: the caller checks them (contract §10).
+    /// on which types are enabled, which only the database knows: the caller checks them (docs/rules.md#settings).
     pub fn read(lookup: Lookup<'_>) -> Result<Self, ConfigErrors> {
         let mut reader = Reader::new(lookup);
         let value = Self::from_reader(&mut reader);

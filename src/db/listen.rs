@@ -18,7 +18,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{AsyncMessage, Client};
 use tokio_util::sync::CancellationToken;
 
-/// The channel of contract §6, rule 6.
+/// The channel of the wake-up (docs/rules.md#wake-up).
 const LISTEN: &str = include_str!("sql/listen.sql");
 const ALIVE: &str = include_str!("sql/alive.sql");
 const TAKE_LANES: &str = include_str!("sql/sleep.sql");

@@ -6,7 +6,7 @@ use tokio_postgres::{Client, Error};
 
 const INSTALLED: &str = include_str!("sql/installed_version.sql");
 const APPLIED: &str = include_str!("sql/applied_migrations.sql");
-/// The oldest server of contract §9 (issue "any Postgres people run").
+/// The oldest server (docs/rules.md#servers).
 const OLDEST_SERVER: i32 = 14;
 
 /// Why this binary must not work on that database.

@@ -45,7 +45,7 @@ impl Identity {
 /// What the database answers to a heartbeat.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeartbeatReply {
-    /// Whether this database may be sent from (contract §6, rule 9).
+    /// Whether this database may be sent from (docs/rules.md#install-and-restore).
     pub armed: bool,
     /// Why nothing is sent at the moment; `None` when sending is on.
     pub paused: Option<String>,

@@ -49,7 +49,7 @@ pub(super) struct Expected {
     pub(super) code: &'static str,
     /// Which step or kind of that code; empty when there is but one.
     pub(super) step: &'static str,
-    /// Dedupe key (contract §7) as a LIKE pattern; `{nassir}` stands for an id.
+    /// Dedupe key (docs/rules.md#catalogue) as a LIKE pattern; `{nassir}` stands for an id.
     pub(super) key: &'static str,
     pub(super) outcome: Outcome,
 }

@@ -1,4 +1,4 @@
-//! Postmark's events in our words (providers.md §3.7).
+//! Postmark's events in our words (docs/providers.md#postmark-webhooks).
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Resend's events in our words (providers.md §2.8).
+//! Resend's events in our words (docs/providers.md#resend-webhooks).
 
 use serde_json::{Value, json};
 

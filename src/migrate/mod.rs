@@ -31,7 +31,7 @@ mod embedded {
     refinery::embed_migrations!("migrations");
 }
 
-/// refinery's own table (contract §4).
+/// refinery's own table (docs/rules.md#names).
 const HISTORY_TABLE: &str = "public.email_schema_history";
 const SESSION: &str = include_str!("sql/session.sql");
 const LOCK: &str = include_str!("sql/lock.sql");

@@ -1,4 +1,4 @@
-//! One transmission of one request, and how far it got when it failed (providers.md §5).
+//! One transmission of one request, and how far it got when it failed (docs/providers.md#outcomes).
 //!
 //! Nothing is ever retried here: a repetition the caller does not know of is how a letter goes out twice.
 
@@ -16,11 +16,11 @@ use super::redact::redact;
 use super::status::Failed;
 use super::{ErrorKind, SendError, SetupError, Status};
 
-/// `reqwest` sends none by itself, and Resend's edge refuses a request without one (providers.md §2.1).
+/// `reqwest` sends none by itself, and Resend's edge refuses a request without one (docs/providers.md#resend-transport).
 const USER_AGENT: &str = concat!("seqpulse-mailer/", env!("CARGO_PKG_VERSION"));
 
 /// Servers and load balancers close idle connections after a minute or so; a request that meets the closing has an
-/// unknown outcome. Closing first makes that rare (providers.md §5).
+/// unknown outcome. Closing first makes that rare (docs/providers.md#outcomes).
 const POOL_IDLE: Duration = Duration::from_secs(20);
 
 /// Connecting gets at most this, and at most half of the whole time-out, so that a connection that was never made is

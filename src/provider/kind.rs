@@ -48,7 +48,7 @@ impl ProviderKind {
         matches!(self, Self::Resend | Self::Postmark)
     }
 
-    /// Most messages in one request (providers.md §2.3 and §3.3). SMTP has no batches, and whatever is in flight when a
+    /// Most messages in one request (docs/providers.md#resend-batch and docs/providers.md#postmark-batch). SMTP has no batches, and whatever is in flight when a
     /// sidecar is lost may go out twice: so one.
     pub fn max_batch(self) -> u16 {
         match self {

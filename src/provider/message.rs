@@ -3,7 +3,7 @@
 use letters::Category;
 use uuid::Uuid;
 
-/// One message to one recipient: both providers make several recipients ambiguous (providers.md §1.8).
+/// One message to one recipient: both providers make several recipients ambiguous (docs/providers.md#one-recipient).
 #[derive(Debug, Clone)]
 pub struct Message {
     /// The journal row's id; travels as Resend tag or Postmark metadata `delivery` and comes back in every webhook.

@@ -1,4 +1,4 @@
-//! Postmark: requests, and what each answer means (providers.md §3, §5).
+//! Postmark: requests, and what each answer means (docs/providers.md#postmark).
 //!
 //! There is no idempotency key: an unknown outcome is resolved by searching for the batch id, which travels with every
 //! message as metadata `attempt`. A body's `ErrorCode` is never an HTTP status, whatever it looks like.
@@ -86,7 +86,7 @@ impl Postmark {
         }
     }
 
-    /// What of this the provider has, in every stream it may be in (one search sees one stream, providers.md §3.5).
+    /// What of this the provider has, in every stream it may be in (one search sees one stream, docs/providers.md#postmark-search).
     async fn find(&self, wanted: &Search) -> Result<Vec<Found>, SendError> {
         let (filter, id, categories) = match wanted {
             Search::Batch { id, categories } => ("metadata_attempt", id, categories.as_slice()),
@@ -193,7 +193,7 @@ impl Postmark {
     /// What one object of a 2xx answer says about its message.
     fn item(&self, status: u16, said: &Said) -> SendResult {
         match (said.error_code.unwrap_or(0), &said.message_id) {
-            // Without `ErrorCode`: "accepted, but delivery may be delayed" (providers.md §3.2).
+            // Without `ErrorCode`: "accepted, but delivery may be delayed" (docs/providers.md#postmark-message).
             (0, Some(message_id)) if !message_id.is_empty() => Ok(Accepted {
                 message_id: message_id.clone(),
             }),
@@ -278,7 +278,7 @@ struct Email<'a> {
     headers: Vec<Header<'a>>,
 }
 
-/// Keys of at most 20 and values of at most 80 characters (providers.md §3.2); UUIDs are written in lower case.
+/// Keys of at most 20 and values of at most 80 characters (docs/providers.md#postmark-message); UUIDs are written in lower case.
 #[derive(Serialize)]
 struct Metadata {
     delivery: Uuid,

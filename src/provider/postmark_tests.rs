@@ -1,4 +1,4 @@
-//! The bytes of a request and the table of providers.md §3.4 and §5.
+//! The bytes of a request and the table of docs/providers.md#postmark-errors.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 

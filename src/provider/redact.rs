@@ -1,4 +1,4 @@
-//! What a provider says is recorded in the journal; the key and the recipients' addresses are not (contract §3, §5).
+//! What a provider says is recorded in the journal; the key and the recipients' addresses are not (docs/rules.md#secrets).
 
 use secrecy::{ExposeSecret, SecretString};
 

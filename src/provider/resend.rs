@@ -1,4 +1,4 @@
-//! Resend: requests, and what each answer means (providers.md §2, §5).
+//! Resend: requests, and what each answer means (docs/providers.md#resend).
 //!
 //! Batches are strict: without the header `x-batch-validation`, which the current API reference no longer describes, one
 //! invalid member refuses the whole request and nothing is sent. That is [`ErrorKind::BatchRefused`]: the caller splits
@@ -26,7 +26,7 @@ use super::{
 const SINGLE: &str = "/emails";
 const BATCH: &str = "/emails/batch";
 
-/// Keys live for 24 h from their first use; the hour less allows for clocks that disagree (providers.md §2.4).
+/// Keys live for 24 h from their first use; the hour less allows for clocks that disagree (docs/providers.md#resend-keys).
 const KEY_LIFE: Duration = Duration::from_secs(23 * 3600);
 
 /// The Resend API.
@@ -207,7 +207,7 @@ struct Tag {
     value: String,
 }
 
-/// Resend takes ASCII letters, digits, `_` and `-`, up to 256 (providers.md §2.2); a code is made of these, and one that
+/// Resend takes ASCII letters, digits, `_` and `-`, up to 256 (docs/providers.md#resend-message); a code is made of these, and one that
 /// is not must not cost the letter.
 fn tag_value(value: &str) -> String {
     let legal = |c: char| {

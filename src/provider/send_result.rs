@@ -14,7 +14,7 @@ pub struct Accepted {
     pub message_id: String,
 }
 
-/// Why a message was not, or perhaps not, accepted. The kinds are the classes of providers.md §5.
+/// Why a message was not, or perhaps not, accepted. The kinds are the classes of docs/providers.md#outcomes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct SendError {
@@ -24,7 +24,7 @@ pub struct SendError {
     pub detail: String,
 }
 
-/// The classes of failure (providers.md §5).
+/// The classes of failure (docs/providers.md#outcomes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
     /// Nothing was sent; try again later. `counts` says whether it spends one of the message's attempts (a server error

@@ -1,4 +1,4 @@
-//! SMTP: one letter, one transaction with the mail server (providers.md §4).
+//! SMTP: one letter, one transaction with the mail server (docs/providers.md#smtp).
 //!
 //! There is nothing to ask a mail server afterwards, so this provider promises less than the others: when a connection
 //! breaks between the final dot and its answer, the letter is sent again, later, under the same `Message-ID`. That window

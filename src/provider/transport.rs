@@ -11,7 +11,7 @@ use super::message::{Batch, Request};
 use super::send_result::{ErrorKind, SendError};
 use super::status::Transmission;
 
-/// How the fate of a message is learned after an unknown outcome (providers.md §6).
+/// How the fate of a message is learned after an unknown outcome (docs/providers.md#after-a-crash).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recovery {
     /// Send the same bytes again under the same key: the provider answers as it did the first time.

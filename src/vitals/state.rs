@@ -19,7 +19,7 @@ pub enum NotReady {
     Database,
     /// Notifications do not arrive; the poll serves meanwhile.
     Listen,
-    /// The database is not the one that was armed (contract §6, rule 9).
+    /// The database is not the one that was armed (docs/rules.md#install-and-restore).
     NotArmed,
     /// SIGTERM came.
     Draining,

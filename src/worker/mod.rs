@@ -57,7 +57,7 @@ pub(crate) async fn run(
     });
     let shared = Arc::new(Shared {
         // One connection per delivery, one each for the heartbeat and the schedules; a half-open one is noticed within two polls
-        // (contract §3).
+        // (docs/rules.md#settings).
         pool: Pool::new(&config.database, concurrency + 2, config.poll * 2)?,
         claims: Pool::new(&config.database, 1, config.poll * 2)?,
         worker,

@@ -38,7 +38,7 @@ pub(crate) struct Shared {
     /// A request in flight has one.
     pub(crate) permits: Arc<Semaphore>,
     pub(crate) draining: AtomicBool,
-    /// Whether this database may be worked on (contract §6, rule 9), as the last heartbeat said.
+    /// Whether this database may be worked on (docs/rules.md#install-and-restore), as the last heartbeat said.
     pub(crate) armed: AtomicBool,
     /// A heartbeat has put our LISTEN session on record.
     pub(crate) on_record: Notify,

@@ -1,4 +1,4 @@
-//! When the claiming loop may sleep, and how long, without missing a row (contract §6, rule 6; the producers' side and the
+//! When the claiming loop may sleep, and how long, without missing a row (docs/rules.md#wake-up; the producers' side and the
 //! reasoning are in `sql/core/12_wake.sql`).
 //!
 //! | state | what happens when a claim finds nothing |

@@ -1,4 +1,4 @@
-//! Contract §6, rule 1: a trigger of ours never breaks the application.
+//! docs/rules.md#never-break-the-application: a trigger of ours never breaks the application.
 
 use crate::support::TestDb;
 

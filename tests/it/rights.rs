@@ -1,4 +1,4 @@
-//! Contract §5: what each role may do, and that it may do nothing else. Read from Postgres's own catalogue and tried as the
+//! What each role may do, and that it may do nothing else (docs/rules.md#rights). Read from Postgres's own catalogue and tried as the
 //! role itself, so that a grant in a new file cannot pass unseen; the grants one by one stand in `tests/schema.sql`.
 //!
 //! Long because the expected rights of all roles stand here as one list.
@@ -232,7 +232,7 @@ async fn a_sidecar_changes_no_rule_and_forgets_nothing() {
 #[tokio::test]
 async fn an_admin_acts_through_functions_and_cannot_unremember() {
     let db = TestDb::new().await;
-    // Every function of the contract that exists; a new one of these names without the grant fails here.
+    // Every function for operators (docs/rules.md#rights) that exists; a new one of these names without the grant fails here.
     let missing: Vec<String> = db
         .query(
             "select p.oid::regprocedure::text from pg_proc p

@@ -1,4 +1,4 @@
-//! No letter waits for the poll: producers wake a sidecar that sleeps, and only such a one (contract §6, rule 6).
+//! No letter waits for the poll: producers wake a sidecar that sleeps, and only such a one (docs/rules.md#wake-up).
 //!
 //! The poll is an hour here, and a sidecar asks by itself after 50 s at the earliest, so that a letter that arrives within
 //! [`LOST`] was announced or looked for.

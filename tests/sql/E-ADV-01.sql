@@ -42,7 +42,7 @@ select is(email_scan('E-ADV-01'), 0, 'once');
 select results_eq(
     $$ select user_id, project_id, to_email, dedupe_key, run_at, payload from email_outbox where user_id = pg_temp.who('reached') and email_type = 'E-ADV-01' $$,
     $$ select pg_temp.who('reached'), null::uuid, null::text, format('nps_survey:%s:30d', pg_temp.who('reached')), timestamptz '2026-03-20 06:40Z', '{}'::jsonb $$,
-    'now, with the contract''s key'
+    'now, with the catalogue''s key'
 );
 savepoint s;
 insert into email_signals (kind, user_id, occurred_at) values ('login', pg_temp.who('signals'), '2026-03-20 00:00Z');

@@ -120,7 +120,7 @@ select results_eq(
     $$ select user_id, project_id, to_email, dedupe_key, run_at, due_at, payload from email_outbox where user_id = pg_temp.who('inside') and email_type = 'E-RET-01' $$,
     $$ select pg_temp.who('inside'), null::uuid, null::text, format('weekly_usage:%s:2026-W10', pg_temp.who('inside')),
        timestamptz '2026-03-08 19:00Z', timestamptz '2026-03-08 19:00Z', '{"week_start": "2026-03-02"}'::jsonb $$,
-    'with the contract''s key, at 08:00 on Monday 9 March in Auckland'
+    'with the catalogue''s key, at 08:00 on Monday 9 March in Auckland'
 );
 
 -- Figures --------------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ begin;
 select plan(20);
 
 select fixture.account('nassir') as nassir \gset
-select is(fixture.keys_of('E-TRX-01'), array['welcome_signup:' || :'nassir'], 'signing up causes one letter with the contract''s key');
+select is(fixture.keys_of('E-TRX-01'), array['welcome_signup:' || :'nassir'], 'signing up causes one letter with the catalogue''s key');
 select results_eq(
     $$ select user_id, project_id, to_email, payload, run_at, due_at from fixture.rows_of('E-TRX-01') $$,
     format($$ values (%L::uuid, null::uuid, null::text, '{}'::jsonb, now(), now()) $$, :'nassir'),

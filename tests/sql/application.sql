@@ -1,4 +1,4 @@
--- The application changes its own tables as if we were not there (contract, rule 10), and we say which letters feel it.
+-- The application changes its own tables as if we were not there (docs/rules.md#good-neighbour), and we say which letters feel it.
 begin;
 \ir support/fixtures.sql
 select plan(20);

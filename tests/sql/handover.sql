@@ -1,4 +1,4 @@
--- The hand-over from the application's own scheduler (contract, section 9): what becomes of a job, and what of one that cannot
+-- The hand-over from the application's own scheduler (docs/rules.md#hand-over): what becomes of a job, and what of one that cannot
 -- be taken.
 begin;
 \ir support/fixtures.sql

@@ -31,7 +31,7 @@ select results_eq(
         ('E-SEC-02', 'security', false, 100, 1, '3 days', '{"known_for": "90 days"}'),
         ('E-TRX-01', 'transactional', false, 90, 1, '7 days', '{}'),
         ('E-TRX-02', 'transactional', false, 90, 1, '2 days', '{"steps": {"J0": "0 days", "J2": "2 days", "J5": "5 days"}}') $$,
-    'with the categories, priorities, phases, times and thresholds of the contract'
+    'with the categories, priorities, phases, times and thresholds of the catalogue'
 );
 select is(
     (select count(*) from public.email_types where not enabled or paused_at is not null), 0::bigint,

@@ -1,4 +1,4 @@
--- The cap (contract, rule 3) in one session: whose slot it is, who goes first, who waits until when, and what gives it back.
+-- The cap (docs/rules.md#cap) in one session: whose slot it is, who goes first, who waits until when, and what gives it back.
 begin;
 \ir support/fixtures.sql
 select plan(56);

@@ -1,4 +1,4 @@
--- The gates in their order (contract, rule 7), each by a real row through the real claim: a row that every gate applies to,
+-- The gates in their order (docs/rules.md#one-reason-each), each by a real row through the real claim: a row that every gate applies to,
 -- from which they are taken away one by one.
 begin;
 \ir support/fixtures.sql

@@ -1,4 +1,4 @@
--- The wake-up's two sides (contract, rule 6): a producer takes its lane for its transaction, a sidecar all of them.
+-- The wake-up's two sides (docs/rules.md#wake-up): a producer takes its lane for its transaction, a sidecar all of them.
 -- Locks last for a transaction, so each case is one.
 create extension if not exists pgtap;
 select plan(10);

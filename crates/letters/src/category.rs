@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-/// What a message is for, which decides its Postmark stream and whether it may be tracked (spec §2).
+/// What a message is for, which decides its Postmark stream and whether it may be tracked (docs/rules.md#principles).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Category {
     /// Account security: always goes out, never tracked.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::french;
 use super::value::Text;
 
-/// The Free plan's deployments a month, where the context does not say (specification, §4.3).
+/// The Free plan's deployments a month, where the context does not say (docs/rules.md#letters).
 pub(crate) const FREE_LIMIT: u64 = 50;
 
 /// How much of the quota is used.

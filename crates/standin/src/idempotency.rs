@@ -1,4 +1,4 @@
-//! Resend's memory of idempotency keys (providers.md §2.4).
+//! Resend's memory of idempotency keys (docs/providers.md#resend-keys).
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The Postmark side: sending (providers.md §3 and §9). Reading back is in [`super::postmark_search`].
+//! The Postmark side: sending (docs/providers.md#postmark). Reading back is in [`super::postmark_search`].
 
 use axum::body::Bytes;
 use axum::http::StatusCode;

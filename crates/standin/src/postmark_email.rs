@@ -1,4 +1,4 @@
-//! What Postmark checks about one message (providers.md §3.2 and §3.4).
+//! What Postmark checks about one message (docs/providers.md#postmark-message).
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -168,7 +168,7 @@ impl Email {
         })
     }
 
-    /// The test addresses (providers.md §3.9); everybody else gets their letter.
+    /// The test addresses (docs/providers.md#postmark-test-addresses); everybody else gets their letter.
     pub(super) fn test_fate(&self) -> Fate {
         if self.bounce_type().is_some() {
             Fate::Bounced
@@ -304,7 +304,7 @@ fn metadata(metadata: BTreeMap<String, Value>) -> Result<Vec<(String, String)>, 
     Ok(checked)
 }
 
-/// Seven fraction digits and the time of the US east coast (providers.md §3.1).
+/// Seven fraction digits and the time of the US east coast (docs/providers.md#postmark-transport).
 pub(super) fn timestamp(at: DateTime<Utc>) -> String {
     let local = at.with_timezone(&New_York);
     let ticks = local.timestamp_subsec_nanos() / 100;

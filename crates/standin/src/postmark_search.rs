@@ -1,4 +1,4 @@
-//! Postmark's message search, by which an unknown outcome is resolved (providers.md §3.5).
+//! Postmark's message search, by which an unknown outcome is resolved (docs/providers.md#postmark-search).
 
 use axum::http::StatusCode;
 use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};

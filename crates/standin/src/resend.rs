@@ -1,4 +1,4 @@
-//! The Resend side: who may ask, how often, and for what (providers.md §2 and §9).
+//! The Resend side: who may ask, how often, and for what (docs/providers.md#resend).
 
 use axum::body::Bytes;
 use axum::http::{Method, StatusCode};

@@ -1,4 +1,4 @@
-//! What Resend checks about one message (providers.md §2.2).
+//! What Resend checks about one message (docs/providers.md#resend-message).
 
 use axum::http::StatusCode;
 use serde::Deserialize;
@@ -199,7 +199,7 @@ impl Email {
         Ok(bare)
     }
 
-    /// The test addresses of `resend.dev` (providers.md §2.9); everybody else gets their letter.
+    /// The test addresses of `resend.dev` (docs/providers.md#resend-test-addresses); everybody else gets their letter.
     pub(super) fn test_fate(&self) -> Fate {
         let test = self.recipients.iter().find_map(|address| {
             address

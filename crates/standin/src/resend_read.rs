@@ -1,4 +1,4 @@
-//! What Resend lets a client read back: letters and the request log (providers.md §2.7).
+//! What Resend lets a client read back: letters and the request log (docs/providers.md#resend-reading).
 
 use axum::body::Bytes;
 use axum::http::StatusCode;
@@ -11,7 +11,7 @@ use super::ledger::{Api, Entry};
 use super::resend_email::Refusal;
 use super::state::{Logged, Shared};
 
-/// REST times are written with a space and `+00` (providers.md §2.7).
+/// REST times are written with a space and `+00` (docs/providers.md#resend-reading).
 fn timestamp(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M:%S%.6f+00").to_string()
 }

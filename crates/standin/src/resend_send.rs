@@ -1,4 +1,4 @@
-//! Sending through the Resend side: idempotency, validation, quota, and what is remembered of it (providers.md §2.2 to §2.5).
+//! Sending through the Resend side: idempotency, validation, quota, and what is remembered of it (docs/providers.md#resend).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -17,7 +17,7 @@ pub struct Settings {
     pub revoked_keys: Vec<String>,
     /// Resend keys that may send but not read.
     pub sending_only_keys: Vec<String>,
-    /// With which status Resend refuses a bad key: 400 or 401 (providers.md §2.6; both were seen).
+    /// With which status Resend refuses a bad key: 400 or 401 (docs/providers.md#resend-errors; both were seen).
     pub bad_key_status: u16,
     /// Domains that may stand in `from`; `null`: any.
     pub domains: Option<Vec<String>>,

@@ -1,4 +1,4 @@
-//! What the providers report about a message, in their own words and shapes (providers.md §2.8 and §3.7).
+//! What the providers report about a message, in their own words and shapes (docs/providers.md#resend-webhooks and docs/providers.md#postmark-webhooks).
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};

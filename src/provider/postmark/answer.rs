@@ -34,7 +34,7 @@ pub(super) fn objects(answer: &Answer, expected: usize) -> Result<Vec<Said>, Str
     }
 }
 
-/// What an answer that is not 2xx says about the messages (providers.md §3.4 and §5). `said` is `None` when the body
+/// What an answer that is not 2xx says about the messages (docs/providers.md#postmark-errors). `said` is `None` when the body
 /// is not in the API's shape.
 pub(super) fn classify(answer: &Answer, said: Option<&Said>, is_batch: bool) -> ErrorKind {
     let retry_after = answer.retry_after;
@@ -57,7 +57,7 @@ pub(super) fn classify(answer: &Answer, said: Option<&Said>, is_batch: bool) -> 
     }
 }
 
-/// The class of an `ErrorCode` (providers.md §3.4).
+/// The class of an `ErrorCode` (docs/providers.md#postmark-errors).
 pub(super) fn by_code(code: i64, message: &str, is_batch: bool) -> ErrorKind {
     match code {
         100 => ErrorKind::transient(true, None),

@@ -8,11 +8,11 @@ use serde::Deserialize;
 use crate::provider::ErrorKind;
 use crate::provider::http::Answer;
 
-/// How long to leave a request alone that is still running under the same key (providers.md §5: 1 to 5 s).
+/// How long to leave a request alone that is still running under the same key (docs/providers.md#outcomes: 1 to 5 s).
 pub(super) const CONCURRENT_WAIT: Duration = Duration::from_secs(2);
 
-/// The error body; `statusCode` repeats the HTTP status. The texts are no contract, except that a bad key may only be
-/// told by its text (providers.md §2.6).
+/// The error body; `statusCode` repeats the HTTP status. The texts are not promised, except that a bad key may only be
+/// told by its text (docs/providers.md#resend-errors).
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct ApiError {
     #[serde(default)]
@@ -84,7 +84,7 @@ pub(super) fn accepted_ids(
         .collect())
 }
 
-/// What an answer that is not 2xx says about the messages (providers.md §2.6 and §5). `error` is `None` when the body is
+/// What an answer that is not 2xx says about the messages (docs/providers.md#resend-errors). `error` is `None` when the body is
 /// not in the API's shape.
 pub(super) fn classify(
     answer: &Answer,

@@ -1,4 +1,4 @@
-//! What a mail server's reply, or its absence, means at each step of the dialogue (providers.md §5, column SMTP).
+//! What a mail server's reply, or its absence, means at each step of the dialogue (docs/providers.md#outcomes, column SMTP).
 
 use std::error::Error as _;
 use std::fmt;

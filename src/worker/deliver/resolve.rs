@@ -1,4 +1,4 @@
-//! Asking the provider what became of a request whose answer was lost, where it can be searched (providers.md §6).
+//! Asking the provider what became of a request whose answer was lost, where it can be searched (docs/providers.md#after-a-crash).
 //!
 //! A hit is final. Absence is final only at the last look, and then each missing message is asked for by itself, which also
 //! finds what an earlier request of it did. What the provider does not have goes back to the queue: a new batch, under a

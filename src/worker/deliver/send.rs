@@ -27,7 +27,7 @@ pub(super) enum Sent {
 
 /// A provider that can tell nothing cannot lose the ability either.
 const WITHOUT_END: Duration = Duration::from_secs(366 * 24 * 3600);
-/// Postmark keeps messages for 45 days (providers.md §3.5).
+/// Postmark keeps messages for 45 days (docs/providers.md#postmark-search).
 const SEARCHABLE: Duration = Duration::from_secs(44 * 24 * 3600);
 /// A database that does not answer is asked again after this long, as long as the lease lasts.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
