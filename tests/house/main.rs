@@ -2,6 +2,7 @@
 
 mod circles;
 mod sizes;
+mod citations;
 
 use std::fs;
 use std::path::{Path, PathBuf};
