@@ -5,9 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use standin::{Sandbox, SandboxOptions};
-
-use crate::support::{Sidecar, TestDb, shared_cluster, skip};
+use crate::support::{Sidecar, TestDb, sandbox, shared_cluster, skip};
 
 /// What the document says to do with a block.
 #[derive(Debug)]
@@ -204,9 +202,7 @@ async fn the_document_leads_from_nothing_to_an_inbox() {
     ))
     .await;
     db.set_clock_offset("11 minutes").await;
-    let sandbox = Sandbox::start(SandboxOptions::default())
-        .await
-        .expect("a free port");
+    let sandbox = sandbox().await;
     let mut sidecar = Sidecar::builder(&db, "resend", &sandbox.url()).spawn_program(&program);
     db.wait_until("select status = 'sent' from public.email_outbox where email_type = 'E-NEW-01'")
         .await;

@@ -11,10 +11,10 @@ mod takeovers;
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use standin::Sandbox;
 use standin::fault::{Fault, FaultRule};
-use standin::{Sandbox, SandboxOptions};
 
-use crate::support::{Sidecar, TestDb};
+use crate::support::{Sidecar, TestDb, sandbox};
 use takeovers::Observer;
 
 /// Where `src/worker` passes (`src/failpoint.rs`).
@@ -189,9 +189,7 @@ async fn drained(db: &TestDb, sandbox: &Sandbox) -> i64 {
 async fn survives(provider: &'static str) {
     let run = Run::of(provider);
     let db = TestDb::only(&["E-TRX-01"]).await;
-    let sandbox = Sandbox::start(SandboxOptions::default())
-        .await
-        .expect("a free port");
+    let sandbox = sandbox().await;
     // Slow enough to be killed in the middle of a request.
     sandbox.add_fault(FaultRule::always(Fault::Latency { ms: 10 }));
     sandbox.change_settings(|settings| settings.index_delay_ms = 500);
@@ -355,9 +353,7 @@ async fn every_named_point_is_deadly_and_costs_no_letter() {
     for (provider, without) in [("resend", "searched"), ("postmark", "split")] {
         for point in POINTS.iter().filter(|point| **point != without) {
             let db = TestDb::only(&["E-TRX-01"]).await;
-            let sandbox = Sandbox::start(SandboxOptions::default())
-                .await
-                .expect("a free port");
+            let sandbox = sandbox().await;
             sandbox.add_fault(FaultRule::always(Fault::Latency { ms: 10 }));
             let settings = |deadly: &str| {
                 Sidecar::builder(&db, provider, &sandbox.url())

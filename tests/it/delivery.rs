@@ -3,17 +3,11 @@
 //! Long because each fault is a short test of the same letter, read as one list.
 
 use nix::sys::signal::Signal;
+use standin::Sandbox;
 use standin::fault::{DropAt, Fault, FaultRule};
-use standin::{Sandbox, SandboxOptions};
 use uuid::Uuid;
 
-use crate::support::{Sidecar, TestDb, wait_for};
-
-pub(crate) async fn sandbox() -> Sandbox {
-    Sandbox::start(SandboxOptions::default())
-        .await
-        .expect("a free port")
-}
+use crate::support::{Sidecar, TestDb, sandbox, wait_for};
 
 /// Every outbox row ended, and the journal and the provider agree: each letter once.
 pub(crate) async fn settled(db: &TestDb, sandbox: &Sandbox, letters: usize) {

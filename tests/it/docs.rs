@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use standin::{Sandbox, SandboxOptions};
+use standin::Sandbox;
 
 use crate::reference::{SCENE, run};
-use crate::support::{SidecarBuilder, TestDb, migrate};
+use crate::support::{SidecarBuilder, TestDb, migrate, sandbox};
 
 fn file(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -193,9 +193,7 @@ const ROW_OF_THE_README: &str = "insert into public.email_outbox (id, email_type
 #[tokio::test]
 async fn the_commands_of_the_readme_run() {
     let db = TestDb::bare().await;
-    let sandbox = Sandbox::start(SandboxOptions::default())
-        .await
-        .expect("a free port");
+    let sandbox = sandbox().await;
     let role = format!("readme_{}", db.name());
     let scratch = tempfile::tempdir().expect("a directory");
     let targets = targets();

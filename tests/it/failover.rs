@@ -9,11 +9,11 @@ use throwaway::pg_bin::PgBin;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_postgres::Client;
 
-use crate::delivery::{sandbox, settled};
+use crate::delivery::settled;
 use crate::outcomes::{impatient, sign_up_many};
 use crate::support::{
-    SEQPULSE_SCHEMA, Sidecar, SidecarBuilder, TestDb, connect_to, migrate, shared_cluster, skip,
-    wait_for,
+    SEQPULSE_SCHEMA, Sidecar, SidecarBuilder, TestDb, connect_to, migrate, sandbox, shared_cluster,
+    skip, wait_for,
 };
 
 const LETTERS: usize = 300;

@@ -3,9 +3,8 @@
 use standin::Sandbox;
 use standin::fault::{DropAt, Fault, FaultRule};
 
-use crate::delivery::sandbox;
 use crate::outcomes::{impatient, sign_up_many};
-use crate::support::{TestDb, wait_for};
+use crate::support::{TestDb, sandbox, wait_for};
 
 fn status(status: u16, accept: bool, html: bool) -> Fault {
     Fault::Status {

@@ -3,9 +3,9 @@
 use nix::sys::signal::Signal;
 use standin::fault::{Fault, FaultRule};
 
-use crate::delivery::{sandbox, settled};
+use crate::delivery::settled;
 use crate::outcomes::{impatient, sign_up_many};
-use crate::support::{Sidecar, TestDb, wait_for};
+use crate::support::{Sidecar, TestDb, sandbox, wait_for};
 
 #[tokio::test]
 async fn a_killed_sidecar_is_missed_at_once_and_not_only_when_its_lease_is_over() {

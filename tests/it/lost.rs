@@ -1,8 +1,8 @@
 //! What a sidecar that is gone leaves behind: when it is missed, who takes it over, and what is suspected of having killed it.
 
-use crate::delivery::{sandbox, settled};
+use crate::delivery::settled;
 use crate::outcomes::{impatient, sign_up_many};
-use crate::support::{TestDb, wait_for};
+use crate::support::{TestDb, sandbox, wait_for};
 
 /// Somebody whose session is long gone, and that nobody has missed yet.
 const REGISTER_GONE: &str = "

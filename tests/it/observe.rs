@@ -2,11 +2,10 @@
 
 use std::net::TcpListener;
 
-use standin::{Sandbox, SandboxOptions};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::{Sidecar, TestDb, wait_for};
+use crate::support::{Sidecar, TestDb, sandbox, wait_for};
 
 /// An address nobody listens on at the moment.
 pub(crate) fn free_address() -> String {
@@ -25,12 +24,6 @@ pub(crate) async fn get(address: &str, path: &str) -> Option<String> {
     stream.read_to_string(&mut answer).await.ok()?;
     let (_, body) = answer.split_once("\r\n\r\n")?;
     Some(body.to_owned())
-}
-
-async fn sandbox() -> Sandbox {
-    Sandbox::start(SandboxOptions::default())
-        .await
-        .expect("a free port")
 }
 
 #[tokio::test]

@@ -3,8 +3,8 @@
 use standin::Sandbox;
 use standin::fault::{DropAt, Fault, FaultRule};
 
-use crate::delivery::{sandbox, settled};
-use crate::support::{Sidecar, SidecarBuilder, TestDb};
+use crate::delivery::settled;
+use crate::support::{Sidecar, SidecarBuilder, TestDb, sandbox};
 
 /// A sidecar that is impatient enough for a test.
 pub(crate) fn impatient(db: &TestDb, provider: &str, sandbox: &Sandbox) -> SidecarBuilder {

@@ -9,11 +9,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 
 use nix::unistd::{User, getuid};
-use standin::{Sandbox, SandboxOptions};
+use standin::Sandbox;
 use tempfile::TempDir;
 use throwaway::leash::Leash;
 
-use crate::support::{Sidecar, TestDb, shared_cluster, skip, wait_for};
+use crate::support::{Sidecar, TestDb, sandbox, shared_cluster, skip, wait_for};
 
 static LEASH: LazyLock<Leash> = LazyLock::new(|| Leash::new().expect("a shell"));
 
@@ -124,12 +124,6 @@ fn installed() -> Option<PathBuf> {
 }
 
 const NOT_INSTALLED: &str = "pgbouncer is not installed (Debian: pgbouncer)";
-
-async fn sandbox() -> Sandbox {
-    Sandbox::start(SandboxOptions::default())
-        .await
-        .expect("a free port")
-}
 
 async fn all_sent(db: &TestDb, letters: usize, sandbox: &Sandbox) {
     db.wait_until(

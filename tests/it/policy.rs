@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
+use standin::Sandbox;
 use standin::fault::{Fault, FaultRule};
-use standin::{Sandbox, SandboxOptions};
 use tokio_postgres::Client;
 
-use crate::support::{Sidecar, SidecarBuilder, TestDb, wait_for};
+use crate::support::{Sidecar, SidecarBuilder, TestDb, sandbox, wait_for};
 
 const USERS: usize = 500;
 
@@ -32,12 +32,6 @@ async fn people(db: &TestDb, number: usize) {
     .await;
     db.exec("update public.email_types set active_since = '-infinity', expires_after = '30 days'")
         .await;
-}
-
-async fn sandbox() -> Sandbox {
-    Sandbox::start(SandboxOptions::default())
-        .await
-        .expect("a free port")
 }
 
 fn hurried(db: &TestDb, sandbox: &Sandbox) -> SidecarBuilder {

@@ -8,8 +8,10 @@ use seqpulse_mailer::provider::ProviderConfig;
 use seqpulse_mailer::provider::{
     Batch, Message, Provider, ProviderKind, Request, SendResult, from_config,
 };
-use standin::{Sandbox, SandboxOptions};
+use standin::Sandbox;
 use uuid::Uuid;
+
+use crate::support::sandbox;
 
 /// A sandbox and a provider that talks to it over HTTP.
 pub(crate) struct Post {
@@ -38,9 +40,7 @@ impl Post {
     }
 
     pub(crate) async fn with_timeout(kind: ProviderKind, timeout: Duration) -> Self {
-        let sandbox = Sandbox::start(SandboxOptions::default())
-            .await
-            .expect("loopback has a free port");
+        let sandbox = sandbox().await;
         let config = ProviderConfig {
             timeout,
             ..config(sandbox.url())

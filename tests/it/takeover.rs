@@ -8,11 +8,10 @@ use std::process::Output;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use standin::{Sandbox, SandboxOptions};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::support::{BINARY, Sidecar, TestDb, wait_for};
+use crate::support::{BINARY, Sidecar, TestDb, sandbox, wait_for};
 
 /// The journal as the application made it: the commented part of its schema.
 const JOURNAL: &str = "
@@ -104,9 +103,7 @@ async fn job_for(db: &TestDb, user: Uuid, status: &str) {
 async fn the_switch_loses_nothing_and_sends_nothing_twice() {
     let db = TestDb::bare().await;
     db.exec(JOURNAL).await;
-    let sandbox = Sandbox::start(SandboxOptions::default())
-        .await
-        .expect("a free port");
+    let sandbox = sandbox().await;
 
     // Before: what the application's sender did, and what it left.
     let sent = history(&db, "Sent", "sent", Some("m1")).await;
@@ -324,9 +321,7 @@ async fn a_journal_in_another_shape_is_adopted_with_what_it_has() {
     );
     db.exec("update email_types set enabled = false where code <> 'E-TRX-01'")
         .await;
-    let sandbox = Sandbox::start(SandboxOptions::default())
-        .await
-        .expect("a free port");
+    let sandbox = sandbox().await;
     let _sidecar = Sidecar::start(&db, "resend", &sandbox.url()).await;
     db.sign_up("Nassir", "nassir@seqpulse.test").await;
     db.wait_until("select exists (select from email_deliveries where status = 'sent')")

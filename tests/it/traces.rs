@@ -14,9 +14,8 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 use tokio::net::TcpListener;
 
-use crate::delivery::sandbox;
 use crate::observe::{free_address, get};
-use crate::support::{Sidecar, TestDb, wait_for};
+use crate::support::{Sidecar, TestDb, sandbox, wait_for};
 
 /// The requests that came to `/v1/traces`.
 #[derive(Debug, Clone, Default)]

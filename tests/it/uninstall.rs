@@ -3,10 +3,11 @@
 use std::process::Command;
 
 use nix::sys::signal::Signal;
-use standin::{Sandbox, SandboxOptions};
 use throwaway::cluster::Cluster;
 
-use crate::support::{SEQPULSE_SCHEMA, Sidecar, TestDb, connect_to, migrate, shared_cluster, skip};
+use crate::support::{
+    SEQPULSE_SCHEMA, Sidecar, TestDb, connect_to, migrate, sandbox, shared_cluster, skip,
+};
 
 /// The application's own journal: the commented part of its schema file.
 pub(crate) fn own_journal() -> String {
@@ -93,9 +94,7 @@ fn tools_are_here() -> bool {
 async fn use_it(db: &TestDb) {
     db.exec("select public.email_arm(); select public.email_enqueue('E-TRX-01', '00000000-0000-4000-8000-000000000002', 'by hand')")
         .await;
-    let sandbox = Sandbox::start(SandboxOptions::default())
-        .await
-        .expect("a free port");
+    let sandbox = sandbox().await;
     let mut sidecar = Sidecar::start(db, "resend", &sandbox.url()).await;
     db.wait_until("select count(*) = 1 from public.email_deliveries where status = 'sent' and email_type = 'E-TRX-01'").await;
     db.wait_until("select bool_and(last_started_at is not null) from public.email_schedules")
@@ -190,9 +189,7 @@ async fn it_refuses_what_would_do_harm_and_changes_nothing() {
         return skip("psql is not installed (Debian: postgresql-client-15)");
     }
     let db = TestDb::new().await;
-    let sandbox = Sandbox::start(SandboxOptions::default())
-        .await
-        .expect("a free port");
+    let sandbox = sandbox().await;
     let mut sidecar = Sidecar::start(&db, "resend", &sandbox.url()).await;
     let (done, said) = uninstall_at(db.url(), &["journal=drop"]);
     assert!(!done && said.contains("1 sidecars are running"), "{said}");

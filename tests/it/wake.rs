@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use standin::{Sandbox, SandboxOptions};
+use standin::Sandbox;
 use tokio_postgres::Client;
 
-use crate::support::{Sidecar, SidecarBuilder, TestDb, wait_for};
+use crate::support::{Sidecar, SidecarBuilder, TestDb, sandbox, wait_for};
 
 /// Waiting so long means that the wake-up was lost: the rest is well below it, the poll well above.
 const LOST: Duration = Duration::from_secs(30);
@@ -16,12 +16,6 @@ const LOST: Duration = Duration::from_secs(30);
 const LANES_HELD: &str = "select count(distinct objid) from pg_locks
     where locktype = 'advisory' and classid = 1936028016 and mode = 'ExclusiveLock' and granted
       and database = (select oid from pg_database where datname = current_database())";
-
-async fn sandbox() -> Sandbox {
-    Sandbox::start(SandboxOptions::default())
-        .await
-        .expect("a free port")
-}
 
 fn sidecar(db: &TestDb, sandbox: &Sandbox) -> SidecarBuilder {
     Sidecar::builder(db, "resend", &sandbox.url())

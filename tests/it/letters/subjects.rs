@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use letters::CODES;
-use standin::{Sandbox, SandboxOptions};
 
-use crate::support::{Sidecar, TestDb};
+use crate::support::{Sidecar, TestDb, sandbox};
 
 /// Types whose values make sense inside a sentence.
 const PLAIN: [&str; 2] = ["string", "number"];
@@ -53,9 +52,7 @@ async fn the_chosen_subject_arrives_and_the_journal_says_which_it_was() {
          values ('E-TRX-01', 'prénom', '{first_name}, tout est prêt')",
     )
     .await;
-    let sandbox = Sandbox::start(SandboxOptions::default())
-        .await
-        .expect("a free port");
+    let sandbox = sandbox().await;
     let _sidecar = Sidecar::start(&db, "resend", &sandbox.url()).await;
     db.sign_up("Nadia Fournier", "nadia@seqpulse.test").await;
     db.wait_until(

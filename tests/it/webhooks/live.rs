@@ -3,11 +3,11 @@
 use serde_json::json;
 use standin::fault::{DropAt, Fault, FaultRule};
 use standin::settings::PostmarkRetries;
-use standin::{Happening, Reader, Sandbox, SandboxOptions};
+use standin::{Happening, Reader, Sandbox};
 use uuid::Uuid;
 
 use super::{BASIC, SECRET};
-use crate::support::{Sidecar, TestDb, wait_for};
+use crate::support::{Sidecar, TestDb, sandbox, wait_for};
 
 /// A sandbox and a sidecar that hear each other.
 struct Live {
@@ -21,9 +21,7 @@ impl Live {
     async fn start(provider: &str, codes: &[&str]) -> Self {
         let db = TestDb::only(codes).await;
         let secret = if provider == "resend" { SECRET } else { BASIC };
-        let sandbox = Sandbox::start(SandboxOptions::default())
-            .await
-            .expect("a free port");
+        let sandbox = sandbox().await;
         let role = format!("mailer_of_{}", db.name());
         db.exec(&format!("create role {role} login in role email_worker"))
             .await;
