@@ -53,8 +53,9 @@ async fn welcome_goes_all_the_way(provider: &str) {
 
     let row = db
         .query(
-            "select d.id, d.status, d.provider, d.provider_message_id, d.payload_json ->> 'to_email', d.payload_json ->> 'subject',
-                    d.sent_at is not null, o.status, o.attempts, o.finished_at is not null, d.outbox_id = o.id
+            "select d.id, d.status as journal, d.provider, d.provider_message_id, d.payload_json ->> 'to_email' as to_email, d.payload_json ->> 'subject' as subject,
+                    d.sent_at is not null as has_sent_at, o.status as outbox, o.attempts, o.finished_at is not null as has_ended,
+                    d.outbox_id = o.id as knows_its_row
              from public.email_deliveries d join public.email_outbox o using (dedupe_key)
              where d.dedupe_key = 'welcome_signup:' || ($1::uuid)::text",
             &[&user],
@@ -62,17 +63,23 @@ async fn welcome_goes_all_the_way(provider: &str) {
         .await
         .remove(0);
     assert_eq!(
-        Some(row.get::<_, Uuid>(0).to_string().as_str()),
+        Some(row.get::<_, Uuid>("id").to_string().as_str()),
         entry.delivery.as_deref()
     );
-    assert_eq!(row.get::<_, &str>(1), "sent");
-    assert_eq!(row.get::<_, &str>(2), provider);
-    assert_eq!(row.get::<_, &str>(3), entry.id.to_string());
-    assert_eq!(row.get::<_, &str>(4), "nassir@seqpulse.test");
-    assert_eq!(row.get::<_, &str>(5), &*entry.subject);
-    assert!(row.get::<_, bool>(6));
-    assert_eq!((row.get::<_, &str>(7), row.get::<_, i32>(8)), ("sent", 0));
-    assert!(row.get::<_, bool>(9) && row.get::<_, bool>(10));
+    assert_eq!(row.get::<_, &str>("journal"), "sent");
+    assert_eq!(row.get::<_, &str>("provider"), provider);
+    assert_eq!(
+        row.get::<_, &str>("provider_message_id"),
+        entry.id.to_string()
+    );
+    assert_eq!(row.get::<_, &str>("to_email"), "nassir@seqpulse.test");
+    assert_eq!(row.get::<_, &str>("subject"), &*entry.subject);
+    assert!(row.get::<_, bool>("has_sent_at"));
+    assert_eq!(
+        (row.get::<_, &str>("outbox"), row.get::<_, i32>("attempts")),
+        ("sent", 0)
+    );
+    assert!(row.get::<_, bool>("has_ended") && row.get::<_, bool>("knows_its_row"));
 }
 
 #[tokio::test]
