@@ -1,8 +1,8 @@
 //! The repository itself: what a person who enters it may rely on.
 
 mod circles;
-mod sizes;
 mod citations;
+mod sizes;
 
 use std::fs;
 use std::path::{Path, PathBuf};
