@@ -7,9 +7,9 @@
 --     taken        by the claim, for the recipient's heaviest due row
 --     kept         while the outcome is unknown, and when it stays so; on a transient failure, for the row's next try
 --     moved        to sent_at when the letter was accepted
---     given back   when the provider refused the letter for good, or the row ended otherwise before it was sent
+--     given back   when the provider rejected the letter for good, or the row ended otherwise before it was sent
 --
--- Whoever does not get it waits: run_at is the end of the cooldown, the reason says so and begins with "cap: ".
+-- A row that does not get it waits: run_at is the end of the cooldown, the reason says so and begins with "cap: ".
 
 -- Who the recipient is ----------------------------------------------------------------------------------------------------
 create or replace function public.email_instant(moment timestamptz) returns text
@@ -22,7 +22,7 @@ comment on function public.email_instant(timestamptz) is 'How reasons and explan
 revoke all on function public.email_instant(timestamptz) from public;
 
 -- Giving back -------------------------------------------------------------------------------------------------------------
--- Only the holder's own: a slot that another row has taken meanwhile stays.  Whoever waited for it is looked at again.
+-- Only the holder's own: a slot that another row has taken meanwhile stays.  Rows that waited for it are looked at again.
 -- SECURITY DEFINER: a sidecar may give slots back, and needs no right to delete for it.
 create or replace function public.email_slots_free(ids bigint[], slots text[]) returns integer
 language plpgsql security definer
@@ -34,7 +34,7 @@ begin
     with given_back as (
         delete from public.email_marketing_slots s
         where (s.recipient, s.outbox_id) in (
-            -- In one order, as everybody locks them.
+            -- In one order, as every function locks them.
             select h.recipient, h.outbox_id
             from unnest(slots, ids) as g (recipient, outbox_id)
             join public.email_marketing_slots h on h.recipient = g.recipient and h.outbox_id = g.outbox_id
@@ -60,7 +60,7 @@ comment on function public.email_slots_free(bigint[], text[]) is
 'Gives back these slots as far as these rows still hold them, and lets the rows that wait for them try again now; answers how many were given back.';
 revoke all on function public.email_slots_free(bigint[], text[]) from public;
 
-create or replace function public.email_slots_settle(sent bigint[], refused bigint[]) returns void
+create or replace function public.email_slots_settle(sent bigint[], rejected bigint[]) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
@@ -78,13 +78,13 @@ begin
             order by h.recipient
             -- Compatible with the key share of claims whose rows wait for these slots: they must not wait for each other.
             for no key update of h
-        ) held
-        where s.recipient = held.recipient;
+        ) own
+        where s.recipient = own.recipient;
     end if;
-    if cardinality(refused) > 0 then
+    if cardinality(rejected) > 0 then
         select array_agg(o.id), array_agg(o.slot) into ids, slots
         from public.email_outbox o
-        where o.id = any(refused) and o.slot is not null;
+        where o.id = any(rejected) and o.slot is not null;
         if ids is not null then
             perform public.email_slots_free(ids, slots);
         end if;
@@ -92,7 +92,7 @@ begin
 end
 $$;
 comment on function public.email_slots_settle(bigint[], bigint[]) is
-'After an outcome: the slots of rows that were sent move to now, those of rows that were refused for good are given back. Rows without a slot cost nothing. An unknown outcome is neither: its slot stays.';
+'After an outcome: the slots of rows that were sent move to now, those of rows that the provider rejected for good are given back. Rows without a slot cost nothing. An unknown outcome is neither: its slot stays.';
 revoke all on function public.email_slots_settle(bigint[], bigint[]) from public;
 
 -- Taking --------------------------------------------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     instant timestamptz := public.email_now();
-    -- What is being decided at this moment by somebody else is looked at again this much later.
+    -- What another sidecar is deciding at this moment is looked at again this much later.
     soon timestamptz := instant + interval '5 seconds';
     settings record;
     firsts bigint[];
@@ -143,7 +143,7 @@ begin
                 select o.id, o.rank, o.run_at, o.email_type from public.email_outbox o
                 where o.user_id = c.user_id and o.status = 'queued' and o.retry_at is null and o.rank > c.rank
                 union
-                -- Copies for somebody carry another's user_id.
+                -- Copies for another person carry this user's user_id.
                 select o.id, o.rank, o.run_at, o.email_type from public.email_outbox o
                 where o.to_email is not null and lower(o.to_email) = coalesce(lower(c.to_email), (select lower(u.email) from public.users u where u.id = c.user_id))
                 and o.status = 'queued' and o.retry_at is null and o.rank > c.rank
@@ -179,11 +179,11 @@ begin
     if cardinality(taken) = cardinality(ids) then
         return;
     end if;
-    -- Held against being given back until this is committed: whoever gives it back must see who waits for it.
+    -- Locked against being given back until this is committed: the transaction that gives it back must see which rows wait for it.
     with losers as materialized (
         select c.id, c.slot from unnest(ids, slots) as c (id, slot) where c.id <> all(coalesce(taken, '{}'))
     ),
-    held as materialized (
+    holders as materialized (
         select s.recipient, s.last_at, s.outbox_id from public.email_marketing_slots s
         where s.recipient in (select l.slot from losers l)
         order by s.recipient
@@ -200,7 +200,7 @@ begin
     into waiting, run_ats, reasons
     from losers l
     left join unnest(outweighed, rival_run_ats, rival_reasons) as r (slot, run_at, reason) on r.slot = l.slot
-    left join held h on h.recipient = l.slot
+    left join holders h on h.recipient = l.slot
     left join public.email_outbox o on o.id = h.outbox_id;
 end
 $$;
@@ -253,7 +253,7 @@ begin
 end
 $$;
 comment on function public.email_cleanup_slots() is
-'Removes slots that were taken longer ago than the cooldown and 31 days; answers how many. Nobody waits for them, and the address of somebody without an account does not stay.';
+'Removes slots that were taken longer ago than the cooldown and 31 days; answers how many. No row waits for them, and the address of a recipient without an account does not stay.';
 revoke all on function public.email_cleanup_slots() from public;
 
 select public.email_grant(g.privileges, g.role_name)

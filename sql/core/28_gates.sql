@@ -36,15 +36,6 @@ comment on function public.email_current(bigint[]) is
 'Whether each of these rows is still true (untrue null) and the fresh figures of its letter; failure says why that could not be told, broken that it is the schema''s fault and not the row''s.';
 revoke all on function public.email_current(bigint[]) from public;
 
-create or replace function public.email_first_name(name text) returns text
-language sql immutable
-set search_path = pg_catalog, pg_temp
-as $$
-select nullif(split_part(btrim(name), ' ', 1), '')
-$$;
-comment on function public.email_first_name(text) is 'What a letter calls somebody: the first word of their name; null when there is none.';
-revoke all on function public.email_first_name(text) from public;
-
 -- Sequences --------------------------------------------------------------------------------------------------------------
 -- Steps of one sequence share their key up to the last colon; which steps there are says email_types.params.steps.  So the
 -- other steps of a row are found by their keys, through the unique index.
@@ -74,7 +65,7 @@ comment on function public.email_step_keys(text, jsonb) is
 revoke all on function public.email_step_keys(text, jsonb) from public;
 
 -- The gates --------------------------------------------------------------------------------------------------------------
--- A stable hash, the same on every version and machine: whoever is held out of a kind of email stays so.
+-- A stable hash, the same on every version and machine: a recipient who is held out of a kind of email stays so.
 create or replace function public.email_held_out(recipient text, code text, percent integer) returns boolean
 language sql immutable
 set search_path = pg_catalog, pg_temp
@@ -87,7 +78,6 @@ revoke all on function public.email_held_out(text, text, integer) from public;
 
 -- In the order of docs/rules.md#one-reason-each: the first that applies is the row's one reason.  The last one, the slot, is asked by
 -- the claim (25_slots.sql), because asking is taking.  The values each gate saw come along: email_explain puts them in words.
-drop function if exists public.email_gates(bigint[]);
 create or replace function public.email_gates(ids bigint[])
 returns table (
     id bigint,
@@ -114,7 +104,7 @@ returns table (
     failure text,
     category text,
     capped boolean,
-    held text
+    row_slot text
 )
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -144,7 +134,7 @@ begin
         end,
         g.recipient, g.person, g.slot, coalesce(g.person, g.user_id), g.token, g.tracking, g.context, g.superseded, g.expires_at, g.forgotten, g.known, g.suppressed,
         g.active, g.product_updates_opt_in, g.marketing_opt_in, g.held_out, g.untrue, g.failure,
-        g.category, g.capped, g.held
+        g.category, g.capped, g.row_slot
     from (
         select f.*,
             case
@@ -167,7 +157,7 @@ begin
                 else 'send'
             end as gate
         from (
-            select o.id, o.email_type, o.user_id, o.slot as held, t.category, t.capped, t.enabled, t.paused_at is not null as paused,
+            select o.id, o.email_type, o.user_id, o.slot as row_slot, t.category, t.capped, t.enabled, t.paused_at is not null as paused,
                 t.params ? 'steps' and exists (
                     select from public.email_outbox later
                     where later.dedupe_key = any(public.email_step_keys(o.dedupe_key, t.params)) and later.email_type = o.email_type
@@ -222,7 +212,7 @@ begin
             left join public.email_current(ids) c on c.id = o.id
             cross join lateral (
                 -- A copy for somebody without an account carries another person's user_id: it must not greet them by that name.
-                -- As email_first_name, whose call costs more than all else here.
+                -- The first word of the name.
                 select jsonb_build_object(
                     'first_name', case when who.person is not null then nullif(split_part(btrim(case when who.person = u.id then u.name else other.name end), ' ', 1), '') end,
                     'time_zone', coalesce(p.timezone, 'Europe/Paris'),
@@ -237,7 +227,7 @@ begin
 end
 $$;
 comment on function public.email_gates(bigint[]) is
-'What the policy says about each row now: the gate it stops at (send: none), verdict send, wait, retry, suppress or fail, the one reason, the recipient (person: their account, slot: their key in the cap, reader: whose links it carries, token: of these links when there is one yet), the letter''s context, the values the gates saw, and what else the claim needs to know (held: the slot it holds or waits for).';
+'What the policy says about each row now: the gate it stops at (send: none), verdict send, wait, retry, suppress or fail, the one reason, the recipient (person: their account, slot: their key in the cap, reader: whose links it carries, token: of these links when there is one yet), the letter''s context, the values the gates saw, and what else the claim needs to know (row_slot: email_outbox.slot, which it holds or waits for).';
 revoke all on function public.email_gates(bigint[]) from public;
 
 select public.email_grant(g.privileges, g.role_name)

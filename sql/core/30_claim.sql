@@ -139,7 +139,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (
-        -- Whatever somebody writes into created_at, also infinity.
+        -- Whatever was written into created_at, also infinity.
         lpad(to_hex(floor(1000 * extract(epoch from least(greatest(enqueued_at, 'epoch'), '9999-01-01')))::bigint), 12, '0')
         || '8' || substr(md5(dedupe_key), 1, 3) || '8' || substr(md5(dedupe_key), 4, 15)
     )::uuid;
@@ -149,7 +149,6 @@ comment on function public.email_delivery_id(timestamptz, text) is 'The id of th
 revoke all on function public.email_delivery_id(timestamptz, text) from public;
 
 -- The claim ----------------------------------------------------------------------------------------------------------------
-drop function if exists public.email_claim(text, text, integer, interval);
 create or replace function public.email_claim(worker text, provider text, batch_size integer, lease interval, batches integer default 1)
 returns table (
     batch_id uuid,
@@ -162,9 +161,7 @@ returns table (
     attempts integer,
     context jsonb,
     unsubscribe_token uuid,
-    tracking boolean,
-    taken_over boolean,
-    age_seconds double precision
+    tracking boolean
 )
 language plpgsql
 rows 100
@@ -227,13 +224,13 @@ begin
             array_agg(d.reader) as readers, array_agg(d.token) as tokens, array_agg(d.tracking) as trackings,
             array_agg(d.id order by d.place) filter (where d.slot is not null) as capped_ids,
             array_agg(d.slot order by d.place) filter (where d.slot is not null) as capped_slots,
-            array_agg(d.id) filter (where d.held is not null and d.verdict in ('suppress', 'fail')) as freed_ids,
-            array_agg(d.held) filter (where d.held is not null and d.verdict in ('suppress', 'fail')) as freed_slots,
+            array_agg(d.id) filter (where d.row_slot is not null and d.verdict in ('suppress', 'fail')) as freed_ids,
+            array_agg(d.row_slot) filter (where d.row_slot is not null and d.verdict in ('suppress', 'fail')) as freed_slots,
             count(*) filter (where d.verdict = 'send') as sends,
             count(*) filter (where d.verdict = 'send' and d.reader is not null and d.token is null) as new_readers
         into decided
         from (
-            select g.id, p.place, g.held, g.recipient, g.context, g.tracking, g.verdict, g.reason,
+            select g.id, p.place, g.row_slot, g.recipient, g.context, g.tracking, g.verdict, g.reason,
                 case when g.verdict = 'send' and g.capped then g.slot end as slot,
                 -- Whose links the letter carries; security and transactional letters have none.
                 case when g.category in ('product', 'marketing') then g.reader end as reader,
@@ -273,7 +270,7 @@ begin
             insert into public.email_deliveries as j
                 (id, user_id, project_id, email_type, dedupe_key, status, payload_json, error_message, created_at, outbox_id, provider, variant, slot)
             select
-                -- Unless somebody has renamed the key of the row that has it.  A scalar subquery, because "exists" may be planned as a hash of the whole journal by a session that met it empty.
+                -- Unless the key of the row that has it was renamed.  A scalar subquery, because "exists" may be planned as a hash of the whole journal by a session that met it empty.
                 case when (select x.id from public.email_deliveries x where x.id = d.own_id) is not null then gen_random_uuid() else d.own_id end,
                 d.user_id, d.project_id, d.email_type, d.dedupe_key,
                 case d.final when 'send' then 'queued' when 'fail' then 'failed' else 'suppressed' end,
@@ -329,7 +326,7 @@ begin
         )
         select u.batch_id, d.id, u.delivery_id, d.email_type, d.category, d.recipient, d.dedupe_key, d.attempts, d.context,
             case when d.reader is not null then coalesce(d.token, public.email_token(d.reader)) end,
-            d.tracking, false, 0::double precision
+            d.tracking
         from updated u
         join judged d on d.id = u.id
         where u.action = 'send'
@@ -347,8 +344,8 @@ begin
         exit when sends > 0 or slots.asked;
     end loop;
 
-    -- What ends without having been sent gives its slot back.  Last, so that whoever waits for one of these slots is not waited
-    -- for; and in one order.
+    -- What ends without having been sent gives its slot back.  Last, so that no row that waits for one of these slots is
+    -- waited for; and in one order.
     if cardinality(freed_ids) > 0 then
         perform public.email_slots_free(freed_ids, freed_slots);
     end if;
@@ -358,9 +355,9 @@ comment on function public.email_claim(text, text, integer, interval, integer) i
 'Claims due rows for up to so many API requests (batches) of up to batch_size each: applies the gates, takes the slots of the cap, ends the rows that must not go out, writes the journal, and answers the members of each request, one request after the other and in their order. No row: nothing can go out now.';
 revoke all on function public.email_claim(text, text, integer, interval, integer) from public;
 
--- What a sidecar calls.  One function, because the statement that calls it is parsed and planned each time (behind a pooler
+-- What a sidecar calls: email_claim, and when that has nothing, how long to wait.  One function, because the statement that calls it is parsed and planned each time (behind a pooler
 -- nothing can stay prepared), while what is in it is planned once.
-create or replace function public.email_work(worker text, provider text, batch_size integer, batches integer, lease_seconds double precision)
+create or replace function public.email_claim_or_wait(worker text, provider text, batch_size integer, batches integer, lease_seconds double precision)
 returns table (
     batch_id uuid,
     id bigint,
@@ -395,6 +392,6 @@ begin
     end if;
 end
 $$;
-comment on function public.email_work(text, text, integer, integer, double precision) is
-'What a sidecar has to do: the rows of email_claim; or, when nothing can go out now, one row that says in how many seconds there may be something (null: nothing waits) and whether nothing may be sent at all.';
-revoke all on function public.email_work(text, text, integer, integer, double precision) from public;
+comment on function public.email_claim_or_wait(text, text, integer, integer, double precision) is
+'What a sidecar calls: the rows of email_claim; or, when nothing can go out now, one row that says in how many seconds there may be something (null: nothing waits) and whether nothing may be sent at all.';
+revoke all on function public.email_claim_or_wait(text, text, integer, integer, double precision) from public;

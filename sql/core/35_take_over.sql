@@ -1,4 +1,4 @@
--- Taking over what a lost sidecar held, or what nobody knows the outcome of.  A batch that was never sent goes back to the
+-- Taking over what a lost sidecar held, and requests whose outcome is unknown.  A batch that was never sent goes back to the
 -- queue.  One that was is resolved whole: same members, same order, same contexts, tokens and tracking, as they were frozen.
 
 -- Which sidecars are gone --------------------------------------------------------------------------------------------------
@@ -15,7 +15,7 @@ comment on function public.email_grace() is
 'How long a sidecar whose LISTEN session is gone may take to say that it is alive, before others take over what it holds. A new session and its heartbeat take some milliseconds; what is taken over too early costs a repeated request or a search, never a second letter.';
 revoke all on function public.email_grace() from public;
 
--- Whoever looks next, also one that has just started, finds the stamp and goes on from there.
+-- The sidecar that looks next, also one that has just started, finds the stamp and goes on from there.
 create or replace function public.email_miss_workers(worker text) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -35,7 +35,7 @@ begin
     if missed.ids is null then
         return;
     end if;
-    -- One that is locked says at this moment that it is alive, or is missed by somebody else.
+    -- A row that is locked belongs to a sidecar that says at this moment that it is alive, or is noted as missed by another.
     update public.email_workers w set lost_at = clock_timestamp()
     where w.id in (
         select l.id from public.email_workers l
@@ -67,7 +67,7 @@ revoke all on function public.email_lost_workers(text) from public;
 
 -- What kills sidecars --------------------------------------------------------------------------------------------------------
 -- A row that was claimed three times by sidecars that died before they sent anything is suspect: it goes alone, so that it takes
--- nobody along, and from then on only what it does alone counts.  Whoever dies with company may have died of anything.
+-- nobody along, and from then on only what it does alone counts.  A sidecar that dies with several rows may have died of any.
 create or replace function public.email_release_unsent(batch uuid) returns integer
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -100,7 +100,7 @@ begin
         update public.email_outbox o set
             status = 'failed', last_error = 'given up: claimed five times alone without an outcome',
             locked_by = null, locked_until = null, finished_at = public.email_now()
-        -- Whoever looks for what it holds itself is alive.
+        -- A sidecar that looks for what it holds itself is alive.
         where o.id = row_id and o.claims >= 8 and o.locked_by <> worker
         returning o.dedupe_key, o.last_error
     )
@@ -123,8 +123,6 @@ comment on function public.email_isolate(text, bigint, interval) is
 revoke all on function public.email_isolate(text, bigint, interval) from public;
 
 -- Taking over --------------------------------------------------------------------------------------------------------------
-drop function if exists public.email_take_over(text, interval);
-drop function if exists public.email_take_over(text, text, interval);
 create or replace function public.email_take_over(worker text, provider text, lease interval, busy uuid[] default null)
 returns table (
     batch_id uuid,
@@ -138,7 +136,7 @@ returns table (
     context jsonb,
     unsubscribe_token uuid,
     tracking boolean,
-    held boolean,
+    unsettled boolean,
     sent_before boolean,
     resolvable boolean,
     last_look boolean,
@@ -186,7 +184,7 @@ begin
         end if;
         looked_at := looked_at || batch;
 
-        -- All of it or nothing, and without waiting: whoever settles it at this moment locks its rows in another order.  What is
+        -- All of it or nothing, and without waiting: a sidecar that settles it at this moment locks its rows in another order.  What is
         -- read after is up to date.
         members := array(
             select o.id from public.email_outbox o
@@ -243,7 +241,7 @@ begin
 end
 $$;
 comment on function public.email_take_over(text, text, interval, uuid[]) is
-'Claims one batch whose sidecar is gone, that this sidecar holds without knowing of it (busy: those it knows; the answer to its claim was lost), or whose outcome is unknown and due to be asked for again. sent_before: it may have been accepted, so the provider decides whether it may be repeated; held: false for a member whose outcome is known already and that is only needed to repeat the request; last_look: a search that finds nothing now means not accepted; resolvable: false when the provider can no longer tell.';
+'Claims one batch whose sidecar is gone, that this sidecar holds without knowing of it (busy: those it knows; the answer to its claim was lost), or whose outcome is unknown and due to be asked for again. sent_before: it may have been accepted, so the provider decides whether it may be repeated; unsettled: false for a member whose outcome is known already and that is only needed to repeat the request; last_look: a search that finds nothing now means not accepted; resolvable: false when the provider can no longer tell.';
 revoke all on function public.email_take_over(text, text, interval, uuid[]) from public;
 
 select public.email_grant(

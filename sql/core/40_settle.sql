@@ -12,7 +12,6 @@ comment on function public.email_backoff(integer, interval) is
 'How long a row waits after its nth failure: exponential from 2 seconds up to 10 minutes, full jitter, and never less than the provider asked for.';
 revoke all on function public.email_backoff(integer, interval) from public;
 
-drop function if exists public.email_settle(text, uuid, bigint[], text[], text[], text[], text[], double precision[]);
 create or replace function public.email_settle(
     worker text,
     batch uuid,
@@ -22,8 +21,8 @@ create or replace function public.email_settle(
     errors text[],
     subjects text[],
     retry_after double precision[],
-    refused text default null,
-    refused_until timestamptz default null,
+    pause_reason text default null,
+    pause_until timestamptz default null,
     limited double precision default null,
     provider_limit double precision default null
 ) returns integer
@@ -46,12 +45,12 @@ declare
     places integer[];
 begin
     select b.* into sent from public.email_batches b where b.batch_id = batch;
-    -- Whoever refuses a repetition before looking at its key says nothing about the request before it.
+    -- A provider that refuses a repetition before looking at its key says nothing about the request before it.
     repeated := coalesce(sent.attempt > 1, false);
 
     -- The pause is committed together with what it gives back.
-    if refused is not null then
-        perform public.email_provider_refused(refused, worker, refused_until);
+    if pause_reason is not null then
+        perform public.email_provider_refused(pause_reason, worker, pause_until);
     end if;
 
     -- Almost always all were taken: they have nothing to decide.  Both tables are asked for lists of keys, because a plan for a join
@@ -77,7 +76,7 @@ begin
     end if;
 
     if 'sent' <> any(outcomes) then
-        with held as (
+        with settling as (
             select o.id, o.email_type, o.attempts, o.dedupe_key, o.user_id, a.outcome, a.message_id, a.error, a.subject,
                 o.attempts + (a.outcome in ('transient', 'server_error', 'permanent', 'address'))::integer as attempts_now,
                 make_interval(secs => coalesce(a.wait_seconds, 0)) as wait,
@@ -120,7 +119,7 @@ begin
                         when sent.recovery = 'again' then o.locked_until
                         when sent.recovery = 'search' then public.email_next_look(sent.last_sent_at, sent.in_flight_until, sent.patience)
                         when h.outcome = 'server_error' then clock_timestamp() + greatest(interval '1 second', public.email_backoff(h.attempts_now))
-                        -- Asked again soon, by whoever comes first, then ever more rarely.
+                        -- Asked again soon, by the sidecar that comes first, then ever more rarely.
                         else clock_timestamp() + greatest(interval '1 second', least((clock_timestamp() - sent.first_sent_at) / 2, interval '10 minutes'))
                     end) end,
                 batch_id = case when h.status = 'queued' then null else o.batch_id end,
@@ -128,7 +127,7 @@ begin
                 claimed_at = case when h.status = 'queued' then null else o.claimed_at end,
                 batch_attempts = case when h.status = 'queued' then null else o.batch_attempts end,
                 finished_at = case when h.status in ('sent', 'failed') then instant end
-            from held h
+            from settling h
             where o.id = h.id
             returning o.id, o.status, o.reason
         ),
@@ -140,13 +139,13 @@ begin
                 payload_json = d.payload_json
                     || jsonb_strip_nulls(jsonb_build_object('subject', h.subject, 'reason', case when h.doubtful and h.status = 'failed' then 'unknown outcome' end)),
                 sent_at = case when h.status = 'sent' then instant end
-            from held h
-            where d.dedupe_key = any(array(select x.dedupe_key from held x)) and d.dedupe_key = h.dedupe_key
+            from settling h
+            where d.dedupe_key = any(array(select x.dedupe_key from settling x)) and d.dedupe_key = h.dedupe_key
             returning d.payload_json ->> 'to_email' as to_email, h.outcome
         ),
         suppressed as (
             insert into public.email_suppressions (email, reason, source)
-            select distinct on (lower(j.to_email)) j.to_email, 'bounced', 'provider refused the address'
+            select distinct on (lower(j.to_email)) j.to_email, 'bounced', 'provider rejected the address'
             from journal j
             where j.outcome = 'address' and j.to_email is not null
             order by lower(j.to_email)
@@ -182,7 +181,7 @@ begin
 end
 $$;
 comment on function public.email_settle(text, uuid, bigint[], text[], text[], text[], text[], double precision[], text, timestamptz, double precision, double precision) is
-'Records the outcomes of one batch. sent. transient (an attempt is spent), refused and released (none is) wait in the queue again; of a repeated request they tell nothing, so it stays claimed. permanent and address end failed, the latter also suppresses the address. unknown, server_error (an attempt is spent) and mismatch stay claimed until the provider is asked again; untouched was not sent this time. missing: the provider does not have it, back to the queue. conflict: recorded under the same key: sent when it was a repetition, else lost, which is failed as unknown outcome. refused pauses everything; limited (seconds) slows the fleet down; provider_limit is what the provider''s header says. Answers how many rows it still held.';
+'Records the outcomes of one batch. sent. transient (an attempt is spent), refused and released (none is) wait in the queue again; of a repeated request they tell nothing, so it stays claimed. permanent and address end failed, the latter also suppresses the address. unknown, server_error (an attempt is spent) and mismatch stay claimed until the provider is asked again; untouched was not sent this time. missing: the provider does not have it, back to the queue. conflict: recorded under the same key: sent when it was a repetition, else lost, which is failed as unknown outcome. pause_reason pauses everything; limited (seconds) slows the fleet down; provider_limit is what the provider''s header says. Answers how many rows it still held.';
 revoke all on function public.email_settle(text, uuid, bigint[], text[], text[], text[], text[], double precision[], text, timestamptz, double precision, double precision) from public;
 
 -- Evidence from elsewhere --------------------------------------------------------------------------------------------------

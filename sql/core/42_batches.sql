@@ -17,7 +17,7 @@ create or replace function public.email_batch_ready(
     resolvable_for interval,
     patience interval,
     rate double precision
-) returns table (verdict text, wait_seconds double precision, attempt integer)
+) returns table (verdict text, wait_seconds double precision)
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -28,18 +28,17 @@ as $$
 declare
     first_member record;
     turn record;
-    attempt_now integer;
     leaves_at timestamptz;
 begin
     if not public.email_may_send(worker) then
-        return query select 'stopped', 0::double precision, 0;
+        return query select 'stopped', 0::double precision;
         return;
     end if;
 
-    -- A sign of life, for those who miss our LISTEN session.
+    -- A sign of life, for the sidecars that miss our LISTEN session.
     update public.email_workers w set lost_at = null where w.id = worker and w.lost_at is not null;
 
-    -- The first member stands for the batch: whoever takes the batch over locks it as well.  A holder says that it is being sent.
+    -- The first member stands for the batch: a sidecar that takes the batch over locks it as well.  A holder says that it is being sent.
     select o.rank, o.locked_until into first_member
     from public.email_outbox o
     where o.id = any(ids) and o.batch_id = batch and o.locked_by = worker
@@ -50,7 +49,7 @@ begin
         select from public.email_outbox o
         where o.id = any(ids) and (o.batch_id is distinct from batch or o.locked_by <> worker)
     ) then
-        return query select 'lost', 0::double precision, 0;
+        return query select 'lost', 0::double precision;
         return;
     end if;
     if first_member.locked_until < clock_timestamp() + lease / 2 then
@@ -58,9 +57,9 @@ begin
         where o.id = any(ids) and o.batch_id = batch and o.locked_by = worker;
     end if;
 
-    select t.* into turn from public.email_take_turn(provider, rate, first_member.rank >= 80) t;
+    select t.* into turn from public.email_take_turn(provider, rate, public.email_urgent(first_member.rank)) t;
     if not turn.granted then
-        return query select 'wait', turn.wait_seconds, 0;
+        return query select 'wait', turn.wait_seconds;
         return;
     end if;
 
@@ -75,25 +74,24 @@ begin
         state = 'sending', worker = excluded.worker, attempt = b.attempt + 1,
         last_sent_at = excluded.last_sent_at, in_flight_until = excluded.in_flight_until
     where b.body_sha256 = excluded.body_sha256 and b.idempotency_key = excluded.idempotency_key
-    and b.endpoint = excluded.endpoint and b.provider = excluded.provider and b.members = excluded.members
-    returning b.attempt into attempt_now;
+    and b.endpoint = excluded.endpoint and b.provider = excluded.provider and b.members = excluded.members;
     if not found then
         update public.email_batches b set
             mismatched_at = clock_timestamp(),
             mismatched_by = worker || ' would render it with ' || settings::text
         where b.batch_id = batch;
-        return query select 'mismatch', 0::double precision, 0;
+        return query select 'mismatch', 0::double precision;
         return;
     end if;
 
-    return query select 'send', turn.wait_seconds, attempt_now;
+    return query select 'send', turn.wait_seconds;
 end
 $$;
 comment on function public.email_batch_ready(text, uuid, bigint[], text, text, text, text, bytea, jsonb, uuid[], boolean[], interval, interval, interval, interval, double precision) is
 'Asked before every request. send: the intent is on record, the request leaves after wait_seconds. wait: the fleet has no turn yet, ask again after wait_seconds. lost: another sidecar holds the batch. mismatch: it was sent before as other bytes, so this sidecar must not repeat it. stopped: sending is paused or this database is not armed.';
 revoke all on function public.email_batch_ready(text, uuid, bigint[], text, text, text, text, bytea, jsonb, uuid[], boolean[], interval, interval, interval, interval, double precision) from public;
 
--- After a refusal of a whole request nothing of it was sent: its members go into new batches.
+-- When a whole request was rejected nothing of it was sent: its members go into new batches.
 create or replace function public.email_batch_split(worker text, batch uuid, ids bigint[], batches uuid[], lease interval) returns integer
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -112,7 +110,7 @@ begin
 end
 $$;
 comment on function public.email_batch_split(text, uuid, bigint[], uuid[], interval) is
-'Puts the members of a batch that was refused as a whole into smaller ones, so that the guilty one ends up alone; answers how many it still held.';
+'Puts the members of a batch that was rejected as a whole into smaller ones, so that the guilty one ends up alone; answers how many it still held.';
 revoke all on function public.email_batch_split(text, uuid, bigint[], uuid[], interval) from public;
 
 create or replace function public.email_next_look(sent_at timestamptz, in_flight_until timestamptz, patience interval) returns timestamptz

@@ -54,7 +54,6 @@ $$;
 comment on function public.email_may_send(text) is 'Whether a request of this sidecar may leave now: sending is armed and not paused, or this sidecar holds the probe.';
 revoke all on function public.email_may_send(text) from public;
 
-drop function if exists public.email_provider_refused(text);
 create or replace function public.email_provider_refused(why text, worker text default null, until timestamptz default null) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp

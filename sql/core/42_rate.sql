@@ -1,6 +1,16 @@
 -- The rate budget: providers count requests per account, so all sidecars take their turns from one row.  Turns are spaced
 -- evenly, four per cent wider than the limit asks, so that jitter does not push an eleventh request into a second.
 
+-- No pinned search_path, so that it becomes a part of the statements that ask for it and they use the index by rank.
+create or replace function public.email_urgent(rank integer) returns boolean
+language sql immutable parallel safe
+as $$
+select rank operator(pg_catalog.>=) 80
+$$;
+comment on function public.email_urgent(integer) is
+'Whether a letter of this rank is urgent: it waits for two turns of the rate budget at most, and a sidecar keeps its last free request for it.';
+revoke all on function public.email_urgent(integer) from public;
+
 create or replace function public.email_take_turn(provider text, rate double precision, urgent boolean)
 returns table (granted boolean, wait_seconds double precision)
 language plpgsql
@@ -62,7 +72,7 @@ begin
     where r.provider = $1;
 end
 $$;
-comment on function public.email_slow_down(text, double precision) is 'The provider said "too many requests": everybody waits as long as it asked (a second to a minute), and then goes slower for a while.';
+comment on function public.email_slow_down(text, double precision) is 'The provider said "too many requests": every sidecar waits as long as it asked (a second to a minute), and then goes slower for a while.';
 revoke all on function public.email_slow_down(text, double precision) from public;
 
 create or replace function public.email_note_limit(provider text, provider_limit double precision) returns void
@@ -90,14 +100,14 @@ begin
         with recursive ranks as (
             (
                 select o.rank from public.email_outbox o
-                where o.status = 'queued' and o.retry_at is null and o.rank >= 80
+                where o.status = 'queued' and o.retry_at is null and public.email_urgent(o.rank)
                 order by o.rank desc
                 limit 1
             )
             union all
             select (
                 select o.rank from public.email_outbox o
-                where o.status = 'queued' and o.retry_at is null and o.rank < r.rank and o.rank >= 80
+                where o.status = 'queued' and o.retry_at is null and o.rank < r.rank and public.email_urgent(o.rank)
                 order by o.rank desc
                 limit 1
             )
@@ -115,12 +125,12 @@ begin
 end
 $$;
 comment on function public.email_urgent_due() is
-'Whether a letter of rank 80 or more is due: a sidecar keeps its last free request for those. One short index scan per rank, however many lie ahead.';
+'Whether an urgent letter (email_urgent) is due: a sidecar keeps its last free request for those. One short index scan per rank, however many lie ahead.';
 revoke all on function public.email_urgent_due() from public;
 
 select public.email_grant(g.privileges, 'email_worker')
 from (values
     ('select, insert, update on public.email_rates'),
-    ('execute on function public.email_urgent_due(), public.email_take_turn(text, double precision, boolean), public.email_slow_down(text, double precision), public.email_note_limit(text, double precision)')
+    ('execute on function public.email_urgent(integer), public.email_urgent_due(), public.email_take_turn(text, double precision, boolean), public.email_slow_down(text, double precision), public.email_note_limit(text, double precision)')
 ) g (privileges);
 select public.email_grant('select on public.email_rates', r.role_name) from unnest(array['email_reader', 'email_admin']) r (role_name);

@@ -295,14 +295,3 @@ $$;
 comment on function public.email_next_seconds() is
 'Seconds until the next row falls due, a backoff ends, a lease runs out or a missed sidecar counts as lost: negative when one is overdue, null when nothing is waiting.';
 revoke all on function public.email_next_seconds() from public;
-
-create or replace function public.email_schema_version() returns integer
-language plpgsql stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return (select max(h.version) from public.email_schema_history h);
-end
-$$;
-comment on function public.email_schema_version() is 'The newest migration that is applied.';
-revoke all on function public.email_schema_version() from public;

@@ -6,7 +6,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 select case
     when status = 'sent' then ''
-    when reason is null then case status when 'failed' then 'refused' else '' end
+    when reason is null then case status when 'failed' then 'rejected' else '' end
     when reason ~ '^[0-9A-Z]{5}: ' then 'error'
     when reason in ('superseded', 'expired', 'holdout', 'no such user', 'forgotten', 'type disabled', 'type paused', 'user not active', 'unknown outcome') then reason
     when reason like 'opted out%' then 'opted out'
@@ -14,7 +14,7 @@ select case
     when reason like 'duplicate%' then 'duplicate'
     when reason like 'given up%' then 'given up'
     when reason like 'cancel%' then 'cancelled'
-    when status = 'failed' then 'refused'
+    when status = 'failed' then 'rejected'
     else 'not true any more'
 end
 $$;

@@ -74,7 +74,7 @@ begin
         with lifted as (
             delete from public.email_suppressions s
             where lower(s.email) = lower(address)
-            and (split_part(s.source, ';', 1) = provider or s.source = 'provider refused the address')
+            and (split_part(s.source, ';', 1) = provider or s.source = 'provider rejected the address')
             -- What a person asked for is taken back by that person only.
             and (s.reason <> 'unsubscribed' or state = 'resubscribed')
             returning s.source

@@ -13,9 +13,9 @@ from (values
     ('select, insert on public.email_suppressions'),
     ('select, insert, update, delete on public.email_workers'),
     ('select (id, name, email, is_active) on public.users'),
-    ('execute on function public.email_now(), public.email_identity(), public.email_schema_version(), public.email_fingerprint(text[])'),
-    ('execute on function public.email_function(text, text), public.email_first_name(text), public.email_step(text), public.email_step_keys(text, jsonb), public.email_missing(text), public.email_key_id(text, integer), public.email_verdict_figures(uuid[]), public.email_current(bigint[]), public.email_gates(bigint[])'),
-    ('execute on function public.email_pick(integer), public.email_token(uuid), public.email_delivery_id(timestamptz, text), public.email_claim(text, text, integer, interval, integer), public.email_work(text, text, integer, integer, double precision)'),
+    ('execute on function public.email_now(), public.email_identity(), public.email_fingerprint(text[])'),
+    ('execute on function public.email_function(text, text), public.email_step(text), public.email_step_keys(text, jsonb), public.email_missing(text), public.email_key_id(text, integer), public.email_verdict_figures(uuid[]), public.email_current(bigint[]), public.email_gates(bigint[])'),
+    ('execute on function public.email_pick(integer), public.email_token(uuid), public.email_delivery_id(timestamptz, text), public.email_claim(text, text, integer, interval, integer), public.email_claim_or_wait(text, text, integer, integer, double precision)'),
     ('execute on function public.email_backoff(integer, interval), public.email_settle(text, uuid, bigint[], text[], text[], text[], text[], double precision[], text, timestamptz, double precision, double precision)'),
     ('execute on function public.email_extend_lease(text, uuid, interval)'),
     -- The CHECK of email_outbox runs with the rights of whoever writes it.
@@ -47,7 +47,7 @@ select public.email_grant(g.privileges, 'email_admin')
 from (values
     ('insert, update on public.email_outbox, public.email_types, public.email_settings, public.email_preferences, public.email_suppressions, public.email_project_contacts, public.email_subject_variants'),
     ('delete on public.email_suppressions, public.email_project_contacts, public.email_subject_variants'),
-    ('execute on function public.email_now(), public.email_identity(), public.email_function(text, text), public.email_first_name(text)'),
+    ('execute on function public.email_now(), public.email_identity(), public.email_function(text, text)'),
     ('execute on function public.email_enqueue(text, uuid, text, jsonb, timestamptz, uuid, text), public.email_signal(text, uuid, uuid, jsonb, timestamptz, text)'),
     ('execute on function public.email_pause(text, text), public.email_resume(text), public.email_arm(), public.email_replay_errors(timestamptz)'),
     ('execute on function public.email_note_error(text, text, text, jsonb)'),

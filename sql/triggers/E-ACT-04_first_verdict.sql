@@ -34,7 +34,6 @@ $$;
 comment on function public.email_act_04_earlier(uuid, timestamptz) is
 'E-ACT-04: the deployments whose verdict is older than this one''s, of the same project; none for the first.';
 revoke all on function public.email_act_04_earlier(uuid, timestamptz) from public;
-drop function if exists public.email_act_04_first(uuid, timestamptz);
 
 -- What one verdict becomes; inlined too.
 create or replace function public.email_act_04_rows(deployment uuid, verdict_at timestamptz, at timestamptz)

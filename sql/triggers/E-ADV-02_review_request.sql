@@ -39,32 +39,9 @@ $$;
 comment on function public.email_adv_02_enqueue(jsonb) is 'E-ADV-02: what a recorded signal causes, for a replay or a dry run. facts: [{signal_id}].';
 revoke all on function public.email_adv_02_enqueue(jsonb) from public;
 
-create or replace function public.email_adv_02_trigger() returns trigger
-language plpgsql security definer
-set search_path = pg_catalog, pg_temp
-set lock_timeout = '100ms'
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set jit = off
-as $$
-begin
-    perform public.email_adv_02_signal(new);
-    return null;
-exception when others then
-    begin
-        perform public.email_guard('email_signals', 'E-ADV-02', jsonb_build_array(jsonb_build_object('signal_id', new.id)), sqlstate, sqlerrm);
-    exception when others then
-        raise warning 'seqpulse-mailer: E-ADV-02 missed signal %: %', new.id, sqlerrm;
-    end;
-    return null;
-end
-$$;
-comment on function public.email_adv_02_trigger() is 'E-ADV-02: after a signal is recorded. Never fails the statement that recorded it.';
-revoke all on function public.email_adv_02_trigger() from public;
-
 create or replace trigger email_adv_02_signal after insert on public.email_signals
 for each row when (new.kind = 'nps_answered')
-execute function public.email_adv_02_trigger();
+execute function public.email_signal_trigger('E-ADV-02');
 
 -- The same facts, from what the tables still know: for a dry run.
 create or replace function public.email_adv_02_facts(since timestamptz, until timestamptz) returns table (happened_at timestamptz, fact jsonb)

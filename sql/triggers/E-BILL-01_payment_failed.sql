@@ -64,32 +64,9 @@ $$;
 comment on function public.email_bill_01_enqueue(jsonb) is 'E-BILL-01: what a recorded signal causes, for a replay or a dry run. facts: [{signal_id}].';
 revoke all on function public.email_bill_01_enqueue(jsonb) from public;
 
-create or replace function public.email_bill_01_trigger() returns trigger
-language plpgsql security definer
-set search_path = pg_catalog, pg_temp
-set lock_timeout = '100ms'
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set jit = off
-as $$
-begin
-    perform public.email_bill_01_signal(new);
-    return null;
-exception when others then
-    begin
-        perform public.email_guard('email_signals', 'E-BILL-01', jsonb_build_array(jsonb_build_object('signal_id', new.id)), sqlstate, sqlerrm);
-    exception when others then
-        raise warning 'seqpulse-mailer: E-BILL-01 missed signal %: %', new.id, sqlerrm;
-    end;
-    return null;
-end
-$$;
-comment on function public.email_bill_01_trigger() is 'E-BILL-01: after a signal is recorded. Never fails the statement that recorded it.';
-revoke all on function public.email_bill_01_trigger() from public;
-
 create or replace trigger email_bill_01_signal after insert on public.email_signals
 for each row when (new.kind in ('payment_failed', 'payment_succeeded'))
-execute function public.email_bill_01_trigger();
+execute function public.email_signal_trigger('E-BILL-01');
 
 -- The same facts, from what the tables still know: for a dry run.
 create or replace function public.email_bill_01_facts(since timestamptz, until timestamptz) returns table (happened_at timestamptz, fact jsonb)

@@ -16,7 +16,6 @@
 
 -- Shared with E-RET-04 ---------------------------------------------------------------------------------------------------
 -- Only the end of each user's history is read: one step into an index per source and project (email_last_active).
-drop function if exists public.email_lapsed(interval, interval);
 create or replace function public.email_lapsed(code text, shortest interval, longest interval)
 returns table (user_id uuid, last_active_at timestamptz)
 language plpgsql

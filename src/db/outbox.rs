@@ -163,7 +163,7 @@ pub async fn take_over(
         prior: None,
     };
     for (letter, row) in claim.letters.iter_mut().zip(&rows) {
-        letter.held = row.try_get("held")?;
+        letter.held = row.try_get("unsettled")?;
     }
     if row.try_get("sent_before")? {
         claim.prior = Some(Prior {

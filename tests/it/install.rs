@@ -130,7 +130,7 @@ async fn what_was_changed_by_hand_is_reported_and_left_alone() {
         mailer(&db, &["migrate", "--check"]).await.status.code(),
         Some(0)
     );
-    db.exec("drop function public.email_first_name(text) cascade")
+    db.exec("drop function public.email_step(text) cascade")
         .await;
     assert_eq!(
         mailer(&db, &["migrate", "--check"]).await.status.code(),

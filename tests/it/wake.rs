@@ -14,7 +14,7 @@ use crate::support::{Sidecar, SidecarBuilder, TestDb, sandbox, wait_for};
 const LOST: Duration = Duration::from_secs(30);
 
 const LANES_HELD: &str = "select count(distinct objid) from pg_locks
-    where locktype = 'advisory' and classid = 1936028016 and mode = 'ExclusiveLock' and granted
+    where locktype = 'advisory' and classid = public.email_wake_key() and mode = 'ExclusiveLock' and granted
       and database = (select oid from pg_database where datname = current_database())";
 
 fn sidecar(db: &TestDb, sandbox: &Sandbox) -> SidecarBuilder {
@@ -113,7 +113,7 @@ async fn what_is_committed_while_a_sidecar_falls_asleep_is_seen() {
     // The moment between a claim that finds nothing and the watch, made long enough to hit.
     db.exec(
         "alter function public.email_sleep(integer) rename to email_sleep_at_once;
-         create function public.email_sleep(integer) returns table (lanes integer, watched boolean) language plpgsql as
+         create function public.email_sleep(holding integer) returns table (lanes integer, watched boolean) language plpgsql as
          'begin perform pg_sleep(1); return query select * from public.email_sleep_at_once($1); end'",
     )
     .await;
@@ -153,7 +153,7 @@ async fn sidecars_relieve_each_other_when_one_dies() {
         let holder: i32 = db
             .value(
                 "select w.pid from public.email_workers w join pg_locks l on l.pid = w.session_pid
-                 where l.locktype = 'advisory' and l.classid = 1936028016 and l.objid = 0 and l.mode = 'ExclusiveLock'
+                 where l.locktype = 'advisory' and l.classid = public.email_wake_key() and l.objid = 0 and l.mode = 'ExclusiveLock'
                    and l.database = (select oid from pg_database where datname = current_database())",
                 &[],
             )
@@ -226,7 +226,7 @@ async fn a_lost_listen_connection_is_taken_up_again_with_its_watch() {
         asleep(&db).await;
         db.exec(
             "select pg_terminate_backend(l.pid, 10000) from pg_locks l
-             where l.locktype = 'advisory' and l.classid = 1936028016 and l.objid = 0
+             where l.locktype = 'advisory' and l.classid = public.email_wake_key() and l.objid = 0
                and l.database = (select oid from pg_database where datname = current_database())",
         )
         .await;

@@ -5,7 +5,7 @@ select plan(10);
 
 create view lanes as
 select l.mode, l.objid::bigint::integer as lane from pg_locks l
-where l.pid = pg_backend_pid() and l.locktype = 'advisory' and l.classid = 1936028016;
+where l.pid = pg_backend_pid() and l.locktype = 'advisory' and l.classid = public.email_wake_key();
 insert into public.users (name, email, hashed_password) values ('Nassir', 'nassir@seqpulse.test', 'x');
 create function enqueue(key text, run_at timestamptz default now()) returns void
 language sql

@@ -1,1 +1,1 @@
-select public.email_answer_nps($1, $2, $3)
+select public.email_answer_nps(token => $1, score => $2, comment => $3)

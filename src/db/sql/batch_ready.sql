@@ -1,4 +1,5 @@
-select verdict, wait_seconds, attempt
+select verdict, wait_seconds
 from public.email_batch_ready(
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-    make_interval(secs => $12), make_interval(secs => $13), make_interval(secs => $14), make_interval(secs => $15), $16)
+    worker => $1, batch => $2, ids => $3, provider => $4, endpoint => $5, recovery => $6, idempotency_key => $7, body_sha256 => $8,
+    settings => $9, tokens => $10, tracked => $11, lease => make_interval(secs => $12), request_limit => make_interval(secs => $13),
+    resolvable_for => make_interval(secs => $14), patience => make_interval(secs => $15), rate => $16)

@@ -1,1 +1,1 @@
-select public.email_batch_split($1, $2, $3, $4, make_interval(secs => $5))
+select public.email_batch_split(worker => $1, batch => $2, ids => $3, batches => $4, lease => make_interval(secs => $5))

@@ -1,3 +1,3 @@
 select batch_id, id, delivery_id, email_type, category, recipient, dedupe_key, attempts, context, unsubscribe_token, tracking,
     next_seconds, stopped
-from public.email_work($1, $2, $3, $4, $5)
+from public.email_claim_or_wait(worker => $1, provider => $2, batch_size => $3, batches => $4, lease_seconds => $5)

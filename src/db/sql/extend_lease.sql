@@ -1,1 +1,1 @@
-select public.email_extend_lease($1, $2, make_interval(secs => $3))
+select public.email_extend_lease(worker => $1, batch => $2, lease => make_interval(secs => $3))

@@ -1,2 +1,2 @@
 select is_user, marketing, product, tracking, timezone
-from public.email_preferences_of($1)
+from public.email_preferences_of(token => $1)

@@ -1,1 +1,1 @@
-select public.email_run_due_schedule($1)
+select public.email_run_due_schedule(worker => $1)

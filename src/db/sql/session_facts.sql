@@ -6,7 +6,7 @@ select
     coalesce(inet_client_addr() is distinct from inet_server_addr() and not inet_client_addr() <<= '127.0.0.0/8', false) as remote,
     coalesce((
         select string_agg(f.name, ', ')
-        from unnest(array['email_work(text, text, integer, integer, double precision)', 'email_take_over(text, text, interval, uuid[])',
+        from unnest(array['email_claim_or_wait(text, text, integer, integer, double precision)', 'email_take_over(text, text, interval, uuid[])',
             'email_settle(text, uuid, bigint[], text[], text[], text[], text[], double precision[], text, timestamptz, double precision, double precision)', 'email_doctor()']) as f (name)
         where to_regprocedure('public.' || f.name) is null or not has_function_privilege('public.' || f.name, 'execute')
     ), '') as not_allowed

@@ -1,1 +1,1 @@
-select public.email_set_preferences($1, $2, $3, $4, $5)
+select public.email_set_preferences(token => $1, marketing => $2, product => $3, tracking => $4, timezone => $5)

@@ -1,1 +1,1 @@
-select lanes, watched from public.email_sleep($1)
+select lanes, watched from public.email_sleep(holding => $1)

@@ -1,1 +1,1 @@
-select public.email_unsubscribe($1, $2)
+select public.email_unsubscribe(token => $1, category => $2)
