@@ -3582,8 +3582,8 @@ REVOKE ALL ON FUNCTION public.email_release_unsent(batch uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_release_unsent(batch uuid) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone) TO email_worker;
 GRANT ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone) TO email_admin;
+GRANT ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_requeue(ids bigint[]) FROM PUBLIC;
 

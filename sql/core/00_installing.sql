@@ -37,3 +37,5 @@ $$;
 comment on function public.email_fingerprint(text[]) is
 'MD5 of the definitions of these objects ("function NAME", "trigger NAME", "view NAME") as they are installed now; a missing or disabled one changes it.';
 revoke all on function public.email_fingerprint(text[]) from public;
+
+select public.email_grant('execute on function public.email_fingerprint(text[])', 'email_worker');

@@ -17,3 +17,7 @@ $$;
 comment on function public.email_now() is
 'The clock of every rule: now() plus the setting email.clock_offset (an interval, normally unset). Tests move time with it; leases, backoff and heartbeats use the real clock instead.';
 revoke all on function public.email_now() from public;
+
+select public.email_grant('execute on function public.email_now()', 'email_worker');
+select public.email_grant('execute on function public.email_now()', 'email_reader');
+select public.email_grant('execute on function public.email_now()', 'email_admin');

@@ -14,3 +14,7 @@ $$;
 comment on function public.email_identity() is
 'Which database this is: the cluster''s system identifier and the database''s name. A promoted standby answers the same; a restore into another cluster or under another name does not.';
 revoke all on function public.email_identity() from public;
+
+select public.email_grant('execute on function public.email_identity()', 'email_worker');
+select public.email_grant('execute on function public.email_identity()', 'email_reader');
+select public.email_grant('execute on function public.email_identity()', 'email_admin');

@@ -39,3 +39,6 @@ $$;
 comment on function public.email_outbox_sound(text, jsonb, text, text, text, integer, integer, timestamptz, text, timestamptz, uuid, integer, timestamptz) is
 'The CHECK of email_outbox: what must hold of a row whatever wrote it; the error says which rule it breaks.';
 revoke all on function public.email_outbox_sound(text, jsonb, text, text, text, integer, integer, timestamptz, text, timestamptz, uuid, integer, timestamptz) from public;
+
+select public.email_grant('execute on function public.email_outbox_sound(text, jsonb, text, text, text, integer, integer, timestamptz, text, timestamptz, uuid, integer, timestamptz)', 'email_worker');
+select public.email_grant('execute on function public.email_outbox_sound(text, jsonb, text, text, text, integer, integer, timestamptz, text, timestamptz, uuid, integer, timestamptz)', 'email_admin');

@@ -129,3 +129,6 @@ $$;
 comment on function public.email_signal(text, uuid, uuid, jsonb, timestamptz, text) is
 'Records a fact no table of the application holds; answers its id, or null when the idempotency key is known already.';
 revoke all on function public.email_signal(text, uuid, uuid, jsonb, timestamptz, text) from public;
+
+select public.email_grant('execute on function public.email_enqueue(text, uuid, text, jsonb, timestamptz, uuid, text), public.email_signal(text, uuid, uuid, jsonb, timestamptz, text)', 'email_admin');
+select public.email_grant('execute on function public.email_signal(text, uuid, uuid, jsonb, timestamptz, text)', 'email_app');

@@ -1,21 +1,20 @@
--- A trigger of ours never breaks the application (docs/rules.md#never-break-the-application): what failed is noted and made up for later.
+-- What keeps a trigger of ours from breaking the application (contract, rule 1): what failed is noted and made up for later.
 --
--- A fact is a small jsonb object with the ids and columns one code needs.  public.email_<code>_enqueue(facts) turns an array
--- of them into outbox rows, for the guard and the replay.  What is caused often does not go through facts: there the trigger
--- and that function share what decides, email_<code>_signal(signal) or email_<code>_rows(…).  Every trigger has this shape:
+-- A fact is a small jsonb object with the ids and columns one code needs.  public.email_<code>_enqueue(facts) turns an array of facts
+-- into outbox rows.  A trigger has one of three shapes; in each, the exception handler calls email_guard with the facts that can
+-- still be read, and has a handler of its own around that, which raises a warning:
 --
---     facts := what this statement changed, as far as it matters to the code (null: nothing);
---     if facts is not null then perform email_<code>_enqueue(facts); end if;
---     exception: email_guard(table, code, facts or whatever of them can still be read, sqlstate, sqlerrm)
---                exception: a warning
+--     by facts     what changed becomes facts, and where there are any email_<code>_enqueue(facts) is called: scarce causes (E-SEC-01,
+--                  changes of plan, the updates that E-TRX-01, E-ACT-03 and E-ACT-05 look at)
+--     by rows      one statement inserts what email_<code>_rows(…) answers for the rows of the transition table, and facts are only
+--                  made in the handler; email_<code>_enqueue(facts) shares that function: the inserts of E-TRX-01, E-ACT-01 to 05
+--     by signals   email_signal_trigger() calls email_<code>_signal(signal), which email_<code>_enqueue(facts) shares
+--                  (22_signal_trigger.sql)
 --
--- Three things keep it from failing: no type in its DECLARE section comes from a table, no expression stands there (the
+-- Three things keep a trigger from failing: no type in its DECLARE section comes from a table, no expression stands there (the
 -- handler does not cover that section), and after a failure rows are read through to_jsonb(), which knows no missing column.
 --
--- Its settings: lock_timeout is 100 ms (docs/rules.md#never-break-the-application).  The others make the application's statement cost the same every time:
--- plans are made once per session (planning anew took half of the time; plan_cache_mode, on the trigger or on whichever function
--- has the statements with parameters), never read a whole table because it was empty when they were made, and are not compiled
--- because that choice looks costly.
+-- Its settings: lock_timeout is the contract's 100 ms; the others are explained in sql/README.md.
 
 create or replace function public.email_function(code text, suffix text) returns text
 language sql immutable strict
@@ -136,3 +135,6 @@ $$;
 comment on function public.email_replay_errors(timestamptz) is
 'Enqueues what triggers missed since then; answers how many facts went through. Those that fail again stay open with their newest error.';
 revoke all on function public.email_replay_errors(timestamptz) from public;
+
+select public.email_grant('execute on function public.email_function(text, text), public.email_missing(text)', 'email_worker');
+select public.email_grant('execute on function public.email_function(text, text), public.email_replay_errors(timestamptz), public.email_note_error(text, text, text, jsonb)', 'email_admin');

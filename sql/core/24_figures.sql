@@ -116,3 +116,5 @@ $$;
 comment on function public.email_deployment_recipients(uuid, text) is
 'A deployment''s project and who hears about it (see email_project_recipients); a row without project and user when the deployment cannot be seen.';
 revoke all on function public.email_deployment_recipients(uuid, text) from public;
+
+select public.email_grant('execute on function public.email_key_id(text, integer), public.email_verdict_figures(uuid[])', 'email_worker');

@@ -235,3 +235,5 @@ from (values
     ('email_worker', 'execute on function public.email_gates(bigint[]), public.email_held_out(text, text, integer)'),
     ('email_worker', 'select (user_id) on public.email_forgotten')
 ) g (role_name, privileges);
+
+select public.email_grant('execute on function public.email_step(text), public.email_step_keys(text, jsonb), public.email_current(bigint[]), public.email_gates(bigint[])', 'email_worker');

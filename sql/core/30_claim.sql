@@ -395,3 +395,5 @@ $$;
 comment on function public.email_claim_or_wait(text, text, integer, integer, double precision) is
 'What a sidecar calls: the rows of email_claim; or, when nothing can go out now, one row that says in how many seconds there may be something (null: nothing waits) and whether nothing may be sent at all.';
 revoke all on function public.email_claim_or_wait(text, text, integer, integer, double precision) from public;
+
+select public.email_grant('execute on function public.email_pick(integer), public.email_token(uuid), public.email_delivery_id(timestamptz, text), public.email_claim(text, text, integer, interval, integer), public.email_claim_or_wait(text, text, integer, integer, double precision)', 'email_worker');

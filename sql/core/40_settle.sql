@@ -242,3 +242,5 @@ $$;
 comment on function public.email_extend_lease(text, uuid, interval) is
 'Renews the lease of a batch while its request is in flight; answers how many rows it still held.';
 revoke all on function public.email_extend_lease(text, uuid, interval) from public;
+
+select public.email_grant('execute on function public.email_backoff(integer, interval), public.email_settle(text, uuid, bigint[], text[], text[], text[], text[], double precision[], text, timestamptz, double precision, double precision), public.email_extend_lease(text, uuid, interval)', 'email_worker');

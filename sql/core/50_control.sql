@@ -295,3 +295,6 @@ $$;
 comment on function public.email_next_seconds() is
 'Seconds until the next row falls due, a backoff ends, a lease runs out or a missed sidecar counts as lost: negative when one is overdue, null when nothing is waiting.';
 revoke all on function public.email_next_seconds() from public;
+
+select public.email_grant('execute on function public.email_heartbeat(text, text, integer, text, text, text, integer, integer), public.email_next_seconds()', 'email_worker');
+select public.email_grant('execute on function public.email_pause(text, text), public.email_resume(text), public.email_arm()', 'email_admin');

@@ -1,6 +1,7 @@
-//! `docs/reference.md`: every table, view and function with its COMMENT, who may use it, and an example that was run.
+//! `docs/reference.md`: every table, view and function with its COMMENT, who may use it, and an example that was run; and the list
+//! of files in `sql/README.md`.
 //!
-//! `make reference` (or `UPDATE_GOLDEN=1`) writes it anew.
+//! `make reference` (or `UPDATE_GOLDEN=1`) writes both anew.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -197,5 +198,116 @@ async fn beside_the_schema_dump_the_reference_is_current() {
         written == out,
         "docs/reference.md is not what the comments say; run `make reference`. New:\n{}",
         stale.join("\n")
+    );
+}
+
+/// The groups of `sql/README.md`, in its order.
+const GROUPS: [&str; 4] = [
+    "Before the tables",
+    "A row's life",
+    "People",
+    "Clock and figures",
+];
+
+/// Which group a file of `sql/core` belongs to; its number says when it is applied.
+fn group(file: &str) -> &'static str {
+    let number: u32 = file
+        .get(..2)
+        .and_then(|number| number.parse().ok())
+        .expect("a file of sql/core begins with two digits");
+    match number {
+        0..10 => GROUPS[0],
+        10..50 => GROUPS[1],
+        62 | 66 | 70..80 | 84..90 => GROUPS[3],
+        _ if file == "65_segments.sql" => GROUPS[3],
+        _ => GROUPS[2],
+    }
+}
+
+/// The first sentence of a file's header.
+fn sentence(text: &str) -> String {
+    let paragraph: Vec<&str> = text
+        .lines()
+        .map_while(|line| line.strip_prefix("-- "))
+        .collect();
+    let paragraph = paragraph.join(" ");
+    let end = paragraph
+        .match_indices(['.', '?'])
+        .map(|(at, _)| at + 1)
+        .find(|end| paragraph[*end..].is_empty() || paragraph[*end..].starts_with(' '));
+    paragraph[..end.unwrap_or(paragraph.len())].to_owned()
+}
+
+/// The functions and views that a file makes, in its order.
+fn makes(text: &str) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let rest = line
+            .strip_prefix("create or replace function public.")
+            .or_else(|| line.strip_prefix("create view public."));
+        let Some(rest) = rest else { continue };
+        let name: String = rest
+            .chars()
+            .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+            .collect();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+#[test]
+fn beside_the_schema_dump_the_list_of_sql_files_is_current() {
+    let sql = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql");
+    let mut files: Vec<String> = fs::read_dir(sql.join("core"))
+        .expect("sql/core")
+        .map(|entry| {
+            let name = entry.expect("an entry").file_name();
+            name.into_string().expect("a name in UTF-8")
+        })
+        .collect();
+    files.sort();
+    let mut list = String::new();
+    for title in GROUPS {
+        let _ = write!(
+            list,
+            "\n### {title}\n\n| file | what it is about | what it makes |\n|---|---|---|\n"
+        );
+        for file in files.iter().filter(|file| group(file) == title) {
+            let text = fs::read_to_string(sql.join("core").join(file)).expect("the file");
+            let about = sentence(&text);
+            assert!(!about.is_empty(), "sql/core/{file} has no header");
+            let makes: Vec<String> = makes(&text)
+                .iter()
+                .map(|name| format!("`{name}`"))
+                .collect();
+            let _ = writeln!(
+                list,
+                "| [{file}](core/{file}) | {} | {} |",
+                cell(&about),
+                makes.join(" ")
+            );
+        }
+    }
+    list.push_str("\nOne file per code stands in [triggers/](triggers/): cause, key, time, what must still be true, and figures.\n\n");
+
+    let path = sql.join("README.md");
+    let written = fs::read_to_string(&path).expect("sql/README.md");
+    let (before, rest) = written
+        .split_once("from the files' headers -->\n")
+        .expect("where the list begins");
+    let (found, after) = rest
+        .split_once("<!-- end of files -->")
+        .expect("where the list ends");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        let new =
+            format!("{before}from the files' headers -->\n{list}<!-- end of files -->{after}");
+        fs::write(&path, new).expect("sql/README.md can be written");
+        return;
+    }
+    assert!(
+        found == list,
+        "the list in sql/README.md is not what the files say; run `make reference`"
     );
 }
