@@ -1,7 +1,7 @@
 -- Purpose: the journal, which decides duplicates for ever, and what webhooks report about its rows.
 -- Locks: when SEQPULSE's own journal exists it is adopted (src/migrate/adopt.rs): columns without a default and a changed default
 -- are metadata only, the CHECK is NOT VALID, dropping the two foreign keys locks email_deliveries, users and projects for an
--- instant, and migrate has built the indexes before, while everybody went on writing.  Safe while the application's sender runs: yes.
+-- instant, and migrate has built the indexes before, while the application went on writing.  Safe while the application's sender runs: yes.
 set local lock_timeout = '2s';
 set local statement_timeout = '120s';
 

@@ -36,7 +36,7 @@ comment on column public.email_schedules.last_success_at is 'When it last ended 
 comment on column public.email_schedules.last_duration is 'How long the last run took, by the real clock; null means never.';
 comment on column public.email_schedules.last_rows is 'How many rows the last run that ended well dealt with: letters enqueued, errors replayed, rows removed. null means never.';
 comment on column public.email_schedules.last_error is 'SQLSTATE and message of the last run; null means that it ended well.';
-comment on column public.email_schedules.last_run_by is 'Who ran it last: pg_cron, a sidecar (email_workers.id) or a person''s role; null means nobody yet.';
+comment on column public.email_schedules.last_run_by is 'Who ran it last: pg_cron, a sidecar (email_workers.id) or a person''s role; null means it never ran.';
 create unique index email_schedules_code_idx on public.email_schedules (code);
 
 insert into public.email_schedules (name, runs, code, every, cron) values

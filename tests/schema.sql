@@ -284,7 +284,7 @@ CREATE FUNCTION public.email_arm() RETURNS text
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_arm() IS 'Says that this database is the one to send from: call it after a restore or a rename, once nobody else sends from the original.';
+COMMENT ON FUNCTION public.email_arm() IS 'Says that this database is the one to send from: call it after a restore or a rename, once no sidecar sends from the original.';
 
 CREATE FUNCTION public.email_as_of() RETURNS timestamp with time zone
     LANGUAGE plpgsql STABLE
@@ -623,7 +623,7 @@ CREATE FUNCTION public.email_explain_gates(row_id bigint) RETURNS TABLE(sentence
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_explain_gates(row_id bigint) IS 'One sentence per gate about a row of the outbox, as it would be decided now, and one about what comes of it.';
+COMMENT ON FUNCTION public.email_explain_gates(row_id bigint) IS 'One sentence per gate about a row of the outbox, as it would be decided now, and one that says what happens next, and when.';
 
 CREATE FUNCTION public.email_extend_lease(worker text, batch uuid, lease interval) RETURNS integer
     LANGUAGE plpgsql
@@ -708,7 +708,7 @@ CREATE FUNCTION public.email_handover_move(ids uuid[]) RETURNS TABLE(job_id uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_handover_move(ids uuid[]) IS 'Takes the emails out of these jobs, those that are pending and that nobody works on: what was enqueued of each, or why it was left.';
+COMMENT ON FUNCTION public.email_handover_move(ids uuid[]) IS 'Takes the emails out of these jobs, those that are pending and that no scheduler works on: what was enqueued of each, or why it was left.';
 
 CREATE FUNCTION public.email_handover_pending() RETURNS uuid[]
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -957,7 +957,7 @@ CREATE FUNCTION public.email_outbox_rank() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_outbox_rank() IS 'Keeps email_outbox.rank in step when somebody changes a row''s priority.';
+COMMENT ON FUNCTION public.email_outbox_rank() IS 'Keeps email_outbox.rank in step when a person changes a row''s priority.';
 
 CREATE FUNCTION public.email_outbox_settled() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1163,13 +1163,13 @@ CREATE FUNCTION public.email_run_due_schedule(worker text) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_run_due_schedule(worker text) IS 'For a sidecar, at every poll until it answers null: runs one schedule that is due and that nobody else is running, and answers its name. Due: the last success is older than its interval, or than twice that where a pg_cron job exists.';
+COMMENT ON FUNCTION public.email_run_due_schedule(worker text) IS 'For a sidecar, at every poll until it answers null: runs one schedule that is due and that no other session is running, and answers its name. Due: the last success is older than its interval, or than twice that where a pg_cron job exists.';
 
 CREATE FUNCTION public.email_run_schedule(name text, runner text DEFAULT NULL::text) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_run_schedule(name text, runner text) IS 'Runs one schedule now, due or not, and notes in email_schedules what came of it. Answers how many rows it dealt with; null when it failed or is being run by somebody else at the moment.';
+COMMENT ON FUNCTION public.email_run_schedule(name text, runner text) IS 'Runs one schedule now, due or not, and notes in email_schedules how it ended. Answers how many rows it dealt with; null when it failed or is being run by another session at the moment.';
 
 CREATE FUNCTION public.email_scan(code text) RETURNS integer
     LANGUAGE plpgsql
@@ -1417,7 +1417,7 @@ CREATE FUNCTION public.email_token_holder(token uuid) RETURNS TABLE(user_id uuid
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_token_holder(token uuid) IS 'Whom the links with this token belong to: a user, or the address of a contact without an account. No row: nobody.';
+COMMENT ON FUNCTION public.email_token_holder(token uuid) IS 'Whom the links with this token belong to: a user, or the address of a contact without an account. No row: no recipient has it.';
 
 CREATE FUNCTION public.email_trx_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
@@ -1671,7 +1671,7 @@ COMMENT ON COLUMN public.email_ab_results.variant IS 'As in email_subject_varian
 
 COMMENT ON COLUMN public.email_ab_results.sent IS 'Letters sent with it.';
 
-COMMENT ON COLUMN public.email_ab_results.measured IS 'How many of them went to somebody who consented to tracking: only their opens and clicks are known.';
+COMMENT ON COLUMN public.email_ab_results.measured IS 'How many of them went to users who consented to tracking: only their opens and clicks are known.';
 
 COMMENT ON COLUMN public.email_ab_results.clicks IS 'Letters with a click, a mail client''s prefetching aside.';
 
@@ -2613,7 +2613,7 @@ COMMENT ON COLUMN public.email_schedules.last_rows IS 'How many rows the last ru
 
 COMMENT ON COLUMN public.email_schedules.last_error IS 'SQLSTATE and message of the last run; null means that it ended well.';
 
-COMMENT ON COLUMN public.email_schedules.last_run_by IS 'Who ran it last: pg_cron, a sidecar (email_workers.id) or a person''s role; null means nobody yet.';
+COMMENT ON COLUMN public.email_schedules.last_run_by IS 'Who ran it last: pg_cron, a sidecar (email_workers.id) or a person''s role; null means it never ran.';
 
 CREATE TABLE public.email_schema_history (
     version integer NOT NULL,
@@ -2748,7 +2748,7 @@ COMMENT ON COLUMN public.email_type_kpis.kpi IS 'Its name; defined in docs/kpis.
 
 COMMENT ON COLUMN public.email_type_kpis.unit IS 'percent; minutes (a median); score (NPS, -100 to 100).';
 
-COMMENT ON COLUMN public.email_type_kpis.value IS 'In that unit, two decimals; null when nothing could be measured, and for times when nobody got there.';
+COMMENT ON COLUMN public.email_type_kpis.value IS 'In that unit, two decimals; null when nothing could be measured, and for times when no case got there.';
 
 COMMENT ON COLUMN public.email_type_kpis.numerator IS 'How many reached the aim; for the NPS promoters minus detractors.';
 
@@ -2840,7 +2840,7 @@ COMMENT ON COLUMN public.email_upcoming.user_id IS 'As in email_outbox.';
 
 COMMENT ON COLUMN public.email_upcoming.project_id IS 'The project it is about; null when it is about none.';
 
-COMMENT ON COLUMN public.email_upcoming.goes_out_at IS 'When it is claimed, by email_now(), should nothing be in the way then; null: not before somebody resumes what is paused.';
+COMMENT ON COLUMN public.email_upcoming.goes_out_at IS 'When it is claimed, by email_now(), should nothing be in the way then; null: not before what is paused is resumed.';
 
 COMMENT ON COLUMN public.email_upcoming.waits_for IS 'Its time, the cap, another try, a pause, or only the next claim.';
 

@@ -2,7 +2,7 @@
 
 -- Admission ----------------------------------------------------------------------------------------------------------
 -- Decides before the row exists, so that a plain INSERT of a known key or of a disabled type is skipped without an error.
--- SECURITY DEFINER: whoever may insert needs no right on the catalogue and the journal.  enable_seqscan off: a session keeps
+-- SECURITY DEFINER: a role that may insert needs no right on the catalogue and the journal.  enable_seqscan off: a session keeps
 -- its plans, and one made while the outbox was empty would read all of it for every row of the next large statement.  jit off:
 -- a table too small for an index scan would look so costly then that its plan would be compiled.
 create or replace function public.email_outbox_admit() returns trigger
@@ -57,7 +57,7 @@ begin
     return new;
 end
 $$;
-comment on function public.email_outbox_rank() is 'Keeps email_outbox.rank in step when somebody changes a row''s priority.';
+comment on function public.email_outbox_rank() is 'Keeps email_outbox.rank in step when a person changes a row''s priority.';
 revoke all on function public.email_outbox_rank() from public;
 
 create or replace trigger email_outbox_rank before update of priority, email_type on public.email_outbox
@@ -99,7 +99,7 @@ begin
     end if;
     return new;
 exception when others then
-    -- A broken clock (a setting nobody can read) must not lose the fact.
+    -- A broken clock (a setting that is no interval) must not lose the fact.
     new.occurred_at := now();
     return new;
 end

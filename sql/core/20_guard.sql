@@ -104,7 +104,7 @@ comment on function public.email_guard(text, text, jsonb, text, text) is
 'After a trigger''s facts failed as a whole with this SQLSTATE and message: tries each alone and notes those that still fail. code null: the facts go to SOURCE_enqueue.';
 revoke all on function public.email_guard(text, text, jsonb, text, text) from public;
 
--- SECURITY DEFINER like the triggers whose work it repeats: whoever may call it needs no right on the application's tables.
+-- SECURITY DEFINER like the triggers whose work it repeats: a role that may call it needs no right on the application's tables.
 create or replace function public.email_replay_errors(since timestamptz default '-infinity') returns integer
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp

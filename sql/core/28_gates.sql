@@ -211,7 +211,7 @@ begin
             left join lateral (select x.reason from public.email_suppressions x where lower(x.email) = lower(coalesce(o.to_email, u.email)) limit 1) s on true
             left join public.email_current(ids) c on c.id = o.id
             cross join lateral (
-                -- A copy for somebody without an account carries another person's user_id: it must not greet them by that name.
+                -- A copy for a recipient without an account carries another person's user_id: it must not greet them by that name.
                 -- The first word of the name.
                 select jsonb_build_object(
                     'first_name', case when who.person is not null then nullif(split_part(btrim(case when who.person = u.id then u.name else other.name end), ' ', 1), '') end,

@@ -4,7 +4,7 @@
 -- Picking ----------------------------------------------------------------------------------------------------------------
 -- The heaviest rank first, and within it by run_at: one short index scan per rank, however many rows wait or lie ahead.
 --
--- What was sent leaves dead entries at the head of the index, which nobody can clear away while an old snapshot is held.  So a
+-- What was sent leaves dead entries at the head of the index, which vacuum cannot clear away while an old snapshot is held.  So a
 -- session remembers for each rank (email.picked) how far it has come, and looks from there on.  That is a hint and nothing
 -- more: everything is read when it leads to nothing, and once a second, so that a row that appears before that place, because
 -- its transaction took long or another sidecar gave it back, is found too.

@@ -67,7 +67,7 @@ revoke all on function public.email_lost_workers(text) from public;
 
 -- What kills sidecars --------------------------------------------------------------------------------------------------------
 -- A row that was claimed three times by sidecars that died before they sent anything is suspect: it goes alone, so that it takes
--- nobody along, and from then on only what it does alone counts.  A sidecar that dies with several rows may have died of any.
+-- no other row along, and from then on only what it does alone counts.  A sidecar that dies with several rows may have died of any.
 create or replace function public.email_release_unsent(batch uuid) returns integer
 language plpgsql
 set search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
 -- Settling: what became of the members of one API request, fenced by batch and holder: a sidecar that lost its lease settles
 -- nothing.  Only rows that are being sent have a holder, so nothing here asks for their status: that would lead to the index of
--- the leases, which an old snapshot keeps full of entries nobody can clear away.
+-- the leases, which an old snapshot keeps full of entries that vacuum cannot clear away.
 
 create or replace function public.email_backoff(attempts integer, at_least interval default '0') returns interval
 language sql
@@ -107,7 +107,7 @@ begin
                 last_error = coalesce(h.error, case when h.status = 'sent' then null else o.last_error end),
                 retry_at = case when h.outcome in ('transient', 'refused') and h.status = 'queued'
                     then clock_timestamp() + case
-                        -- Nobody counts these, so the longer it has been due the longer it waits: up to a minute.
+                        -- These are not counted, so the longer it has been due the longer it waits: up to a minute.
                         when h.outcome = 'refused' then public.email_backoff(1, greatest(h.wait, least((instant - o.run_at) / 8, interval '1 minute') * random()))
                         else public.email_backoff(h.attempts_now, h.wait)
                     end end,
@@ -207,7 +207,7 @@ begin
     if not found then
         return false;
     end if;
-    -- Also one that waits to be sent again: an earlier attempt has arrived.
+    -- Also a row that waits to be sent again: an earlier attempt has arrived.
     with ended as (
         update public.email_outbox o set
             status = 'sent', reason = null, last_error = null, retry_at = null, locked_by = null, locked_until = null,

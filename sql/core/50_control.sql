@@ -1,7 +1,7 @@
 -- What people and sidecars use to steer: pausing, arming, and the heartbeat.
 
 -- Ending what is queued ------------------------------------------------------------------------------------------------
--- The one way to suppress from SQL: row and journal together.  Rows somebody else holds are left alone: a sidecar that is
+-- The one way to suppress from SQL: row and journal together.  Rows that another transaction has locked are left alone: a sidecar that is
 -- claiming one asks the same question, and one that is being sent ends with its outcome.
 create or replace function public.email_suppress(ids bigint[], reason text) returns integer
 language plpgsql
@@ -143,7 +143,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     if old.marketing_cooldown <> new.marketing_cooldown or old.lookahead <> new.lookahead then
-        -- Whoever waits is asked again under the new rule.
+        -- Rows that wait are asked again under the new rule.
         update public.email_outbox o set run_at = o.due_at, reason = null
         where o.status = 'queued' and o.slot is not null and o.reason like 'cap: %';
     end if;
@@ -204,7 +204,7 @@ as $$
 update public.email_settings set armed_for = public.email_identity() returning armed_for
 $$;
 comment on function public.email_arm() is
-'Says that this database is the one to send from: call it after a restore or a rename, once nobody else sends from the original.';
+'Says that this database is the one to send from: call it after a restore or a rename, once no sidecar sends from the original.';
 revoke all on function public.email_arm() from public;
 
 -- The sidecar's poll -------------------------------------------------------------------------------------------------------
@@ -283,7 +283,7 @@ begin
                 where o.status = 'sending' and b.state is distinct from 'unknown'
             )
             union all
-            -- And one that is missed already, at the end of its grace.
+            -- And a sidecar that is missed already, at the end of its grace.
             select extract(epoch from min(w.lost_at) + public.email_grace() - clock_timestamp())
             from public.email_workers w
             where w.lost_at > clock_timestamp() - public.email_grace() and w.state <> 'stopped'

@@ -1,5 +1,5 @@
 -- What people do with single rows of the queue, and with the catalogue as a whole.  SECURITY DEFINER where the journal is
--- changed: nobody but these functions may.
+-- changed: no role but the owner of these functions may.
 
 -- Cancelling ---------------------------------------------------------------------------------------------------------------
 -- Waits for a claim that has the row at this moment: afterwards it is either queued, and ends here, or being sent.

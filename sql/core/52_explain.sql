@@ -146,7 +146,7 @@ begin
 end
 $$;
 comment on function public.email_explain_gates(bigint) is
-'One sentence per gate about a row of the outbox, as it would be decided now, and one about what comes of it.';
+'One sentence per gate about a row of the outbox, as it would be decided now, and one that says what happens next, and when.';
 revoke all on function public.email_explain_gates(bigint) from public;
 
 -- SECURITY DEFINER: what it asks of the application's tables, its caller need not be allowed to read.

@@ -1,5 +1,5 @@
 -- What would this kind of email have done? Everything happens for real, at the moments it would have happened, inside a
--- subtransaction that is undone: nobody sees it, nothing is sent, no sidecar wakes.
+-- subtransaction that is undone: no other session sees it, nothing is sent, no sidecar wakes.
 
 -- What a code's "still true" may know: everything, save in a dry run, which asks it about a moment that is over.
 create or replace function public.email_as_of() returns timestamptz
@@ -57,7 +57,7 @@ begin
         )
         select pending || coalesce(array_agg(n.id), '{}') into pending from new_rows n;
     else
-        -- One by one, as they came; one that cannot be enqueued causes nothing, as it did not then.
+        -- One by one, as they came; a fact that cannot be enqueued causes nothing, as it did not then.
         for fact in select f from jsonb_array_elements(facts) f loop
             begin
                 execute enqueue using jsonb_build_array(fact);

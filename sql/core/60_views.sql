@@ -1,4 +1,4 @@
--- What to look at.  Dropped and made again, so that a column may be added anywhere; nothing of ours depends on a view.
+-- The views for a first look: counts, health, what goes out next, and breaches of the cap.  Dropped and made again, so that a column may be added anywhere; nothing of ours depends on a view.
 
 drop view if exists public.email_outbox_summary;
 create view public.email_outbox_summary as
@@ -77,7 +77,7 @@ comment on column public.email_upcoming.id is 'email_outbox.id; email_explain(id
 comment on column public.email_upcoming.email_type is 'A code of email_types.';
 comment on column public.email_upcoming.user_id is 'As in email_outbox.';
 comment on column public.email_upcoming.project_id is 'The project it is about; null when it is about none.';
-comment on column public.email_upcoming.goes_out_at is 'When it is claimed, by email_now(), should nothing be in the way then; null: not before somebody resumes what is paused.';
+comment on column public.email_upcoming.goes_out_at is 'When it is claimed, by email_now(), should nothing be in the way then; null: not before what is paused is resumed.';
 comment on column public.email_upcoming.waits_for is 'Its time, the cap, another try, a pause, or only the next claim.';
 comment on column public.email_upcoming.due_at is 'When it was meant to go out first.';
 comment on column public.email_upcoming.expires_at is 'From then on it is suppressed instead.';

@@ -2,7 +2,7 @@
 --
 -- The functions that say when a user was active, and those that count, are written so that Postgres inlines them into the query that asks
 -- (one statement, stable, no "set", not strict): for one user or for all, they become index scans.  So their search_path is
--- not pinned; nobody but the functions of sql/triggers, whose own is, calls them.
+-- not pinned; only the functions of sql/triggers, whose own is, call them.
 
 -- Activity -----------------------------------------------------------------------------------------------------------
 create or replace function public.email_activity(of_user uuid, since timestamptz, until timestamptz)

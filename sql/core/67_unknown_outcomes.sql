@@ -1,4 +1,4 @@
--- Letters of which nobody knows whether they went out: they are never sent blindly, so a person decides.
+-- Letters of which it is not known whether they went out: they are never sent blindly, so a person decides.
 
 drop view if exists public.email_unknown_outcomes;
 create view public.email_unknown_outcomes as

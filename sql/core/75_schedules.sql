@@ -50,11 +50,11 @@ begin
 end
 $$;
 comment on function public.email_run_schedule(text, text) is
-'Runs one schedule now, due or not, and notes in email_schedules what came of it. Answers how many rows it dealt with; null when it failed or is being run by somebody else at the moment.';
+'Runs one schedule now, due or not, and notes in email_schedules how it ended. Answers how many rows it dealt with; null when it failed or is being run by another session at the moment.';
 revoke all on function public.email_run_schedule(text, text) from public;
 
 -- The sidecars' share --------------------------------------------------------------------------------------------------
--- A schedule that failed is tried again after five minutes at the earliest.  A last success in the future (somebody turned
+-- A schedule that failed is tried again after five minutes at the earliest.  A last success in the future (a person turned
 -- the clock back) counts as none.
 create or replace function public.email_run_due_schedule(worker text) returns text
 language plpgsql
@@ -86,7 +86,7 @@ begin
 end
 $$;
 comment on function public.email_run_due_schedule(text) is
-'For a sidecar, at every poll until it answers null: runs one schedule that is due and that nobody else is running, and answers its name. Due: the last success is older than its interval, or than twice that where a pg_cron job exists.';
+'For a sidecar, at every poll until it answers null: runs one schedule that is due and that no other session is running, and answers its name. Due: the last success is older than its interval, or than twice that where a pg_cron job exists.';
 revoke all on function public.email_run_due_schedule(text) from public;
 
 -- pg_cron's share --------------------------------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ declare
 begin
     if not exists (select from pg_catalog.pg_extension e where e.extname = 'pg_cron') then
         begin
-            -- Set where the library is preloaded, and only superusers may read it: nobody else could create the extension.
+            -- Set where the library is preloaded, and only superusers may read it: no other role could create the extension.
             if current_setting('cron.database_name', true) = current_database() then
                 create extension pg_cron;
             end if;

@@ -47,7 +47,7 @@ begin
         for update skip locked
     );
     perform public.email_cleanup_batches();
-    -- Whoever has had no capped letter for so long holds nothing any more; taking the slot makes the row anew.
+    -- A recipient who has had no capped letter for so long holds no slot any more; taking the slot makes the row anew.
     delete from public.email_marketing_slots h
     where h.recipient in (
         select m.recipient from public.email_marketing_slots m
@@ -123,7 +123,7 @@ begin
             payload_json = jsonb_strip_nulls(jsonb_build_object('reason',
                 case when jsonb_typeof(d.payload_json) = 'object' then d.payload_json -> 'reason' end)),
             error_message = null,
-            -- Whose slot of the cap it took: the address of somebody without an account.
+            -- Whose slot of the cap it took: the address of a recipient without an account.
             slot = case when d.slot like '%@%' then 'erased:' || d.id else d.slot end
         from old
         where d.id = old.id
@@ -150,7 +150,7 @@ begin
     )
     select count(*), max(e.occurred_at) into facts, facts_until from erased e;
 
-    -- One mark for both: not beyond what the one that filled its batch has reached.
+    -- One mark for both: not beyond what the table that filled its batch has reached.
     until := least(until, case when letters >= batch then letters_until end, case when facts >= batch then facts_until end);
     update public.email_settings s set context_erased_until = until
     where s.context_erased_until < until;

@@ -15,7 +15,7 @@ select c.user_id, case when c.user_id is null then c.email end from public.email
 limit 1
 $$;
 comment on function public.email_token_holder(uuid) is
-'Whom the links with this token belong to: a user, or the address of a contact without an account. No row: nobody.';
+'Whom the links with this token belong to: a user, or the address of a contact without an account. No row: no recipient has it.';
 revoke all on function public.email_token_holder(uuid) from public;
 
 -- A contact's opt-out, and a provider''s, is about the address (docs/rules.md#recipients).
@@ -42,7 +42,7 @@ from (
     from public.email_deliveries d
     join public.email_types t on t.code = d.email_type
     where d.user_id = $1 and t.category = any($2) and d.status = 'sent'
-    -- Not a copy to somebody else.
+    -- Not a copy to another person.
     and coalesce(d.slot, $1::text) = $1::text
     order by d.sent_at desc nulls last, d.id
     limit 1
@@ -201,7 +201,7 @@ begin
     if asked is null then
         return 'unknown';
     end if;
-    -- The newest survey; whoever has the link without one (a letter of the application's own) answers the one to come.
+    -- The newest survey; a user who has the link without one (a letter of the application's own) answers the one to come.
     survey := coalesce(
         (
             select d.dedupe_key from public.email_deliveries d

@@ -34,7 +34,7 @@ $$;
 comment on function public.email_user_of_address(text) is 'The user with this address; null when there is none.';
 revoke all on function public.email_user_of_address(text) from public;
 
--- Consent is a person's, so what counts is who got the letter, as at the claim (email_gates): a copy to a mere address is nobody's.
+-- Consent is a person's, so what counts is who got the letter, as at the claim (email_gates): a copy to a mere address is no user's.
 create or replace function public.email_may_track(delivery uuid) returns boolean
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -180,7 +180,7 @@ begin
 
     if address_state is not null then
         if letter.id is not null then
-            -- The journal knows whom it was for; nothing is kept about somebody who was forgotten.
+            -- The journal knows whom it was for; nothing is kept about a user who was forgotten.
             whose := letter.payload_json ->> 'to_email';
         end if;
         owner := public.email_user_of_address(whose);

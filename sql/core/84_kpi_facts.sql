@@ -1,6 +1,6 @@
 -- What the KPI views ask about each single letter: written so that Postgres inlines it into the query that asks (one statement,
 -- stable, no "set", not strict), because a call per letter costs more than the answer.  So their search_path is not pinned;
--- nobody but the functions of the next files, whose own is, calls them.
+-- only the functions of the next files, whose own is, call them.
 
 create or replace function public.email_kpi_feedback(of_delivery uuid, of_user uuid, key text)
 returns table (opened boolean, clicked boolean, tracked boolean)

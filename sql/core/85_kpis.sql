@@ -4,7 +4,7 @@
 -- no right on those tables, and they answer nothing but counts.  A KPI whose table or column is gone is null with measured 0.
 --
 -- A cohort counts once its window is over: with a window of 7 days and a period of 30 days it is what began between 37 and
--- 7 days ago, everybody with the same chance.
+-- 7 days ago, every case with the same chance.
 
 -- Arithmetic -------------------------------------------------------------------------------------------------------------
 create or replace function public.email_percent(part bigint, whole bigint) returns numeric

@@ -75,7 +75,7 @@ comment on view public.email_type_kpis is
 comment on column public.email_type_kpis.code is 'A code of email_types.';
 comment on column public.email_type_kpis.kpi is 'Its name; defined in docs/kpis.md.';
 comment on column public.email_type_kpis.unit is 'percent; minutes (a median); score (NPS, -100 to 100).';
-comment on column public.email_type_kpis.value is 'In that unit, two decimals; null when nothing could be measured, and for times when nobody got there.';
+comment on column public.email_type_kpis.value is 'In that unit, two decimals; null when nothing could be measured, and for times when no case got there.';
 comment on column public.email_type_kpis.numerator is 'How many reached the aim; for the NPS promoters minus detractors.';
 comment on column public.email_type_kpis.denominator is 'How many could have, those whose window is over.';
 comment on column public.email_type_kpis.measured is 'How many of the denominator could be measured at all: for opens and clicks those who consented to tracking; 0 when there is no source.';

@@ -49,7 +49,7 @@ comment on view public.email_ab_results is
 comment on column public.email_ab_results.email_type is 'A code of email_types.';
 comment on column public.email_ab_results.variant is 'As in email_subject_variants; null is the letter''s own subject.';
 comment on column public.email_ab_results.sent is 'Letters sent with it.';
-comment on column public.email_ab_results.measured is 'How many of them went to somebody who consented to tracking: only their opens and clicks are known.';
+comment on column public.email_ab_results.measured is 'How many of them went to users who consented to tracking: only their opens and clicks are known.';
 comment on column public.email_ab_results.clicks is 'Letters with a click, a mail client''s prefetching aside.';
 comment on column public.email_ab_results.opens is 'Letters opened, a mail client''s prefetching aside.';
 comment on column public.email_ab_results.rate is 'clicks of sent, in percent.';

@@ -42,7 +42,7 @@ begin
             join public.email_outbox o on o.dedupe_key = k.dedupe_key
             where t.code = 'E-BILL-01' and o.email_type = 'E-BILL-01' and o.status = 'queued'
         );
-        -- Nearly every payment is not one that was waited for.
+        -- Few payments are those that a reminder waits for.
         if cardinality(ids) > 0 then
             perform public.email_suppress_untrue('E-BILL-01', ids);
         end if;

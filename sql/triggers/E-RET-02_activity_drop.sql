@@ -69,7 +69,7 @@ begin
         from public.email_zones() z
         cross join lateral (select date_trunc('week', checked_at at time zone z.zone)::date - 7) w (monday)
     ),
-    -- Week N-1 alone rules nearly everybody out, and costs one step into an index per project.
+    -- Week N-1 alone rules nearly every project out, and costs one step into an index per project.
     busy as materialized (
         select p.id, p.owner_id, z.zone, z.monday
         from public.projects p

@@ -1,8 +1,8 @@
 -- E-RET-03  Inactive for 14 days                                           marketing, capped, priority 35
 --
 -- cause       scan, daily: the user's last activity (email_last_active) is params.inactive (14 days) old
--- fact's time the moment the 14 days are full, last activity + 14 days: somebody who was inactive that long before
---             active_since is left alone, somebody who gets there after it is written to
+-- fact's time the moment the 14 days are full, last activity + 14 days: a user who was inactive that long before
+--             active_since is left alone, a user who gets there after it is written to
 -- when        J14, that moment; the scan finds it within a day of it. After an outage it still catches up with what would
 --             not have expired.
 -- key         inactive_14d:{user}:{last active day}, the UTC date of the last activity: a new lapse has a new key. When the last

@@ -1,8 +1,8 @@
 -- E-RET-04  Inactive for 30 days                                           marketing, capped, priority 36
 --
 -- cause       scan, daily: the user's last activity (email_last_active) is as old as the first of params.steps (30 days)
--- fact's time the moment the 30 days are full, last activity + 30 days: somebody who was inactive that long before
---             active_since is left alone, also by J37; somebody who gets there after it is written to
+-- fact's time the moment the 30 days are full, last activity + 30 days: a user who was inactive that long before
+--             active_since is left alone, also by J37; a user who gets there after it is written to
 -- when        J30, that moment (the scan finds it within a day of it), and J37. Both rows are made at J30, so that the
 --             second one can be seen coming; after an outage both are made as long as the last one would not have expired,
 --             and the sequence rule sends only the latest that is due.

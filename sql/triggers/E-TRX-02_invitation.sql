@@ -59,7 +59,7 @@ create or replace trigger email_trx_02_signal after insert on public.email_signa
 for each row when (new.kind in ('invitation_created', 'invitation_accepted', 'invitation_revoked'))
 execute function public.email_signal_trigger('E-TRX-02');
 
--- A row somebody else inserted would otherwise go to the inviter, whose user_id it carries.
+-- A row that was inserted by hand would otherwise go to the inviter, whose user_id it carries.
 create or replace function public.email_trx_02_address() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp

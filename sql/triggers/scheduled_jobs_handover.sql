@@ -184,7 +184,7 @@ $$;
 comment on function public.email_handover_pending() is 'The jobs of the application''s that may hold emails and wait for their time.';
 revoke all on function public.email_handover_pending() from public;
 
--- A job somebody works on is left to them.  One subtransaction per job, so that each is taken or left as a whole.
+-- A job that a scheduler of the application works on is left to it.  One subtransaction per job, so that each is taken or left as a whole.
 create or replace function public.email_handover_move(ids uuid[])
 returns table (job_id uuid, codes text[], fault text)
 language plpgsql security definer
@@ -221,7 +221,7 @@ begin
 end
 $$;
 comment on function public.email_handover_move(uuid[]) is
-'Takes the emails out of these jobs, those that are pending and that nobody works on: what was enqueued of each, or why it was left.';
+'Takes the emails out of these jobs, those that are pending and that no scheduler works on: what was enqueued of each, or why it was left.';
 revoke all on function public.email_handover_move(uuid[]) from public;
 
 create or replace function public.email_take_jobs()

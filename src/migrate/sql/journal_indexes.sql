@@ -2,7 +2,7 @@
 -- none is built while a migration holds the table:
 -- equivalent  another index does the work: one on an empty table takes the name until the migrations are through
 -- broken      an index of that name is not valid, because building it was interrupted
--- missing     it is built while everybody goes on writing
+-- missing     it is built while the application goes on writing
 with usable as (
     select
         i.indexrelid, c.relname, i.indisunique and i.indimmediate and i.indnkeyatts = 1 as is_unique,

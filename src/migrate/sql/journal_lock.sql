@@ -1,4 +1,4 @@
--- The migration would wait two seconds for the journal, and everybody behind it.  What the application's journal may lack is added here.
+-- The migration would wait two seconds for the journal, and every statement behind it.  What the application's journal may lack is added here.
 begin;
 set local lock_timeout = '300ms';
 lock table public.email_deliveries in access exclusive mode;
