@@ -10,13 +10,13 @@ select results_eq(
     'signing up causes one letter, two hours later'
 );
 update public.users set name = 'Nassir M.';
-select is(cardinality(fixture.keys_of('E-ACT-01')), 1, 'an update causes none');
+select is(cardinality(fixture.keys_of('E-ACT-01')), 1, 'an update causes no letter');
 select fixture.account('early', false) as early \gset
 select is(cardinality(fixture.keys_of('E-ACT-01')), 2, 'an account not active yet has its letter queued too');
 select fixture.send_due();
-select is((fixture.row_of('no_project_after_signup:' || :'nassir')).status, 'queued', 'it waits');
+select is((fixture.row_of('no_project_after_signup:' || :'nassir')).status, 'queued', 'the letter waits for its time');
 select fixture.move_clock('2 hours');
-select is(fixture.gate_of('no_project_after_signup:' || :'nassir'), 'send', 'then it may go');
+select is(fixture.gate_of('no_project_after_signup:' || :'nassir'), 'send', 'the letter may go once its time has come');
 select is(fixture.context_of('no_project_after_signup:' || :'nassir'), '{"first_name": "Nassir", "time_zone": "Europe/Paris", "cta_path": null}', 'with nothing more than the name');
 select is(fixture.gate_of('no_project_after_signup:' || :'early'), 'suppress: user not active', 'a user who is not active gets none');
 select results_eq(
@@ -26,10 +26,10 @@ select results_eq(
 select fixture.project(:'nassir') as project \gset
 select is(fixture.gate_of('no_project_after_signup:' || :'nassir'), 'suppress: owns a project', 'nobody hears "you have no project" after creating one');
 select fixture.send_due();
-select is((fixture.row_of('no_project_after_signup:' || :'nassir')).reason, 'owns a project', 'so the claim suppresses it');
+select is((fixture.row_of('no_project_after_signup:' || :'nassir')).reason, 'owns a project', 'the claim suppresses a letter that is untrue');
 delete from public.projects;
 insert into public.email_outbox (email_type, user_id, dedupe_key) values ('E-ACT-01', :'nassir', 'no_project_after_signup:' || :'nassir');
-select is(cardinality(fixture.keys_of('E-ACT-01')), 2, 'and the key stays used');
+select is(cardinality(fixture.keys_of('E-ACT-01')), 2, 'the key of a suppressed letter stays used');
 select fixture.move_clock('0');
 
 update public.email_types set params = '{"delay": "3 days"}', active_since = now() - interval '1 hour' where code = 'E-ACT-01';

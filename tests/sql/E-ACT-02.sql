@@ -12,20 +12,20 @@ select results_eq(
     'a new project causes one letter to its owner, a day later'
 );
 update public.projects set name = 'Checkout';
-select is(fixture.keys_of('E-ACT-02'), array[:'key'], 'an update causes none');
+select is(fixture.keys_of('E-ACT-02'), array[:'key'], 'an update causes no letter');
 select fixture.move_clock('24 hours');
-select is(fixture.gate_of(:'key'), 'send', 'then it may go');
+select is(fixture.gate_of(:'key'), 'send', 'the letter may go once its time has come');
 select is(
     fixture.context_of(:'key'),
     jsonb_build_object('first_name', 'Nassir', 'time_zone', 'Europe/Paris', 'cta_path', null, 'project_name', 'Checkout', 'project_id', :'project', 'env', 'prod'),
     'with the project as it is called now, and its first environment'
 );
 update public.projects set envs = '{}';
-select is(fixture.context_of(:'key') ? 'env', false, 'or none');
+select is(fixture.context_of(:'key') ? 'env', false, 'the letter names no environment where there is none');
 select fixture.deployment(:'project', 1, 'pending') as deployment \gset
-select is(fixture.gate_of(:'key'), 'suppress: project has a deployment', 'not once it has a deployment');
+select is(fixture.gate_of(:'key'), 'suppress: project has a deployment', 'the letter is untrue once the project has a deployment');
 delete from public.projects;
-select is(fixture.gate_of(:'key'), 'suppress: no such project', 'nor once it is gone');
+select is(fixture.gate_of(:'key'), 'suppress: no such project', 'the letter is untrue once the project is gone');
 select fixture.move_clock('0');
 update public.email_types set params = '{"delay": "2 days"}', active_since = now() - interval '1 hour' where code = 'E-ACT-02';
 insert into public.projects (name, owner_id, api_key, hmac_secret, created_at)

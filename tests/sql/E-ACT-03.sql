@@ -19,7 +19,7 @@ update public.deployments set branch = 'main';
 select fixture.deployment(:'project', 2, 'running', now() - interval '1 minute') as second \gset
 select is(fixture.keys_of('E-ACT-03'), array[:'key'], 'further deployments of the project cause none');
 select fixture.move_clock('48 hours');
-select is(fixture.gate_of(:'key'), 'send', 'then it may go');
+select is(fixture.gate_of(:'key'), 'send', 'the letter may go once its time has come');
 select is(
     fixture.context_of(:'key'),
     jsonb_build_object('first_name', 'Nassir', 'time_zone', 'Europe/Paris', 'cta_path', null, 'project_name', 'Checkout API', 'project_id', :'project',
@@ -42,7 +42,7 @@ select is(fixture.gate_of(:'key'), 'suppress: project finished a deployment', 'a
 update public.deployments set state = 'pending', finished_at = now() where id = :'third';
 select is(fixture.gate_of(:'key'), 'suppress: project finished a deployment', 'and so is whatever has a finish');
 delete from public.projects;
-select is(fixture.gate_of(:'key'), 'suppress: no such project', 'nor when the project is gone');
+select is(fixture.gate_of(:'key'), 'suppress: no such project', 'the letter is untrue once the project is gone');
 select fixture.move_clock('0');
 
 select fixture.project(:'nassir', 'Proven') as proven \gset
@@ -82,7 +82,7 @@ select is((select count(*) from jsonb_array_elements(:'notes'::jsonb) n where n 
 select jsonb_agg(n -> 'row_data') as notes
 from fixture.notes_without('E-ACT-03', 'alter table public.projects drop column owner_id', 'update public.deployments set state = ''running'' where project_id = (select id from public.projects where name = ''Broken'')') n
 where n ->> 'error' like '42703: %owner_id%' \gset
-select is((select count(*) from jsonb_array_elements(:'notes'::jsonb) n where n ->> 'project_id' = :'broken'), 1::bigint, 'also in a table that is only looked up');
+select is((select count(*) from jsonb_array_elements(:'notes'::jsonb) n where n ->> 'project_id' = :'broken'), 1::bigint, 'a column missing in a table that is only looked up is noted too');
 select fixture.replayed_keys('E-ACT-03', 'update public.deployments set state = ''running'' where project_id = (select id from public.projects where name = ''Broken'')') as replayed \gset
 select is(:'replayed'::text[], array['deployment_never_finished:' || :'broken'], 'what was missed is made up for');
 

@@ -25,11 +25,11 @@ select results_eq(
         :'key', :'nassir', :'project', :'deployment', :'adele'),
     'a first verdict causes one letter to the owner and one to each admin, now: addresses differing in case are one, and the owner is no contact of theirs'
 );
-select is(fixture.gate_of(:'key'), 'send', 'it may go');
+select is(fixture.gate_of(:'key'), 'send', 'the letter may go');
 select is(fixture.context_of(:'key' || ':cto@acme.example') ->> 'first_name', null, 'a contact without an account is not greeted by the owner''s name');
 select is(fixture.context_of(:'key' || ':adele@example.com') ->> 'first_name', 'Adele', 'one with an account by their own');
 select is(fixture.recipient_of(:'key' || ':adele@example.com'), 'Adele@Example.com', 'and at the address they gave');
-select is(fixture.context_of(:'key' || ':cto@acme.example') - 'first_name', fixture.context_of(:'key') - 'first_name', 'and all read the same figures');
+select is(fixture.context_of(:'key' || ':cto@acme.example') - 'first_name', fixture.context_of(:'key') - 'first_name', 'all recipients of a verdict read the same figures');
 
 -- Figures.
 select is(
@@ -63,7 +63,7 @@ select is(cardinality(fixture.keys_of('E-ACT-04')), 3, 'the second verdict cause
 update public.deployment_verdicts set verdict = 'warning' where id = :'verdict';
 select is(fixture.context_of(:'key') ->> 'verdict', 'warning', 'the letter tells the verdict as it is when it goes');
 delete from public.deployments;
-select is(fixture.gate_of(:'key'), 'suppress: no such deployment', 'not once the deployment is gone');
+select is(fixture.gate_of(:'key'), 'suppress: no such deployment', 'the letter is untrue once the deployment is gone');
 
 select fixture.project(:'nassir', 'Veteran') as veteran \gset
 set local session_replication_role = replica;
@@ -110,7 +110,7 @@ select is((select max((n ->> 'at')::timestamptz) from jsonb_array_elements(:'not
 select fixture.move_clock('0');
 select jsonb_agg(n -> 'error') as notes
 from fixture.notes_without('E-ACT-04', 'alter table public.projects rename column owner_id to o', 'insert into public.deployment_verdicts (deployment_id, verdict, confidence) select d.id, ''ok'', 0.5 from public.deployments d join public.projects p on p.id = d.project_id where p.name = ''Broken''') n \gset
-select is((:'notes'::jsonb ->> 0) like '42703: %owner_id%', true, 'also in a table that is only looked up');
+select is((:'notes'::jsonb ->> 0) like '42703: %owner_id%', true, 'a column missing in a table that is only looked up is noted too');
 select fixture.replayed_keys('E-ACT-04', 'insert into public.deployment_verdicts (deployment_id, verdict, confidence) select d.id, ''ok'', 0.5 from public.deployments d join public.projects p on p.id = d.project_id where p.name = ''Broken''') as replayed \gset
 select is(:'replayed'::text[], array['first_verdict_available:' || :'broken'], 'what was missed is made up for');
 

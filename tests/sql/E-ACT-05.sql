@@ -29,7 +29,7 @@ select is(
     array['E-ACT-04 first_verdict_available:' || :'project', 'E-ACT-05 ' || :'key'],
     'a project''s first verdict that is critical causes both letters'
 );
-select is(fixture.gate_of(:'key'), 'send', 'it may go');
+select is(fixture.gate_of(:'key'), 'send', 'the letter may go');
 insert into public.email_preferences (user_id, marketing_opt_in, product_updates_opt_in) values (:'nassir', false, false);
 update public.users set is_active = false where id = :'nassir';
 select is(fixture.gate_of(:'key'), 'send', 'whatever the owner refuses and whether or not they are active');
@@ -49,7 +49,7 @@ select is(lower(fixture.recipient_of(:'key' || ':pager@acme.example')), 'pager@a
 select is(fixture.gate_of(:'key' || ':pager@acme.example'), 'send', 'whoever they are');
 select is(fixture.context_of(:'key' || ':pager@acme.example') ->> 'first_name', null, 'not greeted by the owner''s name');
 select is(fixture.context_of(:'key' || ':night@example.com') ->> 'first_name', 'Night', 'one with an account by their own');
-select is(fixture.context_of(:'key' || ':night@example.com') - 'first_name', fixture.context_of(:'key') - 'first_name', 'and all read the same figures');
+select is(fixture.context_of(:'key' || ':night@example.com') - 'first_name', fixture.context_of(:'key') - 'first_name', 'all recipients of a verdict read the same figures');
 update public.deployment_verdicts set verdict = 'warning';
 select is(fixture.context_of(:'key') ->> 'verdict', 'warning', 'a verdict that stays critical is told as it is now');
 update public.deployment_verdicts set verdict = 'ok';
@@ -77,7 +77,7 @@ select fixture.move_clock('1 day');
 select is(fixture.gate_of(:'key'), 'suppress: expired', 'a day later nobody is alarmed');
 select fixture.move_clock('0');
 delete from public.deployments where id = :'deployment';
-select is(fixture.gate_of(:'key'), 'suppress: no such deployment', 'nor once the deployment is gone');
+select is(fixture.gate_of(:'key'), 'suppress: no such deployment', 'the letter is untrue once the deployment is gone');
 
 update public.email_types set active_since = now() + interval '1 hour' where code = 'E-ACT-05';
 select fixture.deployment(:'project', 15, 'analyzed') as late \gset

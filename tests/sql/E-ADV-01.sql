@@ -37,8 +37,8 @@ select results_eq(
     $$ values ('reached'), ('two projects') $$,
     '30 different active days, more than 20 deployments over all own projects, and active in the last week'
 );
-select is(email_scan('E-ADV-01'), 2, 'they are written to');
-select is(email_scan('E-ADV-01'), 0, 'once');
+select is(email_scan('E-ADV-01'), 2, 'the scan enqueues a letter to each of the audience');
+select is(email_scan('E-ADV-01'), 0, 'a second scan enqueues nothing');
 select results_eq(
     $$ select user_id, project_id, to_email, dedupe_key, run_at, payload from email_outbox where user_id = pg_temp.who('reached') and email_type = 'E-ADV-01' $$,
     $$ select pg_temp.who('reached'), null::uuid, null::text, format('nps_survey:%s:30d', pg_temp.who('reached')), timestamptz '2026-03-20 06:40Z', '{}'::jsonb $$,

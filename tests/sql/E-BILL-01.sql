@@ -106,7 +106,7 @@ update public.email_types set params = '{"steps": {"J0": "0 days", "J3": "3 days
 -- Without a project the invoice decides, and the signal's user is told.
 select fixture.signal('payment_failed', :'payer', null, '{"invoice_id": "in_3000"}');
 select is((fixture.row_of('payment_failed:in_3000:J0')).user_id, :'payer', 'without a project it goes to the signal''s user');
-select is(fixture.gate_of('payment_failed:in_3000:J0'), 'send', 'and may go');
+select is(fixture.gate_of('payment_failed:in_3000:J0'), 'send', 'the letter may go');
 select fixture.signal('payment_succeeded', :'payer', null, '{"invoice_id": "in_3000"}');
 select is((fixture.row_of('payment_failed:in_3000:J10')).reason, 'paid since', 'until the invoice is paid');
 insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, run_at)
@@ -124,7 +124,7 @@ select is((fixture.row_of('payment_failed:in_4000:J3')).reason, 'paid since', 'a
 select fixture.signal('payment_failed', :'payer', :'project', '{"amount": 4900}');
 select is((select error from fixture.errors_of('E-BILL-01')), '22004: field "invoice_id" is missing', 'without invoice_id there is no key: noted, naming the field');
 select fixture.signal('payment_failed', null, null, '{"invoice_id": "in_5000"}');
-select is((select error from fixture.errors_of('E-BILL-01') order by id desc limit 1), '22004: field "user_id" is missing', 'nor is there anybody to tell');
+select is((select error from fixture.errors_of('E-BILL-01') order by id desc limit 1), '22004: field "user_id" is missing', 'a signal without a recipient is noted as missed');
 select fixture.signal('payment_failed', :'payer', :'project', '{"invoice_id": "in_5001"}', now() - interval '10 years');
 select is(fixture.row_of('payment_failed:in_5001:J0') is null, true, 'a failure from before active_since causes nothing');
 

@@ -15,7 +15,7 @@ select results_eq(
 );
 select fixture.signal('payment_succeeded', :'payer', :'project', '{"invoice_id": "in_1042", "amount": 4900, "currency": "EUR"}');
 select is(fixture.keys_of('E-BILL-02'), array[:'key'], 'once for each invoice');
-select is(fixture.gate_of(:'key'), 'send', 'it may go');
+select is(fixture.gate_of(:'key'), 'send', 'the letter may go');
 insert into public.email_preferences (user_id, marketing_opt_in, product_updates_opt_in) values (:'nassir', false, false);
 update public.users set is_active = false;
 select is(fixture.gate_of(:'key'), 'send', 'whatever the owner refuses and whether or not they are active');
@@ -50,7 +50,7 @@ select is((fixture.row_of('payment_succeeded:in_2')).user_id, :'payer', 'without
 select fixture.signal('payment_succeeded', :'payer', null, '{"amount": 1, "currency": "EUR"}');
 select is((select error from fixture.errors_of('E-BILL-02')), '22004: field "invoice_id" is missing', 'without invoice_id there is no key: noted, naming the field');
 select fixture.signal('payment_succeeded', null, null, '{"invoice_id": "in_3"}');
-select is((select error from fixture.errors_of('E-BILL-02') order by id desc limit 1), '22004: field "user_id" is missing', 'nor is there anybody to tell');
+select is((select error from fixture.errors_of('E-BILL-02') order by id desc limit 1), '22004: field "user_id" is missing', 'a signal without a recipient is noted as missed');
 select fixture.signal('payment_succeeded', :'payer', null, '{"invoice_id": "in_4"}', now() - interval '10 years');
 select is(fixture.row_of('payment_succeeded:in_4') is null, true, 'a payment from before active_since causes nothing');
 update public.email_types set active_since = now() - interval '90 days' where code = 'E-BILL-02';

@@ -40,7 +40,7 @@ select results_eq(
     'as one row for its owner, due now'
 );
 select is(email_scan('E-CONV-01'), 0, 'scanned again it enqueues nothing');
-select is(pg_temp.letters('E-CONV-01'), 1::bigint, 'and there is still one row');
+select is(pg_temp.letters('E-CONV-01'), 1::bigint, 'a second scan leaves one row of the key');
 select is_empty($$ select * from email_audience('E-CONV-01') $$, 'a key that is known is not in the audience');
 
 -- Figures --------------------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ update public.email_types set expires_after = '1 year' where code = 'E-CONV-03';
 select is(fixture.gate_of((select o.dedupe_key from fixture.rows_of('E-CONV-03') o limit 1)), 'suppress: the quota has started anew', 'and that month''s refusal is history');
 insert into public.deployments (project_id, deployment_number, env, state, started_at)
 select :'project', n, 'prod', 'analyzed', date_trunc('month', now() at time zone 'UTC') at time zone 'UTC' + make_interval(secs => n - 1) from generate_series(0, 50) n;
-select is(fixture.gate_of(:'key'), 'send', 'it may go');
+select is(fixture.gate_of(:'key'), 'send', 'the letter may go');
 select is(
     fixture.context_of(:'key') - '{first_name,time_zone,cta_path,signal_id}'::text[],
     jsonb_build_object('project_name', 'Checkout API', 'project_id', :'project', 'deployments_used', 50, 'deployments_limit', 50, 'occurred_at', now(),
@@ -40,7 +40,7 @@ select is(
 update public.email_types set params = '{"quota": 60}' where code = 'E-CONV-03';
 select is(fixture.context_of(:'key') -> 'deployments_limit', '60', 'the limit is a parameter');
 update public.projects set plan = 'pro';
-select is(fixture.gate_of(:'key'), 'suppress: no longer free', 'not once the project is no longer free');
+select is(fixture.gate_of(:'key'), 'suppress: no longer free', 'the letter is untrue once the project is no longer free');
 update public.projects set plan = 'free';
 select (date_trunc('month', now() at time zone 'UTC') + interval '1 month') at time zone 'UTC' as next_month \gset
 select fixture.move_clock(:'next_month'::timestamptz - now() - interval '1 second');
@@ -52,7 +52,7 @@ insert into public.email_preferences (user_id, marketing_opt_in) values (:'nassi
 select is(fixture.gate_of(:'key'), 'suppress: opted out of marketing', 'nor to an owner who refuses marketing');
 delete from public.email_preferences;
 delete from public.projects;
-select is(fixture.gate_of(:'key'), 'suppress: no such project', 'nor when the project is gone');
+select is(fixture.gate_of(:'key'), 'suppress: no such project', 'the letter is untrue once the project is gone');
 
 select fixture.signal('quota_refused', :'nassir', null);
 select is((select error from fixture.errors_of('E-CONV-03')), '22004: field "project_id" is missing', 'a refusal without a project is noted, naming the field');

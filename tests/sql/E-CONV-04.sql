@@ -22,11 +22,11 @@ select is(
     jsonb_build_object('feature', 'multi_env', 'original_env', 'staging', 'forced_env', 'prod', 'project_name', 'API Gateway', 'project_id', :'project', 'occurred_at', now()),
     'another feature is another letter, with the signal''s keys and the project'
 );
-select is(fixture.gate_of(:'key'), 'send', 'it may go');
+select is(fixture.gate_of(:'key'), 'send', 'the letter may go');
 select fixture.signal('pro_feature_attempted', null, :'project', '{"feature": "alerts"}');
 select is((fixture.row_of('pro_feature:' || :'nassir' || ':alerts:' || :'month')).user_id, :'nassir', 'when the signal names nobody it goes to the project''s owner');
 update public.projects set plan = 'enterprise';
-select is(fixture.gate_of(:'key'), 'suppress: no longer free', 'not once the project is no longer free');
+select is(fixture.gate_of(:'key'), 'suppress: no longer free', 'the letter is untrue once the project is no longer free');
 
 select fixture.signal('pro_feature_attempted', :'nassir', null, '{"feature": "sdh"}');
 select 'pro_feature:' || :'nassir' || ':sdh:' || :'month' as everywhere \gset
@@ -40,7 +40,7 @@ select is(fixture.gate_of(:'everywhere'), 'suppress: owns a project that is not 
 select fixture.signal('pro_feature_attempted', :'teammate', null, '{"feature": "sdh"}');
 select is(fixture.gate_of('pro_feature:' || :'teammate' || ':sdh:' || :'month'), 'send', 'somebody who owns none is free');
 delete from public.projects;
-select is(fixture.gate_of(:'key'), 'suppress: no such project', 'not when the project is gone');
+select is(fixture.gate_of(:'key'), 'suppress: no such project', 'the letter is untrue once the project is gone');
 
 select fixture.signal('pro_feature_attempted', :'nassir', null, '{}');
 select is((select error from fixture.errors_of('E-CONV-04')), '22004: field "feature" is missing', 'an attempt at nothing is noted, naming the field');

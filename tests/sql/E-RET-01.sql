@@ -115,7 +115,7 @@ select results_eq(
     'who was active in their own local week: by sign-up, project, deployment, login or viewed verdict, first moment included, last not'
 );
 select is(email_scan('E-RET-01'), 7, 'and is written to');
-select is(email_scan('E-RET-01'), 0, 'once');
+select is(email_scan('E-RET-01'), 0, 'a second scan enqueues nothing');
 select results_eq(
     $$ select user_id, project_id, to_email, dedupe_key, run_at, due_at, payload from email_outbox where user_id = pg_temp.who('inside') and email_type = 'E-RET-01' $$,
     $$ select pg_temp.who('inside'), null::uuid, null::text, format('weekly_usage:%s:2026-W10', pg_temp.who('inside')),

@@ -37,8 +37,8 @@ select results_eq(
     $$ values ('Checkout API'), ('Four, then none'), ('Half') $$,
     'at most half of the week before, of at least four; not those that recovered'
 );
-select is(email_scan('E-RET-02'), 3, 'they are written to');
-select is(email_scan('E-RET-02'), 0, 'once');
+select is(email_scan('E-RET-02'), 3, 'the scan enqueues a letter to each of the audience');
+select is(email_scan('E-RET-02'), 0, 'a second scan enqueues nothing');
 select results_eq(
     $$ select user_id, project_id, to_email, dedupe_key, run_at, payload from email_outbox where email_type = 'E-RET-02' and project_id = (select checkout from what) $$,
     $$ select nadia, checkout, null::text, k, timestamptz '2026-03-16 06:10Z', '{"week_start": "2026-03-09"}'::jsonb from what, key $$,

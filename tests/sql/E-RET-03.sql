@@ -34,8 +34,8 @@ select results_eq(
     $$ values ('created a project'), ('deployed'), ('nadia'), ('signed up'), ('used something else'), ('viewed a verdict') $$,
     'whose last sign-up, project, deployment, login or viewed verdict is 14 days old, to the microsecond'
 );
-select is(email_scan('E-RET-03'), 6, 'they are written to');
-select is(email_scan('E-RET-03'), 0, 'once');
+select is(email_scan('E-RET-03'), 6, 'the scan enqueues a letter to each of the audience');
+select is(email_scan('E-RET-03'), 0, 'a second scan enqueues nothing');
 select results_eq(
     $$ select user_id, project_id, to_email, dedupe_key, run_at, due_at, payload from email_outbox where user_id = pg_temp.who('nadia') and email_type = 'E-RET-03' $$,
     $$ select pg_temp.who('nadia'), null::uuid, null::text, k, timestamptz '2026-03-19 20:15Z', timestamptz '2026-03-19 20:15Z', '{"last_active_day": "2026-03-05"}'::jsonb from key $$,

@@ -17,7 +17,7 @@ create temp table key as select format('inactive_30d:%s:2026-02-18:J30', pg_temp
 
 -- Cause ----------------------------------------------------------------------------------------------------------------------
 select is(email_scan('E-RET-04'), 2, 'whose last activity is 30 days old gets both steps');
-select is(email_scan('E-RET-04'), 0, 'once');
+select is(email_scan('E-RET-04'), 0, 'a second scan enqueues nothing');
 select results_eq(
     $$ select user_id, project_id, to_email, dedupe_key, run_at, due_at, payload from email_outbox where email_type = 'E-RET-04' order by run_at $$,
     $$ select pg_temp.who('nadia'), null::uuid, null::text, j30, timestamptz '2026-03-20 00:15Z', timestamptz '2026-03-20 00:15Z', '{"step": "J30", "last_active_day": "2026-02-18"}'::jsonb from key

@@ -78,7 +78,7 @@ where n ->> 'error' like '42703: %twofa_enabled%' \gset
 select is(:'notes'::jsonb, jsonb_build_array(jsonb_build_object('user_id', :'nassir')), 'a column that disappeared is noted');
 select fixture.replayed_keys('E-SEC-01', 'update public.users set twofa_enabled = not twofa_enabled where email = ''nassir@example.com''') as replayed \gset
 select matches((:'replayed'::text[])[1], '^twofa_changed:' || :'nassir' || ':off:\d{13}$', 'what was missed is made up for');
-select is(cardinality(:'replayed'::text[]), 1, 'once');
+select is(cardinality(:'replayed'::text[]), 1, 'a replay enqueues a missed letter once');
 
 select * from finish();
 rollback;

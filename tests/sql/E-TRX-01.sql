@@ -10,7 +10,7 @@ select results_eq(
     format($$ values (%L::uuid, null::uuid, null::text, '{}'::jsonb, now(), now()) $$, :'nassir'),
     'it goes to the user, now'
 );
-select is(fixture.gate_of('welcome_signup:' || :'nassir'), 'send', 'and may go out');
+select is(fixture.gate_of('welcome_signup:' || :'nassir'), 'send', 'the letter may go out');
 select is(fixture.recipient_of('welcome_signup:' || :'nassir'), 'nassir@example.com', 'to the user''s address');
 select is(fixture.context_of('welcome_signup:' || :'nassir') ->> 'first_name', 'Nassir', 'by first name');
 

@@ -58,48 +58,48 @@ select pg_temp.person('nassir') as nassir \gset
 select pg_temp.capped('E-ADV-01', :'nassir') as survey, pg_temp.capped('E-CONV-04', :'nassir') as feature, pg_temp.capped('E-ADV-02', :'nassir') as review,
     pg_temp.capped('E-ACT-01', :'nassir') as project \gset
 select is(pg_temp.claim(), array[:project::bigint], 'of four letters that are due the heaviest goes');
-select is(pg_temp.holder(:'nassir'), :project::bigint, 'it holds the slot of its user');
-select is((select s.last_at from public.email_marketing_slots s where s.recipient = :'nassir'), public.email_now(), 'since now');
+select is(pg_temp.holder(:'nassir'), :project::bigint, 'the letter that goes holds the slot of its user');
+select is((select s.last_at from public.email_marketing_slots s where s.recipient = :'nassir'), public.email_now(), 'a slot is taken from the moment of the claim');
 select is(array[pg_temp.about(:feature), pg_temp.about(:review), pg_temp.about(:survey)], array['queued +1 day', 'queued +1 day', 'queued +1 day'],
-    'the others wait until slot + cooldown');
-select matches(pg_temp.reason(:feature), '^cap: one capped email in 24:00:00, the slot is free at .*Z \(outbox \d+ has it, E-ACT-01\)$', 'and say so');
-select is((select o.due_at from public.email_outbox o where o.id = :feature), public.email_now(), 'expiry counts from when they were due');
+    'letters that do not get the slot wait until slot + cooldown');
+select matches(pg_temp.reason(:feature), '^cap: one capped email in 24:00:00, the slot is free at .*Z \(outbox \d+ has it, E-ACT-01\)$', 'a letter that waits for the slot names the cap, when the slot is free and which row has it');
+select is((select o.due_at from public.email_outbox o where o.id = :feature), public.email_now(), 'the expiry of a letter that waits for the slot counts from when it was due');
 select is((select count(*) from public.email_deliveries d where d.outbox_id in (:feature, :review, :survey)), 0::bigint, 'what waits is not in the journal');
 select is((select d.slot from public.email_deliveries d where d.outbox_id = :project), :'nassir', 'the journal knows which slot the letter took');
 
 select fixture.move_clock('3 seconds');
-select is(pg_temp.settle(array[:project], 'sent'), 1, 'it was accepted');
+select is(pg_temp.settle(array[:project], 'sent'), 1, 'the provider accepts the letter that has the slot');
 select is((select s.last_at from public.email_marketing_slots s where s.recipient = :'nassir'), (select d.sent_at from public.email_deliveries d where d.outbox_id = :project),
     'the slot moves to when it was sent');
 
 select fixture.move_clock('1 day 2 seconds');
 select is(pg_temp.claim(), null, 'a second before the day is over nothing goes');
-select is(pg_temp.about(:feature), 'queued +00:00:01', 'the next waits for the rest of it');
+select is(pg_temp.about(:feature), 'queued +00:00:01', 'the next letter waits for the rest of the cooldown');
 select fixture.move_clock('1 day 3 seconds');
-select is(fixture.send_due(), 1, 'then the next goes');
-select is(array[pg_temp.about(:feature), pg_temp.about(:review), pg_temp.about(:survey)], array['sent', 'queued +1 day', 'queued +1 day'], 'by priority');
+select is(fixture.send_due(), 1, 'when the cooldown is over one letter goes');
+select is(array[pg_temp.about(:feature), pg_temp.about(:review), pg_temp.about(:survey)], array['sent', 'queued +1 day', 'queued +1 day'], 'of the letters that waited the one with the highest priority goes');
 select fixture.move_clock('2 days 3 seconds');
-select is(fixture.send_due(), 1, 'and the next a day later');
-select is(pg_temp.about(:review), 'sent', 'the review');
-select is_empty('select * from public.email_cap_violations', 'the cap was kept');
+select is(fixture.send_due(), 1, 'another letter goes one cooldown later');
+select is(pg_temp.about(:review), 'sent', 'the letter that goes then is the next by priority');
+select is_empty('select * from public.email_cap_violations', 'email_cap_violations shows nothing after letters that waited for each other');
 
 -- Expired while it waited: the survey is good for 7 days.
 update public.email_marketing_slots s set last_at = public.email_now() + interval '6 days' where s.recipient = :'nassir';
 update public.email_outbox o set run_at = public.email_now() where o.id = :survey;
-select is(pg_temp.claim(), null, 'a slot that is taken again and again');
+select is(pg_temp.claim(), null, 'a letter does not go while its slot is taken anew');
 select fixture.move_clock('9 days 3 seconds');
-select is(pg_temp.claim(), null, 'keeps a letter waiting');
-select is(pg_temp.about(:survey), 'suppressed: expired', 'until it expires');
+select is(pg_temp.claim(), null, 'a letter whose slot is never free does not go by waiting');
+select is(pg_temp.about(:survey), 'suppressed: expired', 'a letter that waits for the slot longer than it lives is suppressed as expired');
 select fixture.move_clock('0');
 
 -- Untrue while it waited.
 select pg_temp.person('nadia') as nadia \gset
 select pg_temp.capped('E-ACT-01', :'nadia') as project, pg_temp.capped('E-CONV-04', :'nadia') as feature \gset
-select is(fixture.send_due(), 1, 'one of two goes');
+select is(fixture.send_due(), 1, 'of two capped letters one goes');
 select fixture.project(:'nadia', 'Paid', 'pro') \g /dev/null
 select fixture.move_clock('1 day');
-select is(fixture.send_due(), 0, 'the other, whose reason went away while it waited, does not');
-select matches(pg_temp.about(:feature), '^suppressed: .*[Pp]ro', 'it is suppressed as no longer true');
+select is(fixture.send_due(), 0, 'a letter whose reason went away while it waited for the slot does not go');
+select matches(pg_temp.about(:feature), '^suppressed: .*[Pp]ro', 'a letter that became untrue while it waited is suppressed with that reason');
 select fixture.move_clock('0');
 
 -- Whose slot: a user's whatever the address says, a contact's own ------------------------------------------------------------------
@@ -109,46 +109,46 @@ select pg_temp.capped('E-ADV-02', :'owner') as own, pg_temp.capped('E-ADV-01', :
     pg_temp.capped('E-ADV-02', :'owner', to_email => 'colleague@example.com') as copied, pg_temp.capped('E-ADV-01', :'colleague') as colleagues \gset
 select is((select array_agg(c order by c) from unnest(pg_temp.claim()) c), array[:own, :guest, :copied]::bigint[], 'owner, guest and colleague get one each');
 select is(array[pg_temp.holder(:'owner'), pg_temp.holder('guest@elsewhere.example'), pg_temp.holder(:'colleague')], array[:own, :guest, :copied]::bigint[],
-    'by user, by lower-case address, and by the account behind an address');
-select is(array[pg_temp.about(:same), pg_temp.about(:guest_again), pg_temp.about(:colleagues)], array['queued +1 day', 'queued +1 day', 'queued +1 day'], 'the second of each waits');
-select is(pg_temp.settle(array[:own, :guest, :copied], 'sent'), 3, 'all three go out');
+    'slots are held by user, by lower-case address, and by the account behind an address');
+select is(array[pg_temp.about(:same), pg_temp.about(:guest_again), pg_temp.about(:colleagues)], array['queued +1 day', 'queued +1 day', 'queued +1 day'], 'the second letter of each recipient waits');
+select is(pg_temp.settle(array[:own, :guest, :copied], 'sent'), 3, 'the letters of three recipients go out at the same time');
 
 -- A letter that is on its way to being sent --------------------------------------------------------------------------------------
 select pg_temp.person('retry') as retry \gset
 select pg_temp.capped('E-ADV-01', :'retry') as survey \gset
-select is(pg_temp.claim(), array[:survey::bigint], 'a letter takes the slot');
-select is(pg_temp.settle(array[:survey], 'transient'), 1, 'and is refused for the moment');
-select is(pg_temp.holder(:'retry'), :survey::bigint, 'it keeps the slot');
+select is(pg_temp.claim(), array[:survey::bigint], 'a letter takes the slot of a recipient who has no other');
+select is(pg_temp.settle(array[:survey], 'transient'), 1, 'the provider fails that letter for the moment');
+select is(pg_temp.holder(:'retry'), :survey::bigint, 'a letter that is to be tried again keeps its slot');
 select pg_temp.capped('E-ACT-01', :'retry') as project \gset
 update public.email_outbox set retry_at = clock_timestamp() where id = :survey;
-select is(pg_temp.claim(), array[:survey::bigint], 'and passes at its next try, also before a heavier one that came since');
-select is(pg_temp.about(:project), 'queued +1 day', 'which waits');
-select is(pg_temp.settle(array[:survey], 'unknown'), 1, 'nobody knows what became of it');
-select is(pg_temp.holder(:'retry'), :survey::bigint, 'the slot is kept');
-select is(pg_temp.settle(array[:survey], 'lost'), 1, 'nobody will ever know');
-select is(pg_temp.holder(:'retry'), :survey::bigint, 'the slot is kept');
+select is(pg_temp.claim(), array[:survey::bigint], 'the holder of the slot passes at its next try, also before a heavier letter that came since');
+select is(pg_temp.about(:project), 'queued +1 day', 'a heavier letter waits for the slot of a letter that is being tried again');
+select is(pg_temp.settle(array[:survey], 'unknown'), 1, 'the outcome of the letter that has the slot is unknown');
+select is(pg_temp.holder(:'retry'), :survey::bigint, 'an unknown outcome keeps the slot');
+select is(pg_temp.settle(array[:survey], 'lost'), 1, 'the outcome of the letter that has the slot is given up as unknown');
+select is(pg_temp.holder(:'retry'), :survey::bigint, 'an outcome that was given up as unknown keeps the slot');
 
 -- Given back -----------------------------------------------------------------------------------------------------------------------
 select pg_temp.person('refused') as refused \gset
 select pg_temp.capped('E-ACT-01', :'refused') as project, pg_temp.capped('E-ADV-01', :'refused') as survey, pg_temp.capped('E-ADV-02', :'refused') as review \gset
-select is(pg_temp.claim(), array[:project::bigint], 'a letter takes the slot');
-select is(pg_temp.settle(array[:project], 'permanent'), 1, 'and is refused for good');
-select is(pg_temp.holder(:'refused'), null, 'it gives the slot back');
-select is(array[pg_temp.about(:review), pg_temp.about(:survey)], array['queued +00:00:00', 'queued +00:00:00'], 'those who waited are due again');
-select is(pg_temp.claim(), array[:review::bigint], 'and the heaviest of them goes');
-select is(pg_temp.settle(array[:review], 'transient'), 1, 'which fails for the moment');
-select is(public.email_suppress(array[:review::bigint], 'no longer wanted'), 1, 'and is ended before its next try');
-select is(pg_temp.claim(), array[:survey::bigint], 'so that the last one goes');
-select is(pg_temp.settle(array[:survey], 'sent'), 1, 'at last');
+select is(pg_temp.claim(), array[:project::bigint], 'the heaviest of three letters takes the slot');
+select is(pg_temp.settle(array[:project], 'permanent'), 1, 'the provider rejects that letter for good');
+select is(pg_temp.holder(:'refused'), null, 'a letter that was rejected for good gives the slot back');
+select is(array[pg_temp.about(:review), pg_temp.about(:survey)], array['queued +00:00:00', 'queued +00:00:00'], 'letters that waited for a slot that was given back are due again');
+select is(pg_temp.claim(), array[:review::bigint], 'the heaviest of the letters that waited takes the slot that was given back');
+select is(pg_temp.settle(array[:review], 'transient'), 1, 'the letter that took the slot next fails for the moment');
+select is(public.email_suppress(array[:review::bigint], 'no longer wanted'), 1, 'a letter that has the slot is suppressed before its next try');
+select is(pg_temp.claim(), array[:survey::bigint], 'the slot of a suppressed letter goes to the last one that waited');
+select is(pg_temp.settle(array[:survey], 'sent'), 1, 'the last letter that waited is accepted');
 
 -- Held by a row that ends at its next claim.
 select pg_temp.person('moved') as moved \gset
 select pg_temp.capped('E-ACT-01', :'moved') as project, pg_temp.capped('E-ADV-01', :'moved') as survey \gset
-select is(pg_temp.settle(pg_temp.claim(), 'transient'), 1, 'a letter that is to be tried again');
+select is(pg_temp.settle(pg_temp.claim(), 'transient'), 1, 'the letter that has the slot is to be tried again');
 select fixture.project(:'moved') \g /dev/null
 update public.email_outbox set retry_at = clock_timestamp() where id = :project;
-select is(fixture.send_due(), 1, 'is no longer true when its time comes');
-select is(array[pg_temp.about(:project), pg_temp.about(:survey)], array['suppressed: owns a project', 'sent'], 'and leaves its slot to the next');
+select is(fixture.send_due(), 1, 'one letter goes when the holder of the slot is no longer true');
+select is(array[pg_temp.about(:project), pg_temp.about(:survey)], array['suppressed: owns a project', 'sent'], 'a holder that ends as untrue leaves its slot to the next letter');
 
 -- Looking ahead -------------------------------------------------------------------------------------------------------------------------
 select pg_temp.person('ahead') as ahead \gset
@@ -156,21 +156,21 @@ select pg_temp.capped('E-ADV-01', :'ahead') as survey, pg_temp.capped('E-ACT-01'
 select is(pg_temp.claim(), null, 'a lighter letter does not take the slot');
 select is(array[pg_temp.about(:survey), pg_temp.reason(:survey)],
     array['queued +01:59:00', format('cap: E-ACT-01 (outbox %s) is heavier and due at %s', :project, public.email_instant(public.email_now() + interval '1 hour 59 minutes'))],
-    'while a heavier one falls due within the look-ahead: it waits for that one');
+    'a lighter letter waits for a heavier one that falls due within the look-ahead, and names it');
 select fixture.project(:'ahead') \g /dev/null
 update public.email_outbox set run_at = public.email_now() where id = :survey;
-select is(pg_temp.claim(), array[:survey::bigint], 'it does when the heavier one is no longer true');
-select is(pg_temp.settle(array[:survey], 'sent'), 1, 'and goes out');
+select is(pg_temp.claim(), array[:survey::bigint], 'a lighter letter takes the slot when the heavier one is no longer true');
+select is(pg_temp.settle(array[:survey], 'sent'), 1, 'a lighter letter goes out when the heavier one is no longer true');
 
 -- Changing the rules ------------------------------------------------------------------------------------------------------------------
 select pg_temp.person('rules') as rules \gset
 select pg_temp.capped('E-ADV-02', :'rules') as review, pg_temp.capped('E-ADV-01', :'rules') as survey \gset
-select is(fixture.send_due(), 1, 'one goes, one waits');
+select is(fixture.send_due(), 1, 'with a cooldown of 24 hours one of two letters goes');
 update public.email_settings set marketing_cooldown = '0';
-select cmp_ok(fixture.send_due(), '>=', 1, 'without a cooldown');
-select is(pg_temp.about(:survey), 'sent', 'nobody waits');
+select cmp_ok(fixture.send_due(), '>=', 1, 'without a cooldown the letter that waited goes');
+select is(pg_temp.about(:survey), 'sent', 'without a cooldown no letter waits for the slot');
 update public.email_settings set marketing_cooldown = '24 hours';
-select is_empty('select * from public.email_cap_violations', 'and what was sent then is not held against the cooldown that came after');
+select is_empty('select * from public.email_cap_violations', 'letters sent without a cooldown do not violate the one that came after');
 
 select * from finish();
 rollback;

@@ -22,24 +22,24 @@ select results_eq(
     'address, subject, context and error text are gone; reason and status stay'
 );
 select is((select count(*) from email_deliveries d where d.provider_message_id = 'p-' || d.dedupe_key and d.sent_at is not null), 5::bigint, 'times and the provider''s ids stay');
-select is(email_enqueue('E-TRX-01', gen_random_uuid(), 'old'), null, 'the key too: the letter is never sent again');
-select is((select context_erased_until from email_settings), email_now() - interval '400 days', 'how far it came is noted');
+select is(email_enqueue('E-TRX-01', gen_random_uuid(), 'old'), null, 'an erased row keeps its key: the letter is never sent again');
+select is((select context_erased_until from email_settings), email_now() - interval '400 days', 'email_settings says how far erasing has come');
 select is(email_erase_contexts(), 0, 'nothing is erased twice');
 select pg_temp.at('2027-06-01 13:00:01Z');
-select is(email_erase_contexts(), 1, 'time goes on, and so does erasing');
+select is(email_erase_contexts(), 1, 'a letter is erased when its 400 days are over');
 select pg_temp.at('2027-06-01 12:00Z');
 select is(email_erase_contexts(), 0, 'a clock that is set back does no harm');
-select is((select context_erased_until from email_settings), timestamptz '2027-06-01 13:00:01Z' - interval '400 days', 'nor does it move the mark back');
+select is((select context_erased_until from email_settings), timestamptz '2027-06-01 13:00:01Z' - interval '400 days', 'a clock that is set back does not move the mark back');
 
 -- A DBA wants it shorter, and more than one run is needed: the mark stops where the batch ended, also among equal times.
 insert into email_deliveries (user_id, email_type, dedupe_key, payload_json, created_at)
 select gen_random_uuid(), 'E-TRX-01', 'many ' || n, '{"to_email": "x@example.com"}', email_now() - interval '100 days' + n / 15000 * interval '1 day' from generate_series(1, 20001) n;
 update email_settings set retention_context = '60 days';
-select is(email_erase_contexts(), 20000, 'a batch at a time');
-select is((select context_erased_until from email_settings), email_now() - interval '99 days', 'to where it got');
-select is(email_erase_contexts(), 1, 'the rest at the next run');
-select is((select count(*) from email_deliveries where payload_json ? 'to_email'), 0::bigint, 'so that none is left');
-select throws_ok($$ update email_settings set retention_context = '29 days' $$, '23514', null, 'sequences need a month');
+select is(email_erase_contexts(), 20000, 'one run erases 20,000 letters at most');
+select is((select context_erased_until from email_settings), email_now() - interval '99 days', 'the mark stops where the batch ended');
+select is(email_erase_contexts(), 1, 'the next run erases the rest');
+select is((select count(*) from email_deliveries where payload_json ? 'to_email'), 0::bigint, 'after two runs no address is left');
+select throws_ok($$ update email_settings set retention_context = '29 days' $$, '23514', null, 'retention_context cannot be less than 30 days');
 
 -- Whose slot it was is an address where there is no account.
 update email_settings set context_erased_until = '-infinity';
@@ -52,7 +52,7 @@ select results_eq($$ select slot = 'erased:' || id, slot like '%@%' from email_d
 insert into email_marketing_slots (recipient, last_at, outbox_id) values
     ('long@example.com', email_now() - interval '91 days', 1), ('lately@example.com', email_now() - interval '89 days', 2);
 select email_cleanup() \g /dev/null
-select is((select array_agg(recipient) from email_marketing_slots where recipient like '%@%'), '{lately@example.com}', 'a slot nobody has taken for 90 days goes');
+select is((select array_agg(recipient) from email_marketing_slots where recipient like '%@%'), '{lately@example.com}', 'a slot that was not taken for 90 days goes');
 
 -- Signals --------------------------------------------------------------------------------------------------------------------
 -- A day in the past of email_settings' mark: a fact that arrives as late as that was never seen.
@@ -71,15 +71,15 @@ select results_eq(
     $$ select kind, payload from email_signals order by occurred_at $$,
     $$ values ('payment_failed', '{"invoice_id": "in-1", "amount": 4900, "currency": "EUR"}'::jsonb), ('nps_answered', '{"score": 9}'), ('login', '{}'),
         ('invitation_created', '{"invitation_id": "i-1"}'), ('login', '{"ip": "203.0.113.8"}') $$,
-    'and keep what joins them to others'
+    'old facts keep what joins them to others'
 );
 
 -- Events -----------------------------------------------------------------------------------------------------------------------
 insert into email_events (email_delivery_id, event_type, occurred_at)
 select gen_random_uuid(), 'delivered', email_now() - n * interval '100 days' from generate_series(8, 1, -1) n;
 select is(email_cleanup_events(), 4, 'events older than 400 days go');
-select is(email_cleanup_events(), 0, 'and only they');
-select is((select min(occurred_at) from email_events), email_now() - interval '400 days', 'to the second');
+select is(email_cleanup_events(), 0, 'a second run removes no younger events');
+select is((select min(occurred_at) from email_events), email_now() - interval '400 days', 'events are kept for 400 days to the second');
 
 select * from finish();
 rollback;

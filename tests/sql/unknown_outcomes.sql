@@ -17,10 +17,10 @@ update public.email_outbox set status = 'failed', reason = 'unknown outcome', fi
 
 select results_eq(
     $$ select d.dedupe_key::text, u.outbox_id is null from public.email_unknown_outcomes u join public.email_deliveries d using (id) order by 1 $$,
-    $$ values ('app:one', true), ('app:two', true), ('ours:lost', false) $$, 'what nobody knows is listed'
+    $$ values ('app:one', true), ('app:two', true), ('ours:lost', false) $$, 'email_unknown_outcomes lists letters whose outcome is unknown'
 );
-select is(public.email_enqueue('E-TRX-01', :'nassir', 'app:one'), null, 'and never sent again by itself');
-select is((select status from public.email_doctor() where check_name = 'unknown letters'), 'warn', 'doctor says so');
+select is(public.email_enqueue('E-TRX-01', :'nassir', 'app:one'), null, 'a letter whose outcome is unknown is not enqueued again under its key');
+select is((select status from public.email_doctor() where check_name = 'unknown letters'), 'warn', 'email_doctor warns of letters whose outcome is unknown');
 
 create function fixture.resolve(key text, was_sent boolean) returns text
 language sql
@@ -28,13 +28,13 @@ as $$ select public.email_resolve(d.id, was_sent) from public.email_deliveries d
 select is(fixture.resolve('app:two', true), 'recorded as sent');
 select is((select status from public.email_deliveries where dedupe_key = 'app:two'), 'sent');
 select matches(fixture.resolve('app:one', false), '^enqueued again as [0-9]+$');
-select is(r.to_email, 'old@example.com', 'under its key, to its address') from fixture.row_of('app:one') r;
-select is(r.payload, '{"first_name": "Nassir"}', 'with what it was to say') from fixture.row_of('app:one') r;
-select matches(fixture.resolve('ours:lost', false), '^enqueued again as [0-9]+$', 'one of ours too');
+select is(r.to_email, 'old@example.com', 'a letter that was resolved as not sent is enqueued under its key, to its address') from fixture.row_of('app:one') r;
+select is(r.payload, '{"first_name": "Nassir"}', 'a letter that was resolved as not sent is enqueued with its context') from fixture.row_of('app:one') r;
+select matches(fixture.resolve('ours:lost', false), '^enqueued again as [0-9]+$', 'a letter of ours that was resolved as not sent is enqueued again');
 select is(r.status, 'queued') from fixture.row_of('ours:lost') r;
-select is(fixture.send_due(), 3, 'they go out, once each');
-select is_empty($$ select from public.email_unknown_outcomes $$, 'nothing is left to decide');
-select throws_ok($$ select fixture.resolve('app:sent', false) $$, 'P0002', null, 'what is known cannot be decided anew');
+select is(fixture.send_due(), 3, 'letters that are enqueued again go out, once each');
+select is_empty($$ select from public.email_unknown_outcomes $$, 'email_unknown_outcomes is empty when all are resolved');
+select throws_ok($$ select fixture.resolve('app:sent', false) $$, 'P0002', null, 'email_resolve refuses a letter whose outcome is known');
 
 select * from finish();
 rollback;

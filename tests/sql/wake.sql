@@ -18,26 +18,26 @@ begin;
 select enqueue('now') \g /dev/null
 select results_eq('select mode, lane from lanes', 'select ''ShareLock'', pg_backend_pid() % 8', 'a letter that is due takes the lane of its session, shared');
 select enqueue('again') \g /dev/null
-select is((select count(*) from lanes), 1::bigint, 'once');
+select is((select count(*) from lanes), 1::bigint, 'a second letter of the transaction takes no second lane');
 commit;
-select is((select count(*) from lanes), 0::bigint, 'and for the transaction');
+select is((select count(*) from lanes), 0::bigint, 'the lane is free after the transaction');
 begin;
 select enqueue('soon', now() + interval '59 seconds') \g /dev/null
-select is((select count(*) from lanes), 1::bigint, 'one that falls due within a minute too');
+select is((select count(*) from lanes), 1::bigint, 'a letter that falls due within a minute takes the lane');
 commit;
--- Whether anything is due is asked only where the lane is refused, because asking costs more than the lane.
+-- Whether anything is due is asked only where the lane is taken, because asking costs more than the lane.
 begin;
 select enqueue('tomorrow', now() + interval '1 day') \g /dev/null
 select enqueue('now') \g /dev/null
-select is((select count(*) from lanes), 1::bigint, 'one that falls due later as well, and once more');
+select is((select count(*) from lanes), 1::bigint, 'a letter that falls due later takes the lane as well, once');
 commit;
 
 -- The sidecar ---------------------------------------------------------------------------------------------------------------
 select is_empty('select * from public.email_sleep(0)', 'a session that does not listen keeps no watch');
 listen email_outbox;
 select results_eq('select * from public.email_sleep(0)', 'values (255, true)', 'one that listens takes every lane');
-select results_eq('select * from public.email_sleep(255)', 'values (255, true)', 'and keeps them');
-select is((select count(*) from lanes where mode = 'ExclusiveLock'), 8::bigint, 'exclusively');
+select results_eq('select * from public.email_sleep(255)', 'values (255, true)', 'the LISTEN session keeps its lanes after the call');
+select is((select count(*) from lanes where mode = 'ExclusiveLock'), 8::bigint, 'the LISTEN session holds every lane exclusively');
 update public.email_settings set notify = false;
 select is_empty('select * from public.email_sleep(255)', 'with notify off nobody would tell it');
 select pg_advisory_unlock_all();
