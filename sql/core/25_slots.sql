@@ -98,6 +98,7 @@ revoke all on function public.email_slots_settle(bigint[], bigint[]) from public
 -- Taking --------------------------------------------------------------------------------------------------------------------
 -- Three statements when every slot is free and nothing heavier is on its way; each sees what was committed before it.  No two
 -- claims can wait for each other: slots are asked for in one order, by one statement, and once per transaction (asked).
+-- Long, because its statements share one decision: what is asked for in one order must be asked for in one place.
 create or replace function public.email_slots_take(
     ids bigint[], slots text[], out asked boolean, out waiting bigint[], out run_ats timestamptz[], out reasons text[]
 )

@@ -78,6 +78,7 @@ revoke all on function public.email_held_out(text, text, integer) from public;
 
 -- In the order of docs/rules.md#one-reason-each: the first that applies is the row's one reason.  The last one, the slot, is asked by
 -- the claim (25_slots.sql), because asking is taking.  The values each gate saw come along: email_explain puts them in words.
+-- Long, because it is one statement: every gate sees the same row at the same moment.
 create or replace function public.email_gates(ids bigint[])
 returns table (
     id bigint,

@@ -149,6 +149,7 @@ comment on function public.email_delivery_id(timestamptz, text) is 'The id of th
 revoke all on function public.email_delivery_id(timestamptz, text) from public;
 
 -- The claim ----------------------------------------------------------------------------------------------------------------
+-- Long, because its statements are one transaction's decision, and share what was picked.
 create or replace function public.email_claim(worker text, provider text, batch_size integer, lease interval, batches integer default 1)
 returns table (
     batch_id uuid,

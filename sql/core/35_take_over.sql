@@ -123,6 +123,7 @@ comment on function public.email_isolate(text, bigint, interval) is
 revoke all on function public.email_isolate(text, bigint, interval) from public;
 
 -- Taking over --------------------------------------------------------------------------------------------------------------
+-- Long, because a batch is chosen, locked and answered in one place, under the same locks.
 create or replace function public.email_take_over(worker text, provider text, lease interval, busy uuid[] default null)
 returns table (
     batch_id uuid,

@@ -12,6 +12,7 @@ comment on function public.email_backoff(integer, interval) is
 'How long a row waits after its nth failure: exponential from 2 seconds up to 10 minutes, full jitter, and never less than the provider asked for.';
 revoke all on function public.email_backoff(integer, interval) from public;
 
+-- Long, because each outcome is decided in one expression that both tables follow.
 create or replace function public.email_settle(
     worker text,
     batch uuid,

@@ -22,6 +22,7 @@ comment on function public.email_slots_ask(bigint, text) is
 revoke all on function public.email_slots_ask(bigint, text) from public;
 
 -- The gates of one row of the outbox, in their order, and the slot; the last sentence is the verdict.
+-- One sentence per gate in the order the gates are asked: long, because it is read as that list.
 create or replace function public.email_explain_gates(row_id bigint) returns table (sentence text)
 language plpgsql
 set search_path = pg_catalog, pg_temp

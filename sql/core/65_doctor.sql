@@ -1,5 +1,6 @@
 -- What `doctor` asks the database; a DBA may ask it too: select * from public.email_doctor().
 
+-- One check after the other: long, because it is read as that list.
 create or replace function public.email_doctor() returns table (check_name text, status text, detail text)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp

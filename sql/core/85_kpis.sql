@@ -116,6 +116,7 @@ comment on function public.email_kpi_invoices(timestamptz, timestamptz) is
 revoke all on function public.email_kpi_invoices(timestamptz, timestamptz) from public;
 
 -- The seven --------------------------------------------------------------------------------------------------------------
+-- One statement per KPI, guarded on its own: long, because it is read as that list.
 create or replace function public.email_kpis_over(over interval default '30 days')
 returns table (kpi text, value numeric, numerator bigint, denominator bigint, measured bigint)
 language plpgsql stable security definer
