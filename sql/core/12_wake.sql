@@ -1,4 +1,4 @@
--- The wake-up (contract, rule 6): a commit with a NOTIFY in it takes a lock of the whole cluster, so that concurrent writers
+-- The wake-up (docs/rules.md#wake-up): a commit with a NOTIFY in it takes a lock of the whole cluster, so that concurrent writers
 -- queue for it.  A producer therefore sends one only when a sidecar sleeps, and asks that without reading or writing a row.
 --
 -- There are eight advisory locks in this database, the lanes: (email_wake_key(), 0 to email_wake_lanes() - 1).  Which of them a

@@ -1,4 +1,4 @@
--- What keeps a trigger of ours from breaking the application (contract, rule 1): what failed is noted and made up for later.
+-- What keeps a trigger of ours from breaking the application (docs/rules.md#never-break-the-application): what failed is noted and made up for later.
 --
 -- A fact is a small jsonb object with the ids and columns one code needs.  public.email_<code>_enqueue(facts) turns an array of facts
 -- into outbox rows.  A trigger has one of three shapes; in each, the exception handler calls email_guard with the facts that can
@@ -14,7 +14,7 @@
 -- Three things keep a trigger from failing: no type in its DECLARE section comes from a table, no expression stands there (the
 -- handler does not cover that section), and after a failure rows are read through to_jsonb(), which knows no missing column.
 --
--- Its settings: lock_timeout is the contract's 100 ms; the others are explained in sql/README.md.
+-- Its settings: lock_timeout is the 100 ms of docs/rules.md#never-break-the-application; the others are explained in sql/README.md.
 
 create or replace function public.email_function(code text, suffix text) returns text
 language sql immutable strict

@@ -1,5 +1,5 @@
--- The six segments of the specification, section 3.  The view reads the application's tables through a function, so that no
--- view of ours depends on a column of theirs (contract, rule 10); SECURITY DEFINER, so that a role that may read the segments
+-- The six segments (docs/rules.md#segments).  The view reads the application's tables through a function, so that no
+-- view of ours depends on a column of theirs (docs/rules.md#good-neighbour); SECURITY DEFINER, so that a role that may read the segments
 -- needs no right on those tables.
 
 create or replace function public.email_segments_now()

@@ -1,4 +1,4 @@
--- Each email's own KPI, as the specification's section 4 names it, and what the email itself changed where a holdout is set.
+-- Each email's own KPI, as the specification names it (docs/rules.md#letters), and what the email itself changed where a holdout is set.
 
 create or replace function public.email_type_kpis_over(over interval default '30 days')
 returns table (
