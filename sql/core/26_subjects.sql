@@ -9,7 +9,7 @@ select array['first_name'] || coalesce((
     select k.keys
     from (values
     ('E-TRX-01', array[]::text[]),
-    ('E-TRX-02', array['step', 'project_name', 'inviter_name', 'accept_url', 'invitation_id']::text[]),
+    ('E-TRX-02', array['step', 'project_name', 'inviter_name', 'inviter_email', 'accept_url', 'invitation_id']::text[]),
     ('E-SEC-01', array['login_ip', 'login_country', 'login_city', 'login_device']::text[]),
     ('E-SEC-02', array['ip', 'country', 'city', 'device']::text[]),
     ('E-ACT-01', array[]::text[]),
@@ -21,8 +21,8 @@ select array['first_name'] || coalesce((
     ('E-CONV-02', array['project_name', 'deployments_used', 'deployments_limit', 'project_id', 'estimated_days_left', 'deployments_per_day', 'hidden_anomalies', 'resets_on']::text[]),
     ('E-CONV-03', array['project_name', 'deployments_used', 'deployments_limit', 'project_id', 'resets_on']::text[]),
     ('E-CONV-04', array['feature', 'project_name', 'project_id', 'original_env', 'forced_env']::text[]),
-    ('E-CONV-05', array['project_name', 'month', 'deployments', 'warnings', 'rollbacks', 'project_id', 'latency_delta', 'hidden_anomalies', 'previous_deployments', 'previous_warnings', 'previous_rollbacks']::text[]),
-    ('E-RET-01', array['week_start', 'deployments', 'warnings', 'rollbacks', 'latency_delta', 'previous_deployments', 'previous_warnings', 'previous_rollbacks']::text[]),
+    ('E-CONV-05', array['project_name', 'month', 'deployments', 'analysed', 'failed', 'warnings', 'rollbacks', 'project_id', 'latency_delta', 'hidden_anomalies', 'previous_deployments', 'previous_warnings', 'previous_rollbacks']::text[]),
+    ('E-RET-01', array['week_start', 'deployments', 'analysed', 'failed', 'warnings', 'rollbacks', 'latency_delta', 'previous_deployments', 'previous_warnings', 'previous_rollbacks']::text[]),
     ('E-RET-02', array['project_name', 'deployments', 'previous_deployments', 'project_id']::text[]),
     ('E-RET-03', array['step', 'project_name', 'project_id']::text[]),
     ('E-RET-04', array['step', 'project_name', 'project_id']::text[]),

@@ -4,9 +4,10 @@
 -- when        params.steps after it: J0, J+2, J+5
 -- key         invitation:{invitation_id}:J0, J2, J5; to_email is invitee_email
 -- still true  no signal invitation_accepted or invitation_revoked names the invitation (either suppresses what is left at once)
--- figures     project_name, project_id; inviter_name, invitation_id and step where the payload has none
+-- figures     project_name, project_id; inviter_email (none where GitHub gave an address that takes no mail);
+--             inviter_name, invitation_id and step where the payload has none
 -- params      steps: name and delay of each
--- reads       users (id, name), projects (id, name)
+-- reads       users (id, name, email), projects (id, name)
 
 -- Cause ----------------------------------------------------------------------------------------------------------------
 create or replace function public.email_trx_02_signal(s public.email_signals) returns void
@@ -116,7 +117,8 @@ begin
             'project_id', p.id,
             'invitation_id', i.invitation_id,
             'step', coalesce(o.payload ->> 'step', public.email_step(o.dedupe_key)),
-            'inviter_name', coalesce(nullif(btrim(o.payload ->> 'inviter_name'), ''), u.name)
+            'inviter_name', coalesce(nullif(btrim(o.payload ->> 'inviter_name'), ''), u.name),
+            'inviter_email', case when u.email not like '%@users.noreply.github.com' then u.email end
         ))
     from public.email_outbox o
     cross join lateral (
@@ -127,8 +129,9 @@ begin
     where o.id = any(ids);
 end
 $$;
-comment on function public.email_trx_02_current(bigint[]) is 'E-TRX-02: true until the invitation is accepted or revoked; project_name, inviter_name.';
+comment on function public.email_trx_02_current(bigint[]) is 'E-TRX-02: true until the invitation is accepted or revoked; project_name, inviter_name, inviter_email.';
 revoke all on function public.email_trx_02_current(bigint[]) from public;
 
 select public.email_grant('execute on function public.email_trx_02_current(bigint[])', 'email_worker');
-select public.email_grant('select (id, name) on public.users, public.projects', 'email_worker');
+select public.email_grant('select (id, name, email) on public.users', 'email_worker');
+select public.email_grant('select (id, name) on public.projects', 'email_worker');

@@ -1,7 +1,7 @@
 -- E-TRX-02: the invitation, its two reminders, and what ends them.
 begin;
 \ir support/fixtures.sql
-select plan(35);
+select plan(37);
 
 select fixture.account('nadia') as nadia \gset
 select fixture.project(:'nadia') as project \gset
@@ -20,7 +20,7 @@ select is(
     fixture.context_of('invitation:inv_71:J2'),
     jsonb_build_object(
         'first_name', null, 'time_zone', 'Europe/Paris', 'cta_path', null, 'step', 'J2', 'project_name', 'API Gateway', 'project_id', :'project',
-        'inviter_name', 'Nadia B.', 'accept_url', 'https://app.example/i/7f', 'invitation_id', 'inv_71',
+        'inviter_name', 'Nadia B.', 'inviter_email', 'nadia@example.com', 'accept_url', 'https://app.example/i/7f', 'invitation_id', 'inv_71',
         'invitee_email', 'devops@acme.example', 'signal_id', :invited),
     'the letter''s context: the signal''s keys, the step, the project; nobody else''s first name'
 );
@@ -32,6 +32,10 @@ select is(cardinality(fixture.keys_of('E-TRX-02')), 3, 'the same invitation agai
 select fixture.signal('invitation_created', :'nadia', :'project', '{"invitation_id": "inv_72", "invitee_email": "devops@acme.example"}');
 select is(cardinality(fixture.keys_of('E-TRX-02')), 6, 'another invitation starts its own sequence');
 select is(fixture.context_of('invitation:inv_72:J0') ->> 'inviter_name', 'Nadia Martin', 'without a name in the signal the inviter''s own is used');
+select is(fixture.context_of('invitation:inv_72:J0') ->> 'inviter_email', 'nadia@example.com', 'and the address is always the account''s');
+update public.users set email = '7+nadia@users.noreply.github.com' where id = :'nadia';
+select ok(not fixture.context_of('invitation:inv_72:J0') ? 'inviter_email', 'an address that takes no mail is not shown');
+update public.users set email = 'nadia@example.com' where id = :'nadia';
 
 -- The life of a sequence.
 select is(fixture.gate_of('invitation:inv_71:J0'), 'send', 'the first step may go out at once');
@@ -106,7 +110,7 @@ insert into public.email_outbox (email_type, user_id, dedupe_key, payload)
 values ('E-TRX-02', :'nadia', 'invitation:inv_76:J0', '{"invitee_email": "plain@acme.example"}');
 select is(fixture.recipient_of('invitation:inv_76:J0'), 'plain@acme.example', 'a plain insert goes to the invited address as well, not to the inviter');
 select is(fixture.context_of('invitation:inv_76:J0') - '{first_name,time_zone,cta_path}'::text[],
-    '{"invitation_id": "inv_76", "invitee_email": "plain@acme.example", "step": "J0", "inviter_name": "Nadia Martin"}',
+    '{"invitation_id": "inv_76", "invitee_email": "plain@acme.example", "step": "J0", "inviter_name": "Nadia Martin", "inviter_email": "nadia@example.com"}',
     'and its id and step are read from the key');
 select fixture.signal('invitation_created', null, :'project', '{"invitation_id": "inv_77", "invitee_email": "b@acme.example"}');
 select is((select error from fixture.errors_of('E-TRX-02') order by id desc limit 1), '22004: field "user_id" is missing', 'nor is there a letter without an inviter');

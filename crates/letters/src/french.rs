@@ -113,14 +113,14 @@ pub fn day_month(date: NaiveDate) -> String {
     format!("{}{NBSP}{}", day(date), month(date))
 }
 
+/// `lundi`.
+pub fn weekday(date: NaiveDate) -> &'static str {
+    DAYS[date.weekday().num_days_from_monday() as usize]
+}
+
 /// `lundi 2 mars 2026`.
 pub fn date(date: NaiveDate) -> String {
-    format!(
-        "{} {} {}",
-        DAYS[date.weekday().num_days_from_monday() as usize],
-        day_month(date),
-        date.year()
-    )
+    format!("{} {} {}", weekday(date), day_month(date), date.year())
 }
 
 /// Zones that a French reader knows by a city.

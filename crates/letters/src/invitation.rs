@@ -28,6 +28,9 @@ pub(crate) struct Invitation {
     /// Payload, else the inviter's name fresh from the table.
     #[serde(default, deserialize_with = "super::value::text")]
     pub inviter_name: Option<Text>,
+    /// Fresh: the inviter's address, by which an invited person knows them.
+    #[serde(default, deserialize_with = "super::value::text")]
+    pub inviter_email: Option<Text<254>>,
     /// Payload; only `http` and `https`.
     #[serde(default, deserialize_with = "super::value::web_url")]
     pub accept_url: Option<String>,
@@ -46,6 +49,18 @@ templates!(
     "E-TRX-02/body.txt.stpl",
     "E-TRX-02/body.html.stpl"
 );
+
+impl Invitation {
+    /// `Nadia (nadia@example.com)`, or the one of them that is known.
+    fn inviter(&self) -> Option<Text<320>> {
+        match (&self.inviter_name, &self.inviter_email) {
+            (Some(name), Some(email)) => Text::new(&format!("{name} ({email})")),
+            (Some(name), None) => Text::new(name.as_str()),
+            (None, Some(email)) => Text::new(email.as_str()),
+            (None, None) => None,
+        }
+    }
+}
 
 impl Payload for Invitation {
     const CODE: &'static str = "E-TRX-02";

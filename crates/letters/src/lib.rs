@@ -12,7 +12,7 @@
 //!      │
 //!   catalogue ──> one module per code (welcome, invitation, …) ──> templates/<code>/
 //!      │              │        │
-//!      │              │        └─ verdict, report, quota: what several letters share
+//!      │              │        └─ verdict, report, chart, quota: what several letters share
 //!      │              └─ page: the frame (header, button, footer by category)
 //!      └─ letter: reads the payload, joins the parts ── headers, subject (A/B)
 //!
@@ -25,6 +25,7 @@ mod value;
 
 mod catalogue;
 mod category;
+mod chart;
 mod country;
 mod error;
 mod headers;

@@ -23,6 +23,15 @@ pub(crate) fn preferences_url(site: &Site, token: Uuid) -> String {
     format!("{}/preferences/{token}", site.public_url)
 }
 
+/// `path` below `base`; `None` when it is no path of its own: another host, blanks, control characters.
+pub(crate) fn below(base: &str, path: &str) -> Option<String> {
+    let own = path.starts_with('/')
+        && !path.starts_with("//")
+        && path.len() <= 500
+        && !path.contains(|c: char| c.is_control() || c.is_whitespace() || c == '\\');
+    own.then(|| format!("{base}{path}"))
+}
+
 /// Percent-encodes everything but the unreserved characters of RFC 3986.
 pub(crate) fn push_encoded(url: &mut String, value: &str) {
     for byte in value.bytes() {

@@ -1,26 +1,31 @@
-//! E-CONV-05, a Free project's month, and what the plan did not show.
+//! E-CONV-05, the month of a user's Free projects, and what the Pro plan adds.
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::RenderError;
+use super::chart::{self, Project};
 use super::french;
 use super::letter::{self, Payload, templates};
 use super::page::{Composer, Frame, Page, Place, Tone};
 use super::report::Figures;
 use super::value::{Month, Text};
 
-/// A month of a Free project.
+/// A month of one Free project or of several.
 #[derive(Debug, Deserialize)]
 pub(crate) struct MonthlyReport {
-    /// Fresh.
-    pub project_name: Text,
+    /// Fresh; null when the report is about several.
+    #[serde(default, deserialize_with = "super::value::text")]
+    pub project_name: Option<Text>,
+    /// Fresh: the Free projects with a deployment in the month.
+    #[serde(default)]
+    pub projects: Option<Vec<Project>>,
     /// Payload: the UTC month reported on.
     pub month: Month,
     /// Fresh.
     #[serde(skip)]
     pub figures: Figures,
-    /// Fresh: SDH hints of the month that the Free plan does not show.
+    /// Fresh: SDH hints of the month.
     #[serde(default, deserialize_with = "super::value::count_opt")]
     pub hidden_anomalies: Option<u64>,
 }
@@ -47,22 +52,44 @@ impl MonthlyReport {
         })
     }
 
-    /// `9 anomalies`; `None` when unknown or none.
-    fn anomalies(&self) -> Option<String> {
-        let count = self.hidden_anomalies.filter(|&count| count > 0)?;
-        Some(french::count(count, "anomalie", "anomalies"))
+    /// `« API Gateway »`, `Vos 7 projets Free`.
+    fn whose(&self) -> String {
+        let projects = self.projects.as_deref().unwrap_or_default();
+        match (projects, &self.project_name) {
+            ([project], _) => format!("« {} »", project.name),
+            ([], Some(name)) => format!("« {name} »"),
+            ([], None) => "Vos projets Free".to_owned(),
+            (several, _) => format!("Vos {} projets Free", several.len()),
+        }
+    }
+
+    /// What the figures mean.
+    fn comment(&self) -> String {
+        let comment = self.figures.comment(match self.figures.alerts() {
+            1 => "l'alerte du mois est détaillée dans le dashboard.",
+            _ => "les alertes du mois sont détaillées dans le dashboard.",
+        });
+        match self.hidden_anomalies.filter(|&count| count > 0) {
+            Some(count) => format!(
+                "{comment} Le SDH a relevé {}.",
+                french::count(count, "anomalie", "anomalies")
+            ),
+            None => comment,
+        }
+    }
+
+    fn rows(&self, page: &Page<'_>) -> Vec<chart::Row<'_>> {
+        chart::projects(self.projects.as_deref(), page)
+    }
+
+    fn others(&self) -> Option<String> {
+        chart::others(self.projects.as_deref())
     }
 }
 
 impl Payload for MonthlyReport {
     const CODE: &'static str = "E-CONV-05";
-    const REQUIRED: &'static [&'static str] = &[
-        "project_name",
-        "month",
-        "deployments",
-        "warnings",
-        "rollbacks",
-    ];
+    const REQUIRED: &'static [&'static str] = &["month", "deployments", "warnings", "rollbacks"];
 
     fn read(context: &Value) -> Result<Self, RenderError> {
         let report: Self = letter::read(Self::CODE, context)?;
@@ -76,9 +103,9 @@ impl Payload for MonthlyReport {
         composer.page(Frame {
             kind: "Bilan du mois",
             tone: Tone::Calm,
-            preheader: format!("{} : {}.", self.project_name, self.figures.in_short()),
+            preheader: format!("{} : {}.", self.whose(), self.figures.in_short()),
             cta: composer.cta("Voir le plan Pro", Place::Pricing),
-            why: "Vous recevez ce bilan une fois par mois pour chaque projet Free actif.",
+            why: "Vous recevez ce bilan une fois par mois pour vos projets Free actifs.",
         })
     }
 }

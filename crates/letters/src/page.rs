@@ -201,6 +201,8 @@ pub(crate) struct Page<'a> {
     pub(crate) why: &'static str,
     pub(crate) zone: Zone,
     pub(crate) support: Option<&'a str>,
+    /// Where the application is, for links beside the button.
+    pub(crate) frontend_url: &'a str,
     /// Security and transactional letters have none.
     pub(crate) opt_out: Option<OptOut<'a>>,
     /// Further addresses of the few letters that need them.
@@ -285,6 +287,7 @@ impl<'a> Composer<'a> {
             why: frame.why,
             zone: self.zone(),
             support: self.site.support_address.as_deref(),
+            frontend_url: &self.site.frontend_url,
             opt_out,
             links: Vec::new(),
         })

@@ -17,6 +17,12 @@ pub(crate) struct Figures {
     /// Fresh: verdicts `rollback_recommended`.
     #[serde(deserialize_with = "super::value::count")]
     pub rollbacks: u64,
+    /// Fresh: deployments that have a verdict; the others say nothing about alerts.
+    #[serde(default, deserialize_with = "super::value::count_opt")]
+    pub analysed: Option<u64>,
+    /// Fresh: deployments whose pipeline failed.
+    #[serde(default, deserialize_with = "super::value::count_opt")]
+    pub failed: Option<u64>,
     /// Fresh: median over the deployments of p95 after against before, in percent.
     #[serde(default, deserialize_with = "super::value::change")]
     pub latency_delta: Option<f64>,
@@ -66,13 +72,67 @@ impl Figures {
         self.warnings + self.rollbacks
     }
 
-    /// `8 déploiements, 1 alerte`.
+    /// `8 déploiements, 1 alerte`; without an alert it says how many could have had one: `5 déploiements, 2 analysés, 0 alerte`.
     pub(crate) fn in_short(&self) -> String {
-        format!(
-            "{}, {}",
-            french::count(self.deployments, "déploiement", "déploiements"),
-            french::count(self.alerts(), "alerte", "alertes")
-        )
+        let deployments = french::count(self.deployments, "déploiement", "déploiements");
+        match self.partly_analysed() {
+            Some(0) => format!("{deployments}, aucun analysé"),
+            Some(analysed) if self.alerts() == 0 => {
+                format!(
+                    "{deployments}, {}, 0 alerte",
+                    french::count(analysed, "analysé", "analysés")
+                )
+            }
+            _ => format!(
+                "{deployments}, {}",
+                french::count(self.alerts(), "alerte", "alertes")
+            ),
+        }
+    }
+
+    /// How many were analysed, when it is known and not all of them.
+    fn partly_analysed(&self) -> Option<u64> {
+        self.analysed
+            .filter(|&analysed| analysed < self.deployments)
+    }
+
+    /// What the alerts mean, of what was analysed; then the pipelines that failed. `detailed` says where alerts are explained.
+    pub(crate) fn comment(&self, detailed: &str) -> String {
+        let verdicts = match (self.partly_analysed(), self.alerts()) {
+            (Some(0), 0) => {
+                "Aucun de ces déploiements n'a été analysé : rien ne permet de dire s'ils se sont bien passés.".to_owned()
+            }
+            (Some(analysed), alerts) => {
+                let of = french::count(analysed, "déploiement", "déploiements");
+                let word = french::plural(analysed, "analysé", "analysés");
+                let result = if alerts == 0 { "aucune alerte." } else { detailed };
+                format!("{of} sur {} {word} : {result}", french::number(self.deployments))
+            }
+            (None, 0) if self.analysed.is_some() && self.failed == Some(0) => {
+                "Aucune alerte : vos mises en production se sont bien passées.".to_owned()
+            }
+            (None, 0) if self.analysed.is_some() => {
+                "Tous les déploiements ont été analysés, sans aucune alerte.".to_owned()
+            }
+            (None, 0) => "Aucune alerte sur la période.".to_owned(),
+            (None, _) => {
+                let mut letters = detailed.chars();
+                letters.next().map_or_else(String::new, |first| {
+                    first.to_uppercase().chain(letters).collect()
+                })
+            }
+        };
+        match self.failed.filter(|&failed| failed > 0) {
+            Some(failed) => format!(
+                "{verdicts} {} en échec.",
+                french::count(
+                    failed,
+                    "pipeline s'est terminé",
+                    "pipelines se sont terminés"
+                )
+            ),
+            None => verdicts,
+        }
     }
 
     /// `latence p95 médiane en baisse de 12 %`; `None` when unknown.
@@ -100,7 +160,7 @@ impl Figures {
                 Tone::Calm,
             ),
             row(
-                "Warnings",
+                "Avertissements",
                 self.warnings,
                 self.previous_warnings,
                 Tone::Caution,

@@ -82,7 +82,7 @@ pub fn all() -> Vec<Sample> {
             step,
             Transactional,
             json!({
-                "first_name": null, "step": step, "project_name": "API Gateway", "project_id": gateway, "inviter_name": "Nadia",
+                "first_name": null, "step": step, "project_name": "API Gateway", "project_id": gateway, "inviter_name": "Nadia", "inviter_email": "nadia@example.com",
                 "invitation_id": "inv_7f31", "accept_url": "https://app.example.com/invitations/inv_7f31",
             }),
         );
@@ -233,6 +233,25 @@ pub fn all() -> Vec<Sample> {
         json!({
             "project_name": "API Gateway", "project_id": gateway, "month": "2026-02", "deployments": 47, "warnings": 6, "rollbacks": 2,
             "latency_delta": -4.2, "hidden_anomalies": 9, "previous_deployments": 39, "previous_warnings": 8, "previous_rollbacks": 1,
+            "analysed": 47, "failed": 0,
+        }),
+    );
+    add(
+        "E-CONV-05",
+        "projects",
+        Marketing,
+        json!({
+            "project_name": null, "month": "2026-02", "deployments": 108, "analysed": 101, "failed": 3, "warnings": 9, "rollbacks": 2,
+            "latency_delta": 2.6, "hidden_anomalies": 14, "previous_deployments": 96, "previous_warnings": 8, "previous_rollbacks": 4,
+            "projects": [
+                { "name": "API Gateway", "deployments": 47, "alerts": 8, "path": "/dashboard/projects/api-gateway" },
+                { "name": "Checkout API", "deployments": 31, "alerts": 0, "path": "/dashboard/projects/checkout-api" },
+                { "name": "Service de facturation et de relance", "deployments": 14, "alerts": 2, "path": "/dashboard/projects/service-de-facturation-et-de-relance" },
+                { "name": "Notifications", "deployments": 9, "alerts": 0, "path": "/dashboard/projects/notifications" },
+                { "name": "Recherche", "deployments": 5, "alerts": 0, "path": "/dashboard/projects/recherche" },
+                { "name": "Images", "deployments": 1, "alerts": 1, "path": "/dashboard/projects/images" },
+                { "name": "Site vitrine", "deployments": 1, "alerts": 0, "path": "/dashboard/projects/site-vitrine" },
+            ],
         }),
     );
     add(
@@ -240,8 +259,49 @@ pub fn all() -> Vec<Sample> {
         "",
         Product,
         json!({
-            "week_start": "2026-03-02", "deployments": 8, "warnings": 1, "rollbacks": 0, "latency_delta": -12.0,
+            "week_start": "2026-03-02", "deployments": 8, "analysed": 8, "failed": 0, "warnings": 1, "rollbacks": 0, "latency_delta": -12.0,
             "previous_deployments": 5, "previous_warnings": 2, "previous_rollbacks": 0,
+            "days": [
+                { "date": "2026-03-02", "deployments": 2, "alerts": 0 }, { "date": "2026-03-03", "deployments": 3, "alerts": 1 },
+                { "date": "2026-03-05", "deployments": 2, "alerts": 0 }, { "date": "2026-03-06", "deployments": 1, "alerts": 0 },
+            ],
+            "projects": [
+                { "name": "Checkout API", "deployments": 3, "alerts": 1, "path": "/dashboard/deployments/checkout-api/dpl_47" },
+                { "name": "API Gateway", "deployments": 5, "alerts": 0, "path": "/dashboard/projects/api-gateway" },
+            ],
+        }),
+    );
+    add(
+        "E-RET-01",
+        "one",
+        Product,
+        json!({
+            "week_start": "2026-03-02", "deployments": 1, "analysed": 1, "failed": 1, "warnings": 0, "rollbacks": 1, "latency_delta": null,
+            "previous_deployments": null, "previous_warnings": null, "previous_rollbacks": null,
+            "days": [{ "date": "2026-03-08", "deployments": 1, "alerts": 1 }],
+            "projects": [
+                { "name": "Checkout API", "deployments": 1, "alerts": 1, "path": "/dashboard/deployments/checkout-api/dpl_48" },
+            ],
+        }),
+    );
+    add(
+        "E-RET-01",
+        "unanalysed",
+        Product,
+        json!({
+            "week_start": "2026-03-02", "deployments": 5, "analysed": 2, "failed": 3, "warnings": 0, "rollbacks": 0, "latency_delta": 0.0,
+            "previous_deployments": 5, "previous_warnings": 0, "previous_rollbacks": 0,
+            "days": [{ "date": "2026-03-04", "deployments": 4, "alerts": 0 }, { "date": "2026-03-07", "deployments": 1, "alerts": 0 }],
+            "projects": [{ "name": "API Gateway", "deployments": 5, "alerts": 0, "path": "/dashboard/projects/api-gateway" }],
+        }),
+    );
+    add(
+        "E-RET-01",
+        "quiet",
+        Product,
+        json!({
+            "week_start": "2026-03-02", "deployments": 0, "analysed": 0, "failed": 0, "warnings": 0, "rollbacks": 0, "latency_delta": null,
+            "previous_deployments": 5, "previous_warnings": 2, "previous_rollbacks": 0, "days": [], "projects": [],
         }),
     );
     add(

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::RenderError;
+use super::chart::{self, Column, Day, Project};
 use super::french;
 use super::letter::{self, Payload, templates};
 use super::page::{Composer, Frame, Page, Place, Tone};
@@ -18,6 +19,12 @@ pub(crate) struct WeeklyReport {
     /// Fresh.
     #[serde(skip)]
     pub figures: Figures,
+    /// Fresh: the seven days; one that is absent had no deployment.
+    #[serde(default)]
+    pub days: Option<Vec<Day>>,
+    /// Fresh: the projects with a deployment in the week, those with alerts first.
+    #[serde(default)]
+    pub projects: Option<Vec<Project>>,
 }
 
 templates!(
@@ -42,16 +49,41 @@ impl WeeklyReport {
         format!("du {monday} au {}", french::day_month(sunday))
     }
 
-    /// One sentence on what the figures mean.
-    fn comment(&self) -> &'static str {
-        match (self.figures.deployments, self.figures.alerts()) {
-            (0, _) => {
-                "Aucun déploiement cette semaine-là : vos derniers verdicts restent à portée de main dans le dashboard."
-            }
-            (_, 0) => "Aucune alerte : vos mises en production se sont bien passées.",
-            (_, 1) => "L'alerte de la semaine est détaillée dans le dashboard.",
-            _ => "Les alertes de la semaine sont détaillées dans le dashboard.",
+    /// What the figures mean.
+    fn comment(&self) -> String {
+        if self.figures.deployments == 0 {
+            return "Aucun déploiement cette semaine-là : vos derniers verdicts restent à portée de main dans le dashboard.".to_owned();
         }
+        self.figures.comment(match self.figures.alerts() {
+            1 => "l'alerte de la semaine est détaillée dans le dashboard.",
+            _ => "les alertes de la semaine sont détaillées dans le dashboard.",
+        })
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        chart::week(self.week_start, self.days.as_deref())
+    }
+
+    fn rows(&self, page: &Page<'_>) -> Vec<chart::Row<'_>> {
+        chart::projects(self.projects.as_deref(), page)
+    }
+
+    fn others(&self) -> Option<String> {
+        chart::others(self.projects.as_deref())
+    }
+
+    /// The project, when the week was about one only.
+    fn only_project(&self) -> Option<&Project> {
+        match self.projects.as_deref() {
+            Some([project]) => Some(project),
+            _ => None,
+        }
+    }
+
+    /// Where the alert of the only project is shown; several projects have links of their own.
+    fn link(&self, page: &Page<'_>) -> Option<String> {
+        let project = self.only_project().filter(|_| self.figures.alerts() > 0)?;
+        project.href(page)
     }
 }
 

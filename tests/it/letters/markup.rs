@@ -73,11 +73,19 @@ fn every_letter_has_the_frame_that_clients_need() {
 }
 
 #[test]
-fn layout_tables_are_presentation_and_data_tables_have_headings() {
+fn layout_tables_are_presentation_data_tables_have_headings_and_bars_have_words() {
     for sample in samples::all() {
         let html = written(&sample).html;
         for table in html.split("<table").skip(1) {
             let tag = table.split_once('>').unwrap().0;
+            if tag.contains("role=\"img\"") {
+                assert!(
+                    tag.contains("aria-label=\""),
+                    "{}: <table{tag}>",
+                    sample.name
+                );
+                continue;
+            }
             let data = tag.contains("class=\"rule\"");
             assert_ne!(
                 data,
