@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes the pictures of the README from the demo as it runs: docs/images/inbox.png and gallery.png.
+# Makes the pictures of the README from the demo as it runs, docs/images/inbox.png and gallery.png, and letters.png from
+# the preview: an urgent letter, the survey and the weekly report on a phone, light and dark, and at 600 px.
 #
 #   sh tests/screenshots.sh PROGRAM
 #
@@ -40,3 +41,22 @@ shot() {
 mkdir -p docs/images
 shot inbox "$inbox/" 1100 720
 shot gallery "$inbox/letters" 1100 720
+
+# letter CODE WIDTH SCHEME: one letter as the media query of its scheme would show it.
+letter() {
+    query='not all'
+    [ "$3" = light ] || query=all
+    sed -e "s/@media (prefers-color-scheme:dark)/@media $query/" -e "s/content=\"light dark\"/content=\"$3\"/" \
+        -e "s/:root{color-scheme:light dark/:root{color-scheme:$3/" "$work/letters/$1.html" >"$work/letters/$1-$2-$3.html"
+    printf '<iframe src="%s" style="width:%spx;height:900px;border:0;margin:0 8px 8px 0;color-scheme:%s"></iframe>' "$1-$2-$3.html" "$2" "$3"
+}
+"$program" preview --out "$work/letters" E-CONV-03 E-ADV-01 E-RET-01 >/dev/null
+{
+    echo '<!DOCTYPE html><meta charset="utf-8"><body style="margin:0;background:#888;width:1376px">'
+    for code in E-CONV-03 E-ADV-01 E-RET-01; do
+        letter "$code" 375 light
+        letter "$code" 375 dark
+        letter "$code" 600 light
+    done
+} >"$work/letters/sheet.html"
+shot letters "file://$work/letters/sheet.html" 1376 2724

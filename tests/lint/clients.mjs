@@ -9,6 +9,7 @@ const fine = {
   "<body> element": "its background and margin are repeated on the first div",
   "role attribute": "semantics only",
   "aria-hidden attribute": "semantics only",
+  "aria-label attribute": "the bars' numbers and days are text beside them",
   "HTML5 semantics": "<main> without styles of its own",
   "border-radius": "square corners are fine",
   "display:none": "the preheader then shows as a first line",

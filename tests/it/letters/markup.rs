@@ -185,6 +185,7 @@ fn every_pair_of_colours_has_contrast() {
         ("#1a7547", "#ffffff"),
         ("#8a5200", "#ffffff"),
         ("#b3261e", "#ffffff"),
+        ("#a86200", "#ffffff"),
         ("#ffffff", "#1a7547"),
         ("#ffffff", "#8a5200"),
         ("#ffffff", "#b3261e"),
