@@ -1462,7 +1462,7 @@ CREATE FUNCTION public.email_trx_02_current(ids bigint[]) RETURNS TABLE(id bigin
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_trx_02_current(ids bigint[]) IS 'E-TRX-02: true until the invitation is accepted or revoked; project_name, inviter_name.';
+COMMENT ON FUNCTION public.email_trx_02_current(ids bigint[]) IS 'E-TRX-02: true until the invitation is accepted or revoked; project_name, inviter_name, inviter_email.';
 
 CREATE FUNCTION public.email_trx_02_enqueue(facts jsonb) RETURNS void
     LANGUAGE plpgsql
