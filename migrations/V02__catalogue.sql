@@ -75,6 +75,34 @@ insert into public.email_types (code, name, category, capped, priority, phase, e
 ('E-ADV-01',  'NPS survey after a milestone',           'marketing',     true,   15, 3, '7 days',  '{"active_days": 30, "min_deployments": 20}'),
 ('E-ADV-02',  'Review request to a promoter',           'marketing',     true,   16, 3, '14 days', '{"delay": "1 day", "min_score": 9}');
 
+-- Where each letter's button leads: see sql/core/27_buttons.sql.
+update public.email_types t set params = jsonb_build_object('cta_path', d.cta_path) || t.params
+from (values
+    ('E-TRX-01',  '{onboarding_path}'),
+    ('E-TRX-02',  '{accept_url}'),
+    ('E-SEC-01',  '/dashboard/settings'),
+    ('E-SEC-02',  '{answer} | /dashboard/settings'),
+    ('E-ACT-01',  '{onboarding_path}'),
+    ('E-ACT-02',  '/dashboard/projects/{unique_slug}?tab=integration | /dashboard/projects'),
+    ('E-ACT-03',  '/dashboard/projects/{unique_slug}?tab=integration | /dashboard/projects'),
+    ('E-ACT-04',  '/dashboard/deployments/{project_slug}/{deployment_id} | {dashboard_path}'),
+    ('E-ACT-05',  '/dashboard/deployments/{project_slug}/{deployment_id} | {dashboard_path}'),
+    ('E-CONV-01', '{support}'),
+    ('E-CONV-02', '{support}'),
+    ('E-CONV-03', '{support}'),
+    ('E-CONV-04', '{support}'),
+    ('E-CONV-05', '{support}'),
+    ('E-RET-01',  '{dashboard_path}'),
+    ('E-RET-02',  '{answer} | {support}'),
+    ('E-RET-03',  '{dashboard_path}'),
+    ('E-RET-04',  '{answer} | {dashboard_path}'),
+    ('E-BILL-01', '{update_url} | {support}'),
+    ('E-BILL-02', '/dashboard/deployments'),
+    ('E-ADV-01',  '{survey}'),
+    ('E-ADV-02',  '{review_url}')
+) d (code, cta_path)
+where t.code = d.code;
+
 create table public.email_subject_variants (
     email_type text    not null,
     variant    text    not null,

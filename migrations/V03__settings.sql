@@ -58,3 +58,15 @@ comment on column public.email_settings.retention_events is 'How long email_even
 comment on column public.email_settings.context_erased_until is 'Kept by email_erase_contexts(): everything created before this moment has been erased, and is not looked at again.';
 
 insert into public.email_settings (armed_for) values (public.email_identity());
+
+create table public.email_secrets (
+    id      boolean not null default true,
+    answers bytea   not null default uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()),
+    constraint email_secrets_pkey primary key (id),
+    constraint email_secrets_one_row check (id),
+    constraint email_secrets_answers_long check (octet_length(answers) >= 32)
+);
+comment on table public.email_secrets is 'One row: what only this database knows. Nobody is granted it; functions use it.';
+comment on column public.email_secrets.id is 'Always true: there is one row.';
+comment on column public.email_secrets.answers is 'What the tokens of /answer/ are made with; another value ends every such link that is out.';
+insert into public.email_secrets default values;

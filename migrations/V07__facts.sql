@@ -16,7 +16,8 @@ create table public.email_signals (
     constraint email_signals_payload_object check (jsonb_typeof(payload) = 'object'),
     constraint email_signals_kind_known check (kind in
         ('invitation_created', 'invitation_accepted', 'invitation_revoked', 'login', 'suspicious_login', 'quota_refused',
-         'pro_feature_attempted', 'payment_failed', 'payment_succeeded', 'nps_answered', 'verdict_viewed', 'plan_changed'))
+         'pro_feature_attempted', 'payment_failed', 'payment_succeeded', 'nps_answered', 'verdict_viewed', 'plan_changed',
+         'login_confirmed', 'login_disowned', 'still_active', 'integration_check_requested'))
 );
 comment on table public.email_signals is 'Facts the application knows and no table of its own records; written by email_signal() or a plain INSERT.';
 comment on column public.email_signals.id is 'Order of arrival.';

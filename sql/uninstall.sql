@@ -24,7 +24,7 @@ declare
     journal constant text := current_setting('email_uninstall.journal');
     -- All but the journal.  tests/it/catalog.rs holds this list against the schema.
     tables constant text[] := array[
-        'email_subject_variants', 'email_types', 'email_settings', 'email_outbox', 'email_events', 'email_preferences',
+        'email_subject_variants', 'email_types', 'email_settings', 'email_secrets', 'email_outbox', 'email_events', 'email_preferences',
         'email_suppressions', 'email_project_contacts', 'email_marketing_slots', 'email_signals', 'email_trigger_errors',
         'email_forgotten', 'email_workers', 'email_batches', 'email_rates', 'email_schedules', 'email_sql_files', 'email_schema_history'
     ];

@@ -218,7 +218,11 @@ begin
                     'first_name', case when who.person is not null then nullif(split_part(btrim(case when who.person = u.id then u.name else other.name end), ' ', 1), '') end,
                     'time_zone', coalesce(p.timezone, 'Europe/Paris'),
                     'cta_path', t.params ->> 'cta_path'
-                ) || coalesce(c.context, '{}') as figures
+                -- Guarded, so that a letter whose links need nothing more costs nothing more.
+                ) || case when t.params ->> 'cta_path' like any (array['%{answer}%', '%\_slug}%']) or contact.unsubscribe_token is not null
+                    then public.email_link_keys(t.params ->> 'cta_path', o.dedupe_key, coalesce((c.context ->> 'project_id')::uuid, o.project_id), o.to_email)
+                    else '{}' end
+                || coalesce(c.context, '{}') as figures
             ) fresh
             where o.id = any(ids)
             offset 0

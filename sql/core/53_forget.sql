@@ -77,7 +77,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     -- As in email_erase_contexts: what joins facts to figures and says nothing about a person.
-    kept constant text[] := array['invitation_id', 'invoice_id', 'deployment_id', 'feature', 'score', 'from', 'to', 'amount', 'currency'];
+    kept constant text[] := array['invitation_id', 'invoice_id', 'deployment_id', 'signal_id', 'feature', 'score', 'from', 'to', 'amount', 'currency'];
     addresses text[];
     outbox_ids bigint[];
     in_flight bigint[];

@@ -16,16 +16,16 @@ select d.started_at from public.projects p join public.deployments d on d.projec
 where p.owner_id = of_user and d.started_at >= since and d.started_at < until
 union all
 select s.occurred_at from public.email_signals s
-where s.user_id = of_user and s.kind in ('login', 'verdict_viewed') and s.occurred_at >= since and s.occurred_at < until
+where s.user_id = of_user and s.kind in ('login', 'verdict_viewed', 'still_active') and s.occurred_at >= since and s.occurred_at < until
 union all
 select p.created_at from public.projects p
 where p.owner_id = of_user and p.created_at >= since and p.created_at < until
 $$;
 comment on function public.email_activity(uuid, timestamptz, timestamptz) is
-'Every moment from since (included) to until (not included) at which this user was active: sign-up, project created, deployment of an own project started, signals login and verdict_viewed.';
+'Every moment from since (included) to until (not included) at which this user was active: sign-up, project created, deployment of an own project started, signals login, verdict_viewed and still_active.';
 revoke all on function public.email_activity(uuid, timestamptz, timestamptz) from public;
 
--- The same five sources, but only the end of each: one step into an index instead of the whole history.
+-- The same six sources, but only the end of each: one step into an index instead of the whole history.
 create or replace function public.email_last_active(of_user uuid, as_of timestamptz)
 returns table (last_active_at timestamptz)
 language sql stable
@@ -56,6 +56,13 @@ from (
     (
         select s.occurred_at from public.email_signals s
         where s.user_id = of_user and s.kind = 'verdict_viewed' and s.occurred_at <= as_of
+        order by s.occurred_at desc
+        limit 1
+    )
+    union all
+    (
+        select s.occurred_at from public.email_signals s
+        where s.user_id = of_user and s.kind = 'still_active' and s.occurred_at <= as_of
         order by s.occurred_at desc
         limit 1
     )

@@ -17,7 +17,7 @@ values
     ('projects', 'owner_id', 'every letter about a project'),
     ('projects', 'plan', 'E-CONV-*, segments'),
     ('projects', 'envs', 'E-ACT-02, E-ACT-03'),
-    ('projects', 'created_at', 'E-ACT-02, E-CONV-05, E-RET-*, E-ADV-01'),
+    ('projects', 'created_at', 'E-ACT-02, E-CONV-05, E-RET-*, E-ADV-01, links'),
     ('deployments', 'id', 'every letter about deployments'),
     ('deployments', 'project_id', 'every letter about deployments'),
     ('deployments', 'deployment_number', 'E-ACT-03, E-ACT-04, E-ACT-05'),

@@ -98,7 +98,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     batch constant integer := 20000;
-    kept constant text[] := array['invitation_id', 'invoice_id', 'deployment_id', 'feature', 'score', 'from', 'to', 'amount', 'currency'];
+    kept constant text[] := array['invitation_id', 'invoice_id', 'deployment_id', 'signal_id', 'feature', 'score', 'from', 'to', 'amount', 'currency'];
     since timestamptz;
     until timestamptz;
     letters integer;

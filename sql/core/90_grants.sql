@@ -36,7 +36,7 @@ from (values
 select public.email_grant('usage on schema public', 'email_admin');
 select public.email_grant(format('select on public.%I', c.relname), 'email_admin')
 from pg_catalog.pg_class c
-where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and c.relname like 'email\_%';
+where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and c.relname like 'email\_%' and c.relname <> 'email_secrets';
 select public.email_grant(g.privileges, 'email_admin')
 from (values
     ('insert, update on public.email_outbox, public.email_types, public.email_settings, public.email_preferences, public.email_suppressions, public.email_project_contacts, public.email_subject_variants'),

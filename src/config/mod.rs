@@ -219,10 +219,10 @@ impl Config {
         let mut warnings = Vec::new();
         if self.provider_kind.really_sends() && !check::is_loopback(&self.provider.base_url) {
             for (name, url) in [
-                ("FRONTEND_URL", &self.site.frontend_url),
-                ("PUBLIC_URL", &self.site.public_url),
+                ("FRONTEND_URL", Some(&self.site.frontend_url)),
+                ("PUBLIC_URL", self.site.public_url.as_ref()),
             ] {
-                if check::is_loopback(url) {
+                if let Some(url) = url.filter(|url| check::is_loopback(url)) {
                     warnings.push(format!(
                         "{name} is {url}: links in real letters will not work for their readers"
                     ));
@@ -338,8 +338,8 @@ fn site(
         frontend_url: frontend.unwrap_or_else(|| "http://localhost:3000".into()),
         cta_dashboard_path: dashboard.unwrap_or_else(|| "/dashboard".into()),
         cta_pricing_path: pricing.unwrap_or_else(|| "/pricing".into()),
-        cta_onboarding_path: onboarding.unwrap_or_else(|| "/projects/new".into()),
-        public_url: public_url?,
+        cta_onboarding_path: onboarding.unwrap_or_else(|| "/dashboard/projects/new".into()),
+        public_url: Some(public_url?),
         support_address: support
             .or_else(|| reply_to.and_then(|mailbox| check::address(mailbox).ok())),
         review_url,

@@ -49,7 +49,11 @@ fn a_database_url_is_enough_for_the_console() {
     let config = read_with(&RESEND[..1], &[]).expect("complete");
     assert_eq!(config.provider_kind, ProviderKind::Console);
     assert_eq!(config.rate_per_second, None);
-    assert_eq!(config.site.public_url, "http://127.0.0.1:8025");
+    assert_eq!(
+        config.site.public_url.as_deref(),
+        Some("http://127.0.0.1:8025")
+    );
+    assert_eq!(config.site.cta_onboarding_path, "/dashboard/projects/new");
     assert_eq!(config.site.frontend_url, "http://localhost:3000");
     assert_eq!(config.lease, Duration::from_secs(60));
     assert_eq!(
@@ -79,7 +83,10 @@ fn everything_set() {
     .expect("valid");
     assert_eq!(config.provider.base_url, "http://127.0.0.1:9000");
     assert_eq!(config.provider.timeout, Duration::from_secs(3));
-    assert_eq!(config.site.public_url, "https://mail.example.com");
+    assert_eq!(
+        config.site.public_url.as_deref(),
+        Some("https://mail.example.com")
+    );
     assert_eq!(
         config.site.support_address.as_deref(),
         Some("support@example.com")

@@ -169,15 +169,15 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(
         "EMAIL_CTA_ONBOARDING_PATH",
-        "/projects/new",
-        "/projects/new",
+        "/dashboard/projects/new",
+        "/dashboard/projects/new",
         "Path of the first step of a new user below FRONTEND_URL.",
     ),
     variable(
         "EMAIL_SUPPORT_ADDRESS",
         "the address of EMAIL_REPLY_TO",
         "support@example.com",
-        "Shown in every footer.",
+        "Shown in every footer, and where a button leads when the application has no page for what the letter asks.",
     ),
     variable(
         "EMAIL_REVIEW_URL",
@@ -189,7 +189,7 @@ pub const VARIABLES: &[Variable] = &[
         "PUBLIC_URL",
         "required unless console",
         "https://mail.example.com",
-        "Where the world reaches this sidecar's HTTP (unsubscribe, preferences, NPS, webhooks): https, or loopback for trying out.",
+        "Where the world reaches this sidecar's HTTP (unsubscribe, preferences, survey, answers, webhooks): https, or loopback for trying out.",
     ),
     variable(
         "HTTP_LISTEN",

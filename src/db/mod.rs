@@ -2,6 +2,7 @@
 //!
 //! How a connection is made, and the pool of them, is the crate `pgconnect`.
 
+pub mod answers;
 pub mod events;
 pub mod feedback;
 pub mod intent;

@@ -5,6 +5,7 @@
 //! has a limited time to say what it wants, each request a limited time and size, and there is a limit on connections;
 //! sending uses none of what is limited here.
 
+mod answer;
 mod health;
 mod nps;
 mod pages;
@@ -40,6 +41,7 @@ pub fn router(state: HttpState) -> Router {
             get(preferences::show).post(preferences::save),
         )
         .route("/nps/{token}", get(nps::ask).post(nps::answer))
+        .route("/answer/{token}", get(answer::ask).post(answer::answer))
         .route("/webhooks/resend", post(webhooks::resend))
         .route("/webhooks/postmark", post(webhooks::postmark))
         .with_state(state)

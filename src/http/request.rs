@@ -4,6 +4,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::form_urlencoded;
 use uuid::Uuid;
 
+use crate::db::answers::Token;
+
 /// Everything but letters, digits and the dash of a token.
 const OUTSIDE_TOKENS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-');
 
@@ -12,6 +14,20 @@ pub(super) fn token(text: &str) -> Option<Uuid> {
     (text.len() == 36)
         .then(|| Uuid::try_parse(text).ok())
         .flatten()
+}
+
+/// The token of a letter's own question: its id, a dash, 32 hexadecimal digits.
+pub(super) fn letter_token(text: &str) -> Option<Token> {
+    let letter = token(text.get(..36)?)?;
+    let key = text.get(36..)?.strip_prefix('-')?;
+    let is_key = key.len() == 32
+        && key
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    is_key.then(|| Token {
+        letter,
+        key: key.to_owned(),
+    })
 }
 
 /// From one page to another of the same token, below whatever path a proxy has put us.
@@ -63,6 +79,24 @@ mod tests {
             "0b9f4f2e-7d57-4c0e-8a55-9e0d8f6a1c1é",
         ] {
             assert_eq!(token(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_letters_token_is_its_id_and_its_key() {
+        let whole = "0b9f4f2e-7d57-4c0e-8a55-9e0d8f6a1c11-0123456789abcdef0123456789abcdef";
+        let token = letter_token(whole).map(|token| format!("{}-{}", token.letter, token.key));
+        assert_eq!(token.as_deref(), Some(whole));
+        for text in [
+            "",
+            "0b9f4f2e-7d57-4c0e-8a55-9e0d8f6a1c11",
+            "0b9f4f2e-7d57-4c0e-8a55-9e0d8f6a1c11-",
+            "0b9f4f2e-7d57-4c0e-8a55-9e0d8f6a1c11-0123456789abcdef0123456789abcde",
+            "0b9f4f2e-7d57-4c0e-8a55-9e0d8f6a1c11-0123456789abcdef0123456789abcdefa",
+            "0b9f4f2e-7d57-4c0e-8a55-9e0d8f6a1c11-0123456789ABCDEF0123456789abcdef",
+            "0b9f4f2e-7d57-4c0e-8a55-9e0d8f6a1cé1-0123456789abcdef0123456789abcdef",
+        ] {
+            assert!(letter_token(text).is_none(), "{text}");
         }
     }
 

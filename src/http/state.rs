@@ -23,6 +23,10 @@ pub struct Backend {
     clock: AtomicU64,
     /// Shown at the foot of every page.
     pub(super) support: Option<String>,
+    /// Where the application changes a password and switches two-factor authentication on.
+    pub(super) settings_page: String,
+    /// The application's dashboard.
+    pub(super) dashboard_page: String,
     /// `EMAIL_WEBHOOK_SECRET`.
     pub(super) webhook: Option<WebhookSecret>,
     pub(super) streams: Streams,
@@ -46,6 +50,11 @@ impl Backend {
             pool,
             clock: AtomicU64::new(0),
             support: config.site.support_address.clone(),
+            settings_page: format!("{}/dashboard/settings", config.site.frontend_url),
+            dashboard_page: format!(
+                "{}{}",
+                config.site.frontend_url, config.site.cta_dashboard_path
+            ),
             webhook: config.webhook_secret.clone(),
             streams: Streams {
                 transactional: config.provider.stream_transactional.clone(),

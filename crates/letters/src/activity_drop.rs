@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::RenderError;
 use super::french;
 use super::letter::{Payload, templates};
-use super::page::{Composer, Frame, Page, Place, Tone};
+use super::page::{Composer, Frame, Page, Tone};
 use super::value::Text;
 
 /// Two weeks of a project.
@@ -47,13 +47,14 @@ impl Payload for ActivityDrop {
     const CODE: &'static str = "E-RET-02";
     const REQUIRED: &'static [&'static str] =
         &["project_name", "deployments", "previous_deployments"];
+    const BUTTON: &'static str = "{answer} | {support}";
 
     fn page<'a>(&self, composer: &Composer<'a>) -> Result<Page<'a>, RenderError> {
         composer.page(Frame {
             kind: "Votre projet",
             tone: Tone::Calm,
             preheader: format!("De {} à {} en une semaine. Besoin d'un coup de main ?", self.before(), self.now()),
-            cta: composer.cta_with("Demander un check intégration", Place::Dashboard, &[("section", Some("help"))]),
+            cta: composer.cta("Demander un check intégration"),
             why: "Vous recevez ce message parce que les déploiements de votre projet ont nettement diminué.",
         })
     }

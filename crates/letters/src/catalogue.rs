@@ -29,6 +29,14 @@ macro_rules! catalogue {
                 _ => None,
             }
         }
+
+        /// Where a letter's button leads unless `email_types.params.cta_path` says otherwise; `None` for an unknown code.
+        pub fn button(code: &str) -> Option<&'static str> {
+            match code {
+                $(<$payload as Payload>::CODE => Some(<$payload>::BUTTON),)+
+                _ => None,
+            }
+        }
     };
 }
 

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::RenderError;
 use super::letter::{Payload, templates};
-use super::page::{Composer, Frame, Page, Place, Tone};
+use super::page::{Composer, Frame, Page, Tone};
 use super::value::Text;
 
 /// A project that has never been deployed.
@@ -42,13 +42,15 @@ impl ConnectPipeline {
 impl Payload for ConnectPipeline {
     const CODE: &'static str = "E-ACT-02";
     const REQUIRED: &'static [&'static str] = &["project_name"];
+    const BUTTON: &'static str =
+        "/dashboard/projects/{unique_slug}?tab=integration | /dashboard/projects";
 
     fn page<'a>(&self, composer: &Composer<'a>) -> Result<Page<'a>, RenderError> {
         composer.page(Frame {
             kind: "Premiers pas",
             tone: Tone::Calm,
             preheader: "Deux étapes à ajouter à ton workflow GitHub Actions, prêtes à copier.".to_owned(),
-            cta: composer.cta_with("Voir le guide CI/CD", Place::Dashboard, &[("section", Some("integration"))]),
+            cta: composer.cta("Voir le guide CI/CD"),
             why: "Tu reçois ce message parce que ton projet SEQPULSE n'a pas encore reçu de déploiement.",
         })
     }

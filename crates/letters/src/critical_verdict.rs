@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::RenderError;
 use super::letter::{Payload, templates};
-use super::page::{Composer, Fact, Frame, Page, Place};
+use super::page::{Composer, Fact, Frame, Page};
 use super::verdict::{self, Analysis, Verdict};
 
 /// A critical verdict, for the owner and whoever is on call.
@@ -32,6 +32,8 @@ impl CriticalVerdict {
 impl Payload for CriticalVerdict {
     const CODE: &'static str = "E-ACT-05";
     const REQUIRED: &'static [&'static str] = verdict::REQUIRED;
+    const BUTTON: &'static str =
+        "/dashboard/deployments/{project_slug}/{deployment_id} | {dashboard_path}";
 
     fn page<'a>(&self, composer: &Composer<'a>) -> Result<Page<'a>, RenderError> {
         if self.0.verdict == Verdict::Ok {
@@ -51,7 +53,7 @@ impl Payload for CriticalVerdict {
                 None if self.is_rollback() => format!("Déploiement #{number} : risque élevé pour vos utilisateurs."),
                 None => format!("Déploiement #{number} : des signaux à vérifier."),
             },
-            cta: composer.cta("Ouvrir le runbook de remédiation", Place::Dashboard),
+            cta: composer.cta("Ouvrir le runbook de remédiation"),
             why: "Vous recevez cette alerte parce que vous êtes propriétaire ou d'astreinte sur ce projet.",
         })
     }

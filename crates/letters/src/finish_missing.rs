@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::RenderError;
 use super::french;
 use super::letter::{Payload, templates};
-use super::page::{Composer, Fact, Frame, Page, Place, Tone};
+use super::page::{Composer, Fact, Frame, Page, Tone};
 use super::value::{Instant, Text};
 
 /// A project that sends `trigger` and has never sent `finish`.
@@ -58,13 +58,15 @@ impl FinishMissing {
 impl Payload for FinishMissing {
     const CODE: &'static str = "E-ACT-03";
     const REQUIRED: &'static [&'static str] = &["project_name"];
+    const BUTTON: &'static str =
+        "/dashboard/projects/{unique_slug}?tab=integration | /dashboard/projects";
 
     fn page<'a>(&self, composer: &Composer<'a>) -> Result<Page<'a>, RenderError> {
         composer.page(Frame {
             kind: "Intégration",
             tone: Tone::Calm,
             preheader: "Le début du déploiement nous parvient, pas sa fin : l'analyse ne peut pas commencer.".to_owned(),
-            cta: composer.cta_with("Corriger mon intégration", Place::Dashboard, &[("section", Some("integration"))]),
+            cta: composer.cta("Corriger mon intégration"),
             why: "Vous recevez ce message parce qu'un déploiement de votre projet attend son signal de fin.",
         })
     }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::RenderError;
 use super::letter::{Payload, templates};
-use super::page::{Composer, Fact, Frame, Page, Place, Tone};
+use super::page::{Composer, Fact, Frame, Page, Tone};
 use super::verdict::{self, Analysis, Verdict};
 
 /// The first row of `deployment_verdicts` for a project.
@@ -28,6 +28,8 @@ impl FirstVerdict {
 impl Payload for FirstVerdict {
     const CODE: &'static str = "E-ACT-04";
     const REQUIRED: &'static [&'static str] = verdict::REQUIRED;
+    const BUTTON: &'static str =
+        "/dashboard/deployments/{project_slug}/{deployment_id} | {dashboard_path}";
 
     fn page<'a>(&self, composer: &Composer<'a>) -> Result<Page<'a>, RenderError> {
         let number = self.0.deployment_number;
@@ -41,7 +43,7 @@ impl Payload for FirstVerdict {
                 Some(figures) => format!("Déploiement #{number} : {figures}."),
                 None => format!("Le déploiement #{number} est analysé."),
             },
-            cta: composer.cta("Voir le verdict complet", Place::Dashboard),
+            cta: composer.cta("Voir le verdict complet"),
             why: "Vous recevez ce message parce que vous suivez ce projet sur SEQPULSE, en tant que propriétaire ou administrateur.",
         })
     }

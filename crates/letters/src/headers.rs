@@ -11,14 +11,17 @@ use crate::Site;
 pub(crate) fn of(recipient: &Recipient, site: &Site) -> Vec<(String, String)> {
     let mut headers = Vec::with_capacity(6);
     let mut add = |name: &str, value: &str| headers.push((name.to_owned(), value::one_line(value)));
-    if let (Some(list), Some(token)) = (list_name(recipient.category), recipient.unsubscribe_token)
-    {
+    if let (Some(list), Some(token), Some(public)) = (
+        list_name(recipient.category),
+        recipient.unsubscribe_token,
+        site.public_url.as_deref(),
+    ) {
         add(
             "List-Unsubscribe",
-            &format!("<{}>", unsubscribe_url(site, token, list)),
+            &format!("<{}>", unsubscribe_url(public, token, list)),
         );
         add("List-Unsubscribe-Post", "List-Unsubscribe=One-Click");
-        let host = url::Url::parse(&site.public_url)
+        let host = url::Url::parse(public)
             .ok()
             .and_then(|url| url.host_str().map(str::to_owned));
         add(

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::RenderError;
 use super::letter::{Payload, templates};
-use super::page::{Composer, Frame, Page, Place, Tone};
+use super::page::{Composer, Frame, Page, Tone};
 use super::value::{Instant, Text};
 
 /// A user who has not been seen for two weeks.
@@ -28,13 +28,14 @@ templates!(
 impl Payload for Inactive14d {
     const CODE: &'static str = "E-RET-03";
     const REQUIRED: &'static [&'static str] = &[];
+    const BUTTON: &'static str = "{dashboard_path}";
 
     fn page<'a>(&self, composer: &Composer<'a>) -> Result<Page<'a>, RenderError> {
         composer.page(Frame {
             kind: "Reprendre",
             tone: Tone::Calm,
             preheader: "Trois gestes et deux minutes pour relancer la surveillance.".to_owned(),
-            cta: composer.cta("Reprendre SEQPULSE", Place::Dashboard),
+            cta: composer.cta("Reprendre SEQPULSE"),
             why: "Vous recevez ce message parce que votre compte SEQPULSE n'a pas eu d'activité récente.",
         })
     }

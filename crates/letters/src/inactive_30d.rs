@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::RenderError;
 use super::letter::{Payload, templates};
-use super::page::{Composer, Frame, Page, Place, Tone};
+use super::page::{Composer, Frame, Page, Tone};
 use super::value::{Instant, Text};
 
 /// Which letter of the sequence.
@@ -39,6 +39,7 @@ templates!(
 impl Payload for Inactive30d {
     const CODE: &'static str = "E-RET-04";
     const REQUIRED: &'static [&'static str] = &["step"];
+    const BUTTON: &'static str = "{answer} | {dashboard_path}";
 
     fn page<'a>(&self, composer: &Composer<'a>) -> Result<Page<'a>, RenderError> {
         composer.page(Frame {
@@ -48,7 +49,7 @@ impl Payload for Inactive30d {
                 Step::J30 => "Un clic suffit pour nous dire que vous êtes toujours là.".to_owned(),
                 Step::J37 => "Sans réponse de votre part, nous ne vous relancerons plus.".to_owned(),
             },
-            cta: composer.cta("Oui, je reste actif", Place::Dashboard),
+            cta: composer.cta("Oui, je reste actif"),
             why: "Vous recevez ce message parce que votre compte SEQPULSE est sans activité depuis plus de 30 jours.",
         })
     }

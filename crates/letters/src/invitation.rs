@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::RenderError;
 use super::letter::{Payload, templates};
-use super::page::{Composer, Frame, Page, Place, Tone};
+use super::page::{Composer, Frame, Page, Tone};
 use super::value::Text;
 
 /// Which letter of the sequence.
@@ -31,16 +31,9 @@ pub(crate) struct Invitation {
     /// Fresh: the inviter's address, by which an invited person knows them.
     #[serde(default, deserialize_with = "super::value::text")]
     pub inviter_email: Option<Text<254>>,
-    /// Payload; only `http` and `https`.
+    /// Payload; only `http` and `https`. SEQPULSE has no page of its own where an invitation is accepted.
     #[serde(default, deserialize_with = "super::value::web_url")]
     pub accept_url: Option<String>,
-    /// Payload; goes into the link when there is no `accept_url`.
-    #[serde(
-        rename = "invitation_id",
-        default,
-        deserialize_with = "super::value::text"
-    )]
-    pub id: Option<Text>,
 }
 
 templates!(
@@ -64,10 +57,17 @@ impl Invitation {
 
 impl Payload for Invitation {
     const CODE: &'static str = "E-TRX-02";
-    const REQUIRED: &'static [&'static str] = &["step", "project_name"];
+    const REQUIRED: &'static [&'static str] = &["step", "project_name", "accept_url"];
+    const BUTTON: &'static str = "{accept_url}";
 
     fn page<'a>(&self, composer: &Composer<'a>) -> Result<Page<'a>, RenderError> {
-        let id = self.id.as_ref().map(Text::as_str);
+        if self.accept_url.is_none() {
+            return Err(RenderError::Invalid {
+                code: Self::CODE,
+                field: "accept_url".to_owned(),
+                problem: "is no http or https address".to_owned(),
+            });
+        }
         composer.page(Frame {
             kind: "Invitation",
             tone: Tone::Calm,
@@ -76,7 +76,7 @@ impl Payload for Invitation {
                 Step::J2 => "Votre invitation est toujours ouverte : il suffit de l'accepter.".to_owned(),
                 Step::J5 => "Nous ne vous relancerons plus après ce message.".to_owned(),
             },
-            cta: composer.cta_to("Accepter l'invitation", self.accept_url.as_ref(), Place::Dashboard, &[("invitation", id)]),
+            cta: composer.cta("Accepter l'invitation"),
             why: "Vous recevez ce message parce qu'un membre du projet a indiqué votre adresse. Si cette invitation ne vous dit rien, \
                   ignorez-la.",
         })

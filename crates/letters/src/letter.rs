@@ -29,6 +29,8 @@ pub(crate) trait Payload: DeserializeOwned + Templates {
     const CODE: &'static str;
     /// The keys without which the letter cannot be written.
     const REQUIRED: &'static [&'static str];
+    /// Where the button leads, as the catalogue's `params.cta_path` begins: see `button`.
+    const BUTTON: &'static str;
 
     /// The payload of a context. Structs that share a part read it by itself: serde's `flatten` would forget which field
     /// was wrong.
@@ -128,7 +130,9 @@ pub(crate) fn write<P: Payload>(
     let payload = P::read(context)?;
     let composer = Composer {
         code: P::CODE,
+        button: P::BUTTON,
         common: read(P::CODE, context)?,
+        links: read(P::CODE, context)?,
         context,
         recipient,
         site,
@@ -147,6 +151,9 @@ pub(crate) fn write<P: Payload>(
     let line = value::one_line(&chosen.map_or_else(own, Ok)?);
     page.subject = value::shorten(french::typeset(&line), MAX_SUBJECT);
     page.preheader = french::typeset(&value::one_line(&page.preheader));
+    if let Some(support) = &mut page.support {
+        support.subject.clone_from(&page.subject);
+    }
 
     Ok(Letter {
         html: french::typeset_html(&payload.html(&page).map_err(failed)?),

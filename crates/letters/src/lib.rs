@@ -13,7 +13,7 @@
 //!   catalogue ──> one module per code (welcome, invitation, …) ──> templates/<code>/
 //!      │              │        │
 //!      │              │        └─ verdict, report, chart, quota: what several letters share
-//!      │              └─ page: the frame (header, button, footer by category)
+//!      │              └─ page: the frame (header, footer by category), button: where it leads
 //!      └─ letter: reads the payload, joins the parts ── headers, subject (A/B)
 //!
 //!   below all of them: value (tolerant, safe values), french (plurals, numbers, dates), country, site, category
@@ -23,6 +23,7 @@
 pub mod french;
 mod value;
 
+mod button;
 mod catalogue;
 mod category;
 mod chart;
@@ -64,9 +65,10 @@ mod verdict;
 mod weekly_report;
 mod welcome;
 
-pub use catalogue::{CODES, render, required};
+pub use catalogue::{CODES, button, render, required};
 pub use category::{Category, UnknownCategory};
 pub use error::RenderError;
 pub use letter::Letter;
 pub use recipient::Recipient;
 pub use site::Site;
+pub use value::name;

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::{Category, Site};
+use crate::Category;
 
 /// The list a category belongs to, as in `?c=`; `None` for letters that nobody can unsubscribe from.
 pub(crate) fn list_name(category: Category) -> Option<&'static str> {
@@ -14,13 +14,23 @@ pub(crate) fn list_name(category: Category) -> Option<&'static str> {
 }
 
 /// Where unsubscribing from `list` happens; also the one-click address of RFC 8058.
-pub(crate) fn unsubscribe_url(site: &Site, token: Uuid, list: &str) -> String {
-    format!("{}/unsubscribe/{token}?c={list}", site.public_url)
+pub(crate) fn unsubscribe_url(public_url: &str, token: Uuid, list: &str) -> String {
+    format!("{public_url}/unsubscribe/{token}?c={list}")
 }
 
 /// Where all preferences of a recipient are shown and changed.
-pub(crate) fn preferences_url(site: &Site, token: Uuid) -> String {
-    format!("{}/preferences/{token}", site.public_url)
+pub(crate) fn preferences_url(public_url: &str, token: Uuid) -> String {
+    format!("{public_url}/preferences/{token}")
+}
+
+/// Where a recipient answers the survey.
+pub(crate) fn survey_url(public_url: &str, token: Uuid) -> String {
+    format!("{public_url}/nps/{token}")
+}
+
+/// Where a letter's own question is answered: which letter, and the key that shows that one has received it.
+pub(crate) fn answer_url(public_url: &str, delivery: Uuid, key: &str) -> String {
+    format!("{public_url}/answer/{delivery}-{key}")
 }
 
 /// `path` below `base`; `None` when it is no path of its own: another host, blanks, control characters.

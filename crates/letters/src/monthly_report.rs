@@ -7,7 +7,7 @@ use super::RenderError;
 use super::chart::{self, Project};
 use super::french;
 use super::letter::{self, Payload, templates};
-use super::page::{Composer, Frame, Page, Place, Tone};
+use super::page::{Composer, Frame, Page, Tone};
 use super::report::Figures;
 use super::value::{Month, Text};
 
@@ -90,6 +90,7 @@ impl MonthlyReport {
 impl Payload for MonthlyReport {
     const CODE: &'static str = "E-CONV-05";
     const REQUIRED: &'static [&'static str] = &["month", "deployments", "warnings", "rollbacks"];
+    const BUTTON: &'static str = "{support}";
 
     fn read(context: &Value) -> Result<Self, RenderError> {
         let report: Self = letter::read(Self::CODE, context)?;
@@ -104,7 +105,7 @@ impl Payload for MonthlyReport {
             kind: "Bilan du mois",
             tone: Tone::Calm,
             preheader: format!("{} : {}.", self.whose(), self.figures.in_short()),
-            cta: composer.cta("Voir le plan Pro", Place::Pricing),
+            cta: composer.cta("Voir le plan Pro"),
             why: "Vous recevez ce bilan une fois par mois pour vos projets Free actifs.",
         })
     }

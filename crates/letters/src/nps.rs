@@ -5,7 +5,8 @@ use serde::Deserialize;
 use super::RenderError;
 use super::french;
 use super::letter::{Payload, templates};
-use super::page::{Composer, Cta, Frame, Page, Tone};
+use super::links::survey_url;
+use super::page::{Composer, Frame, Page, Tone};
 
 /// A user who has been around long enough to have an opinion.
 #[derive(Debug, Deserialize)]
@@ -41,15 +42,16 @@ impl Nps {
 impl Payload for Nps {
     const CODE: &'static str = "E-ADV-01";
     const REQUIRED: &'static [&'static str] = &[];
+    const BUTTON: &'static str = "{survey}";
 
     /// The score links are [`Page::links`], 0 to 10.
     fn page<'a>(&self, composer: &Composer<'a>) -> Result<Page<'a>, RenderError> {
-        let survey = format!("{}/nps/{}", composer.site.public_url, composer.token()?);
+        let survey = survey_url(composer.public_url()?, composer.token()?);
         let mut page = composer.page(Frame {
             kind: "Votre avis",
             tone: Tone::Calm,
             preheader: "Une seule question, une note de 0 à 10.".to_owned(),
-            cta: Cta { label: "Donner ma note", href: survey.clone() },
+            cta: composer.cta("Donner ma note"),
             why: "Vous recevez ce message parce que vous utilisez SEQPULSE régulièrement depuis au moins un mois.",
         })?;
         page.links

@@ -1,15 +1,16 @@
 //! The frame around every letter: wordmark, kind, button, address in full, footer by category.
 //!
-//! `templates/_layout/` draws it; this module decides what is in it. Everything a link is made of comes from the
-//! settings, except addresses that a payload brings (`accept_url`, `update_url`, `invoice_url`), which were checked when
-//! they were read.
+//! `templates/_layout/` draws it; this module decides what is in it, [`super::button`] where the button leads. Everything a
+//! link is made of comes from the settings, except addresses that a payload brings (`accept_url`, `update_url`,
+//! `invoice_url`), which were checked when they were read.
 
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::button::{Contact, Cta, Ingredients, LinkKeys};
 use super::french::Zone;
-use super::links::{list_name, preferences_url, push_encoded, unsubscribe_url};
+use super::links::{list_name, preferences_url, unsubscribe_url};
 use super::value::{Prose, Text};
 use super::{Recipient, RenderError};
 use crate::Site;
@@ -23,32 +24,18 @@ pub(crate) struct Common {
     /// IANA name.
     #[serde(default)]
     time_zone: Option<String>,
-    /// `email_types.params.cta_path`.
-    #[serde(default)]
-    cta_path: Option<String>,
-    /// Goes into links.
-    #[serde(default, deserialize_with = "super::value::text")]
-    project_id: Option<Text>,
-    /// Goes into links.
-    #[serde(default, deserialize_with = "super::value::text")]
-    deployment_id: Option<Text>,
 }
 
 /// What a letter is written with.
 pub(crate) struct Composer<'a> {
     pub(crate) code: &'static str,
+    /// Where the button leads when `cta_path` does not say it.
+    pub(crate) button: &'static str,
     pub(crate) common: Common,
+    pub(crate) links: LinkKeys,
     pub(crate) context: &'a Value,
     pub(crate) recipient: &'a Recipient,
     pub(crate) site: &'a Site,
-}
-
-/// A place in the application.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
-    Dashboard,
-    Pricing,
-    Onboarding,
 }
 
 /// The colour of the letter's top edge.
@@ -90,15 +77,6 @@ impl Tone {
             Self::Danger => "#fdecea",
         }
     }
-}
-
-/// The one thing a letter asks for.
-#[derive(Debug)]
-pub(crate) struct Cta {
-    /// The specification's words, with their accents.
-    pub(crate) label: &'static str,
-    /// Absolute.
-    pub(crate) href: String,
 }
 
 /// One line of a list of facts.
@@ -200,7 +178,7 @@ pub(crate) struct Page<'a> {
     /// Why the recipient gets this, in the register of the letter.
     pub(crate) why: &'static str,
     pub(crate) zone: Zone,
-    pub(crate) support: Option<&'a str>,
+    pub(crate) support: Option<Contact<'a>>,
     /// Where the application is, for links beside the button.
     pub(crate) frontend_url: &'a str,
     /// Security and transactional letters have none.
@@ -263,15 +241,16 @@ impl<'a> Composer<'a> {
     /// The page of a frame.
     ///
     /// # Errors
-    /// A product or marketing letter without unsubscribe token is not written.
+    /// A product or marketing letter without unsubscribe token or `PUBLIC_URL` is not written.
     pub(crate) fn page(&self, frame: Frame) -> Result<Page<'a>, RenderError> {
         let opt_out = match list_name(self.recipient.category) {
             None => None,
             Some(list) => {
                 let token = self.token()?;
+                let public = self.public_url()?;
                 Some(OptOut {
-                    unsubscribe: unsubscribe_url(self.site, token, list),
-                    preferences: preferences_url(self.site, token),
+                    unsubscribe: unsubscribe_url(public, token, list),
+                    preferences: preferences_url(public, token),
                     postal_address: self.site.postal_address.as_deref(),
                 })
             }
@@ -286,7 +265,10 @@ impl<'a> Composer<'a> {
             cta: frame.cta,
             why: frame.why,
             zone: self.zone(),
-            support: self.site.support_address.as_deref(),
+            support: self.site.support_address.as_deref().map(|address| Contact {
+                address,
+                subject: String::new(),
+            }),
             frontend_url: &self.site.frontend_url,
             opt_out,
             links: Vec::new(),
@@ -296,6 +278,14 @@ impl<'a> Composer<'a> {
     /// The recipient's time zone.
     pub(crate) fn zone(&self) -> Zone {
         Zone::named(self.common.time_zone.as_deref())
+    }
+
+    /// Where the world reaches the sidecar's pages.
+    pub(crate) fn public_url(&self) -> Result<&'a str, RenderError> {
+        self.site.public_url.as_deref().ok_or(RenderError::Setting {
+            code: self.code,
+            setting: "PUBLIC_URL",
+        })
     }
 
     /// The recipient's token.
@@ -308,89 +298,15 @@ impl<'a> Composer<'a> {
             })
     }
 
-    /// The button: to `cta_path` when the type has one, else to `place` with the ids that are known.
-    pub(crate) fn cta(&self, label: &'static str, place: Place) -> Cta {
-        self.cta_with(label, place, &[])
-    }
-
-    /// The same with further query parameters; those without value are left out.
-    pub(crate) fn cta_with(
-        &self,
-        label: &'static str,
-        place: Place,
-        extra: &[(&str, Option<&str>)],
-    ) -> Cta {
-        let href = self
-            .configured_path()
-            .unwrap_or_else(|| self.application_url(place, extra));
-        Cta { label, href }
-    }
-
-    /// The button, to an address that the payload brought, else as [`Composer::cta_with`].
-    pub(crate) fn cta_to(
-        &self,
-        label: &'static str,
-        url: Option<&String>,
-        place: Place,
-        extra: &[(&str, Option<&str>)],
-    ) -> Cta {
-        match url {
-            Some(url) => Cta {
-                label,
-                href: url.clone(),
-            },
-            None => self.cta_with(label, place, extra),
-        }
-    }
-
-    /// An address in the application, with `project` and `deployment` when they are known.
-    pub(crate) fn application_url(&self, place: Place, extra: &[(&str, Option<&str>)]) -> String {
-        let path = match place {
-            Place::Dashboard => &self.site.cta_dashboard_path,
-            Place::Pricing => &self.site.cta_pricing_path,
-            Place::Onboarding => &self.site.cta_onboarding_path,
+    /// The button with this label; where it leads is the code's, or `cta_path`'s.
+    pub(crate) fn cta(&self, label: &'static str) -> Cta {
+        let ingredients = Ingredients {
+            button: self.button,
+            keys: &self.links,
+            context: self.context,
+            recipient: self.recipient,
+            site: self.site,
         };
-        let mut url = format!("{}{path}", self.site.frontend_url);
-        let ids = [
-            ("project", self.common.project_id.as_ref().map(Text::as_str)),
-            (
-                "deployment",
-                self.common.deployment_id.as_ref().map(Text::as_str),
-            ),
-        ];
-        for (name, value) in ids.iter().chain(extra) {
-            if let Some(value) = value {
-                url.push(if url.contains('?') { '&' } else { '?' });
-                url.push_str(name);
-                url.push('=');
-                push_encoded(&mut url, value);
-            }
-        }
-        url
-    }
-
-    /// `cta_path` with its `{key}`s filled in, below the frontend; `None` when it is not a path or a key has no value.
-    fn configured_path(&self) -> Option<String> {
-        let path = self.common.cta_path.as_deref()?;
-        if !path.starts_with('/')
-            || path.starts_with("//")
-            || path.contains(|c: char| c.is_control() || c.is_whitespace() || c == '\\')
-        {
-            return None;
-        }
-        let mut url = self.site.frontend_url.clone();
-        let mut rest = path;
-        while let Some((before, tail)) = rest.split_once('{') {
-            url.push_str(before);
-            let (key, after) = tail.split_once('}')?;
-            match self.context.get(key)? {
-                Value::String(value) => push_encoded(&mut url, value),
-                Value::Number(value) => push_encoded(&mut url, &value.to_string()),
-                _ => return None,
-            }
-            rest = after;
-        }
-        url.push_str(rest);
-        Some(url)
+        ingredients.cta(label)
     }
 }

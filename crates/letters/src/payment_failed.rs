@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::RenderError;
 use super::french;
 use super::letter::{Payload, templates};
-use super::page::{Composer, Fact, Frame, Page, Place, Tone};
+use super::page::{Composer, Fact, Frame, Page, Tone};
 use super::value::{Instant, Text};
 
 /// Which letter of the sequence.
@@ -35,9 +35,6 @@ pub(crate) struct PaymentFailed {
     /// Payload: ISO 4217.
     #[serde(default)]
     pub currency: Option<String>,
-    /// Payload: where the card is replaced; only `http` and `https`.
-    #[serde(default, deserialize_with = "super::value::web_url")]
-    pub update_url: Option<String>,
     /// Payload: when the payment failed.
     #[serde(default)]
     pub occurred_at: Option<Instant>,
@@ -75,6 +72,7 @@ impl PaymentFailed {
 impl Payload for PaymentFailed {
     const CODE: &'static str = "E-BILL-01";
     const REQUIRED: &'static [&'static str] = &["step"];
+    const BUTTON: &'static str = "{update_url} | {support}";
 
     fn page<'a>(&self, composer: &Composer<'a>) -> Result<Page<'a>, RenderError> {
         let (tone, preheader) = match self.step {
@@ -92,12 +90,11 @@ impl Payload for PaymentFailed {
             ),
             Step::J10 => (Tone::Danger, "C'est notre dernier message à ce sujet."),
         };
-        let section = [("section", Some("billing"))];
         composer.page(Frame {
             kind: "Facturation",
             tone,
             preheader: preheader.to_owned(),
-            cta: composer.cta_to("Mettre à jour le moyen de paiement", self.update_url.as_ref(), Place::Dashboard, &section),
+            cta: composer.cta("Mettre à jour le moyen de paiement"),
             why: "Vous recevez ce message parce que vous êtes responsable de l'abonnement Pro de ce projet.",
         })
     }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::RenderError;
 use super::french;
 use super::letter::{Payload, templates};
-use super::page::{Composer, Fact, Frame, Page, Place, Tone};
+use super::page::{Composer, Fact, Frame, Page, Tone};
 use super::value::{Instant, Month, Text};
 
 /// A paid invoice.
@@ -90,6 +90,7 @@ impl PaymentSucceeded {
 impl Payload for PaymentSucceeded {
     const CODE: &'static str = "E-BILL-02";
     const REQUIRED: &'static [&'static str] = &["amount", "currency"];
+    const BUTTON: &'static str = "/dashboard/deployments";
 
     fn page<'a>(&self, composer: &Composer<'a>) -> Result<Page<'a>, RenderError> {
         let Some(money) = french::money(self.amount, &self.currency) else {
@@ -100,12 +101,11 @@ impl Payload for PaymentSucceeded {
                 problem,
             });
         };
-        let month = self.month.map(|month| month.0.format("%Y-%m").to_string());
         let mut page = composer.page(Frame {
             kind: "Facturation",
             tone: Tone::Good,
             preheader: format!("Paiement de {money} bien reçu, merci."),
-            cta: composer.cta_with("Voir les performances du mois", Place::Dashboard, &[("month", month.as_deref())]),
+            cta: composer.cta("Voir les performances du mois"),
             why: "Vous recevez ce message parce que vous êtes responsable de l'abonnement Pro de ce projet.",
         })?;
         page.links.extend(self.invoice_url.clone());

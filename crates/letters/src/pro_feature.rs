@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::RenderError;
 use super::letter::{Payload, templates};
-use super::page::{Composer, Frame, Page, Place, Tone};
+use super::page::{Composer, Frame, Page, Tone};
 use super::value::Text;
 
 /// A feature of the Pro plan.
@@ -126,13 +126,14 @@ impl ProFeature {
 impl Payload for ProFeature {
     const CODE: &'static str = "E-CONV-04";
     const REQUIRED: &'static [&'static str] = &["feature"];
+    const BUTTON: &'static str = "{support}";
 
     fn page<'a>(&self, composer: &Composer<'a>) -> Result<Page<'a>, RenderError> {
         composer.page(Frame {
             kind: "Plan Pro",
             tone: Tone::Calm,
             preheader: format!("{} {}.", self.feature.title(), self.feature.reserved()),
-            cta: composer.cta("Activer Pro", Place::Pricing),
+            cta: composer.cta("Activer Pro"),
             why: "Vous recevez ce message parce que vous avez essayé une fonctionnalité du plan Pro.",
         })
     }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::RenderError;
 use super::french;
 use super::letter::{Payload, templates};
-use super::page::{Composer, Frame, Page, Place, Tone};
+use super::page::{Composer, Frame, Page, Tone};
 use super::quota::{self, Quota};
 
 /// The state of the quota when the letter is claimed.
@@ -23,6 +23,7 @@ templates!(
 impl Payload for Quota80 {
     const CODE: &'static str = "E-CONV-01";
     const REQUIRED: &'static [&'static str] = quota::REQUIRED;
+    const BUTTON: &'static str = "{support}";
 
     fn page<'a>(&self, composer: &Composer<'a>) -> Result<Page<'a>, RenderError> {
         let quota = &self.0;
@@ -33,7 +34,7 @@ impl Payload for Quota80 {
                 Some(when) => format!("Au rythme actuel, la limite tombe {when}."),
                 None => format!("{} encore disponibles ce mois-ci.", french::count(quota.left(), "déploiement", "déploiements")),
             },
-            cta: composer.cta("Passer au plan Pro", Place::Pricing),
+            cta: composer.cta("Passer au plan Pro"),
             why: "Vous recevez ce message parce que votre projet Free a utilisé une grande part de son quota mensuel.",
         })
     }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::RenderError;
 use super::french;
 use super::letter::{Payload, templates};
-use super::page::{Composer, Frame, Page, Place, Tone};
+use super::page::{Composer, Frame, Page, Tone};
 use super::quota::{self, Quota};
 
 /// The state of the quota when the letter is claimed.
@@ -23,6 +23,7 @@ templates!(
 impl Payload for Quota90 {
     const CODE: &'static str = "E-CONV-02";
     const REQUIRED: &'static [&'static str] = quota::REQUIRED;
+    const BUTTON: &'static str = "{support}";
 
     fn page<'a>(&self, composer: &Composer<'a>) -> Result<Page<'a>, RenderError> {
         let quota = &self.0;
@@ -33,7 +34,7 @@ impl Payload for Quota90 {
                 Some(when) => format!("À ce rythme, les déploiements suivants seront refusés {when}."),
                 None => format!("{}/{} utilisés ce mois-ci.", quota.deployments_used, quota.limit()),
             },
-            cta: composer.cta("Débloquer les déploiements illimités", Place::Pricing),
+            cta: composer.cta("Débloquer les déploiements illimités"),
             why: "Vous recevez ce message parce que votre projet Free a presque épuisé son quota mensuel.",
         })
     }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::RenderError;
 use super::french;
 use super::letter::{Payload, templates};
-use super::page::{Composer, Fact, Frame, Headline, Page, Place, Tone};
+use super::page::{Composer, Fact, Frame, Headline, Page, Tone};
 use super::quota::FREE_LIMIT;
 use super::value::{Instant, Text};
 
@@ -75,13 +75,14 @@ impl QuotaReached {
 impl Payload for QuotaReached {
     const CODE: &'static str = "E-CONV-03";
     const REQUIRED: &'static [&'static str] = &["project_name"];
+    const BUTTON: &'static str = "{support}";
 
     fn page<'a>(&self, composer: &Composer<'a>) -> Result<Page<'a>, RenderError> {
         let page = composer.page(Frame {
             kind: "Plan Free",
             tone: Tone::Danger,
             preheader: "Votre dernier déploiement a été refusé : le quota du mois est épuisé.".to_owned(),
-            cta: composer.cta("Reprendre les déploiements", Place::Pricing),
+            cta: composer.cta("Reprendre les déploiements"),
             why: "Vous recevez ce message parce qu'un déploiement de votre projet Free a été refusé.",
         })?;
         Ok(page.opening(self.headline()))

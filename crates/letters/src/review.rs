@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::RenderError;
 use super::letter::{Payload, templates};
-use super::page::{Composer, Cta, Frame, Page, Tone};
+use super::page::{Composer, Frame, Page, Tone};
 
 /// A user who answered the survey with 9 or 10.
 #[derive(Debug, Deserialize)]
@@ -24,21 +24,20 @@ templates!(
 impl Payload for Review {
     const CODE: &'static str = "E-ADV-02";
     const REQUIRED: &'static [&'static str] = &[];
+    const BUTTON: &'static str = "{review_url}";
 
     fn page<'a>(&self, composer: &Composer<'a>) -> Result<Page<'a>, RenderError> {
-        let setting = RenderError::Setting {
-            code: Self::CODE,
-            setting: "EMAIL_REVIEW_URL",
-        };
-        let href = composer.site.review_url.clone().ok_or(setting)?;
+        if composer.site.review_url.is_none() {
+            return Err(RenderError::Setting {
+                code: Self::CODE,
+                setting: "EMAIL_REVIEW_URL",
+            });
+        }
         composer.page(Frame {
             kind: "Merci",
             tone: Tone::Good,
             preheader: "Deux minutes pour aider d'autres équipes à choisir.".to_owned(),
-            cta: Cta {
-                label: "Laisser un avis",
-                href,
-            },
+            cta: composer.cta("Laisser un avis"),
             why: "Vous recevez ce message parce que vous avez donné une note à SEQPULSE.",
         })
     }

@@ -41,8 +41,8 @@ pub fn site() -> Site {
         frontend_url: "https://app.example.com".to_owned(),
         cta_dashboard_path: "/dashboard".to_owned(),
         cta_pricing_path: "/pricing".to_owned(),
-        cta_onboarding_path: "/projects/new".to_owned(),
-        public_url: "https://mail.example.com".to_owned(),
+        cta_onboarding_path: "/dashboard/projects/new".to_owned(),
+        public_url: Some("https://mail.example.com".to_owned()),
         support_address: Some("support@example.com".to_owned()),
         review_url: Some("https://avis.example.com/seqpulse".to_owned()),
         postal_address: Some("SEQPULSE SAS, 12 rue de l'Exemple, 75011 Paris, France".to_owned()),
@@ -117,14 +117,14 @@ pub fn all() -> Vec<Sample> {
         "E-ACT-02",
         "",
         Product,
-        json!({ "project_name": "Checkout API", "project_id": checkout, "env": "prod" }),
+        json!({ "project_name": "Checkout API", "project_id": checkout, "project_slug": "checkout-api", "unique_slug": "checkout-api", "env": "prod" }),
     );
     add(
         "E-ACT-03",
         "",
         Product,
         json!({
-            "project_name": "Checkout API", "project_id": checkout, "deployment_id": deployment, "deployment_number": 1, "env": "prod",
+            "project_name": "Checkout API", "project_id": checkout, "project_slug": "checkout-api", "unique_slug": "checkout-api", "deployment_id": deployment, "deployment_number": 1, "env": "prod",
             "started_at": "2026-03-01T09:12:00Z", "unfinished": 1,
         }),
     );
@@ -157,7 +157,7 @@ pub fn all() -> Vec<Sample> {
         with(
             &verdict,
             json!({
-                "project_name": "Checkout API", "project_id": checkout, "deployment_number": 48, "verdict": "rollback_recommended",
+                "project_name": "Checkout API", "project_id": checkout, "project_slug": "checkout-api", "unique_slug": "checkout-api", "deployment_number": 48, "verdict": "rollback_recommended",
                 "latency_delta": 64.0, "error_rate_delta": 7.2, "confidence": 0.94,
                 "summary": "Le taux d'erreur et la latence ont nettement augmenté après la mise en production.",
                 "actions": [
@@ -175,12 +175,12 @@ pub fn all() -> Vec<Sample> {
         with(
             &verdict,
             json!({
-                "project_name": "Checkout API", "project_id": checkout, "deployment_number": 47, "actions": null, "summary": null,
+                "project_name": "Checkout API", "project_id": checkout, "project_slug": "checkout-api", "unique_slug": "checkout-api", "deployment_number": 47, "actions": null, "summary": null,
             }),
         ),
     );
     let quota = json!({
-        "project_name": "Checkout API", "project_id": checkout, "deployments_used": 42, "deployments_limit": 50,
+        "project_name": "Checkout API", "project_id": checkout, "project_slug": "checkout-api", "unique_slug": "checkout-api", "deployments_used": 42, "deployments_limit": 50,
         "estimated_days_left": 4, "deployments_per_day": 2.3, "hidden_anomalies": 6, "resets_on": "2026-04-01",
     });
     add("E-CONV-01", "", Marketing, quota.clone());
@@ -309,7 +309,7 @@ pub fn all() -> Vec<Sample> {
         "",
         Marketing,
         json!({
-            "project_name": "Checkout API", "project_id": checkout, "deployments": 7, "previous_deployments": 20,
+            "project_name": "Checkout API", "project_id": checkout, "project_slug": "checkout-api", "unique_slug": "checkout-api", "deployments": 7, "previous_deployments": 20,
         }),
     );
     let away = json!({ "project_name": "API Gateway", "project_id": gateway, "last_active_at": "2026-02-17T15:20:00Z" });

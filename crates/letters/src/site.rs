@@ -11,8 +11,9 @@ pub struct Site {
     pub cta_pricing_path: String,
     /// Path of the onboarding CTA, with a leading slash.
     pub cta_onboarding_path: String,
-    /// Base of unsubscribe, preferences and NPS links, without a trailing slash.
-    pub public_url: String,
+    /// Base of unsubscribe, preferences, NPS and answer links, without a trailing slash; `None`: the sidecar's pages cannot
+    /// be reached, and letters that owe their readers such a link are not written.
+    pub public_url: Option<String>,
     /// Shown in every footer; a bare address.
     pub support_address: Option<String>,
     /// Where a promoter is asked to write a review (E-ADV-02).

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::RenderError;
 use super::country;
 use super::letter::{Payload, templates};
-use super::page::{Composer, Fact, Frame, Page, Place, Tone};
+use super::page::{Composer, Fact, Frame, Page, Tone};
 use super::value::{Instant, Prose};
 
 /// A login from a country or device never seen for this user in 90 days, or one that the application calls suspicious.
@@ -90,6 +90,7 @@ pub(crate) fn place_of(city: Option<&Prose>, country: Option<&Prose>, new: bool)
 impl Payload for SuspiciousLogin {
     const CODE: &'static str = "E-SEC-02";
     const REQUIRED: &'static [&'static str] = &["occurred_at"];
+    const BUTTON: &'static str = "{answer} | /dashboard/settings";
 
     fn page<'a>(&self, composer: &Composer<'a>) -> Result<Page<'a>, RenderError> {
         let at = composer.zone().moment(self.occurred_at);
@@ -97,7 +98,7 @@ impl Payload for SuspiciousLogin {
             kind: "Sécurité",
             tone: Tone::Danger,
             preheader: format!("Le {at}. Était-ce bien vous ?"),
-            cta: composer.cta_with("Ce n'était pas moi", Place::Dashboard, &[("section", Some("security"))]),
+            cta: composer.cta("Ce n'était pas moi"),
             why: "Vous recevez ce message parce qu'une connexion inhabituelle a eu lieu sur votre compte SEQPULSE. Ces messages sont \
                   toujours envoyés.",
         })

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::RenderError;
 use super::letter::{Payload, templates};
-use super::page::{Composer, Fact, Frame, Page, Place, Tone};
+use super::page::{Composer, Fact, Frame, Page, Tone};
 use super::suspicious_login::place_of;
 use super::value::{Instant, Prose};
 
@@ -77,6 +77,7 @@ impl TwoFactor {
 impl Payload for TwoFactor {
     const CODE: &'static str = "E-SEC-01";
     const REQUIRED: &'static [&'static str] = &["enabled", "changed_at"];
+    const BUTTON: &'static str = "/dashboard/settings";
 
     fn page<'a>(&self, composer: &Composer<'a>) -> Result<Page<'a>, RenderError> {
         let at = composer.zone().moment(self.changed_at);
@@ -84,7 +85,7 @@ impl Payload for TwoFactor {
             kind: "Sécurité",
             tone: if self.enabled { Tone::Calm } else { Tone::Danger },
             preheader: format!("Le {at}. Si ce n'était pas vous, agissez maintenant."),
-            cta: composer.cta_with("Sécuriser mon compte", Place::Dashboard, &[("section", Some("security"))]),
+            cta: composer.cta("Sécuriser mon compte"),
             why: "Vous recevez ce message parce qu'un réglage de sécurité de votre compte SEQPULSE a changé. Ces messages sont toujours \
                   envoyés.",
         })

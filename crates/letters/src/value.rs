@@ -127,15 +127,18 @@ pub(crate) fn web_url<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<String>, D::Error> {
     let raw = Option::<String>::deserialize(deserializer)?;
-    Ok(raw.and_then(|raw| {
-        let url = url::Url::parse(raw.trim()).ok()?;
-        let safe = matches!(url.scheme(), "http" | "https")
-            && url.has_host()
-            && url.username().is_empty()
-            && url.password().is_none()
-            && url.as_str().len() <= 2000;
-        safe.then(|| url.into())
-    }))
+    Ok(raw.as_deref().and_then(safe_web_url))
+}
+
+/// An address of the web without a password in it, as its parser writes it; `None` for anything else.
+pub(crate) fn safe_web_url(raw: &str) -> Option<String> {
+    let url = url::Url::parse(raw.trim()).ok()?;
+    let safe = matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.as_str().len() <= 2000;
+    safe.then(|| url.into())
 }
 
 /// A calendar month, `YYYY-MM`.
@@ -244,6 +247,13 @@ fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::
 )]
 fn whole(value: f64) -> Option<u64> {
     ((0.0..=MAX_COUNT).contains(&value) && value.fract() == 0.0).then_some(value as u64)
+}
+
+/// A name from a table as a page shows it: on one line, without characters that hide or reorder text, at most `max`
+/// characters; `None` when nothing visible is left.
+pub fn name(raw: &str, max: usize) -> Option<String> {
+    let line = one_line(raw);
+    (!line.is_empty()).then(|| shorten(line, max))
 }
 
 /// One line of visible text: no control characters, no characters that reorder or hide what follows, single spaces

@@ -8,7 +8,7 @@ use super::RenderError;
 use super::chart::{self, Column, Day, Project};
 use super::french;
 use super::letter::{self, Payload, templates};
-use super::page::{Composer, Frame, Page, Place, Tone};
+use super::page::{Composer, Frame, Page, Tone};
 use super::report::Figures;
 
 /// A week over all projects of a user.
@@ -91,6 +91,7 @@ impl Payload for WeeklyReport {
     const CODE: &'static str = "E-RET-01";
     const REQUIRED: &'static [&'static str] =
         &["week_start", "deployments", "warnings", "rollbacks"];
+    const BUTTON: &'static str = "{dashboard_path}";
 
     fn read(context: &Value) -> Result<Self, RenderError> {
         let report: Self = letter::read(Self::CODE, context)?;
@@ -108,7 +109,7 @@ impl Payload for WeeklyReport {
                 Some(latency) => format!("Semaine {} : {latency}.", self.span()),
                 None => format!("Semaine {}, tous projets confondus.", self.span()),
             },
-            cta: composer.cta("Ouvrir le dashboard", Place::Dashboard),
+            cta: composer.cta("Ouvrir le dashboard"),
             why: "Vous recevez ce rapport chaque lundi quand vous avez utilisé SEQPULSE dans la semaine.",
         })
     }

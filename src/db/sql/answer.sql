@@ -1,0 +1,1 @@
+select public.email_answer($1, $2, $3)
