@@ -138,7 +138,7 @@ impl sailfish::runtime::Render for Contact<'_> {
     ) -> Result<(), sailfish::RenderError> {
         buffer.push_str("<a href=\"");
         mailto(self.address, &self.subject).render_escaped(buffer)?;
-        buffer.push_str("\" style=\"color:inherit;\">");
+        buffer.push_str("\" style=\"display:inline-block;padding:9px 0;margin:-9px 0;line-height:26px;color:inherit;\">");
         self.address.render_escaped(buffer)?;
         buffer.push_str("</a>");
         Ok(())
@@ -160,18 +160,33 @@ fn mailto(to: &str, subject: &str) -> String {
 impl Ingredients<'_> {
     /// The button with this label.
     pub(crate) fn cta(self, label: &'static str) -> Cta {
-        if let Some(owner) = self.owner() {
-            return Cta::message("Écrire au propriétaire", &owner, &self.about_the_release());
+        if self.keys.owner_email.is_some() {
+            return self.to_owner(label);
         }
         [self.keys.cta_path.as_deref(), Some(self.button)]
             .into_iter()
             .flatten()
             .flat_map(|pattern| pattern.split('|'))
             .find_map(|alternative| self.resolve(label, alternative.trim()))
-            .unwrap_or_else(|| {
-                let dashboard = &self.site.cta_dashboard_path;
-                Cta::page(label, format!("{}{dashboard}", self.site.frontend_url))
-            })
+            .unwrap_or_else(|| self.dashboard(label))
+    }
+
+    /// Where a button leads when nothing better is known.
+    fn dashboard(self, label: &'static str) -> Cta {
+        let path = &self.site.cta_dashboard_path;
+        Cta::page(label, format!("{}{path}", self.site.frontend_url))
+    }
+
+    /// A copy's button: a message to the owner, or to support when the owner has no usable address.
+    fn to_owner(self, label: &'static str) -> Cta {
+        match self.owner() {
+            Some(owner) => {
+                Cta::message("Écrire au propriétaire", &owner, &self.about_the_release())
+            }
+            None => self
+                .resolve(label, "{support}")
+                .unwrap_or_else(|| self.dashboard(label)),
+        }
     }
 
     /// One alternative; `None` when it has no value, or is none that can be written.

@@ -3,7 +3,7 @@
 //! The people and projects are the specification's own (Nassir, Nadia, API Gateway, Checkout API). Times are fixed, so
 //! that what is rendered from them never changes by itself.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::Recipient;
@@ -61,6 +61,7 @@ pub fn all() -> Vec<Sample> {
         let mut context = json!({ "first_name": "Nassir", "time_zone": "Europe/Paris" });
         if let (Value::Object(context), Value::Object(keys)) = (&mut context, keys) {
             context.extend(keys);
+            link_keys(code, context);
         }
         let name = if variant.is_empty() {
             code.to_owned()
@@ -117,14 +118,14 @@ pub fn all() -> Vec<Sample> {
         "E-ACT-02",
         "",
         Product,
-        json!({ "project_name": "Checkout API", "project_id": checkout, "project_slug": "checkout-api", "unique_slug": "checkout-api", "env": "prod" }),
+        json!({ "project_name": "Checkout API", "project_id": checkout, "env": "prod" }),
     );
     add(
         "E-ACT-03",
         "",
         Product,
         json!({
-            "project_name": "Checkout API", "project_id": checkout, "project_slug": "checkout-api", "unique_slug": "checkout-api", "deployment_id": deployment, "deployment_number": 1, "env": "prod",
+            "project_name": "Checkout API", "project_id": checkout, "deployment_id": deployment, "deployment_number": 1, "env": "prod",
             "started_at": "2026-03-01T09:12:00Z", "unfinished": 1,
         }),
     );
@@ -157,7 +158,7 @@ pub fn all() -> Vec<Sample> {
         with(
             &verdict,
             json!({
-                "project_name": "Checkout API", "project_id": checkout, "project_slug": "checkout-api", "unique_slug": "checkout-api", "deployment_number": 48, "verdict": "rollback_recommended",
+                "project_name": "Checkout API", "project_id": checkout, "deployment_number": 48, "verdict": "rollback_recommended",
                 "latency_delta": 64.0, "error_rate_delta": 7.2, "confidence": 0.94,
                 "summary": "Le taux d'erreur et la latence ont nettement augmenté après la mise en production.",
                 "actions": [
@@ -175,12 +176,21 @@ pub fn all() -> Vec<Sample> {
         with(
             &verdict,
             json!({
-                "project_name": "Checkout API", "project_id": checkout, "project_slug": "checkout-api", "unique_slug": "checkout-api", "deployment_number": 47, "actions": null, "summary": null,
+                "project_name": "Checkout API", "project_id": checkout, "deployment_number": 47, "actions": null, "summary": null,
             }),
         ),
     );
+    add(
+        "E-ACT-05",
+        "copy",
+        Transactional,
+        with(
+            &verdict,
+            json!({ "first_name": null, "owner_email": "nassir@example.com", "verdict": "rollback_recommended" }),
+        ),
+    );
     let quota = json!({
-        "project_name": "Checkout API", "project_id": checkout, "project_slug": "checkout-api", "unique_slug": "checkout-api", "deployments_used": 42, "deployments_limit": 50,
+        "project_name": "Checkout API", "project_id": checkout, "deployments_used": 42, "deployments_limit": 50,
         "estimated_days_left": 4, "deployments_per_day": 2.3, "hidden_anomalies": 6, "resets_on": "2026-04-01",
     });
     add("E-CONV-01", "", Marketing, quota.clone());
@@ -309,7 +319,7 @@ pub fn all() -> Vec<Sample> {
         "",
         Marketing,
         json!({
-            "project_name": "Checkout API", "project_id": checkout, "project_slug": "checkout-api", "unique_slug": "checkout-api", "deployments": 7, "previous_deployments": 20,
+            "project_name": "Checkout API", "project_id": checkout, "deployments": 7, "previous_deployments": 20,
         }),
     );
     let away = json!({ "project_name": "API Gateway", "project_id": gateway, "last_active_at": "2026-02-17T15:20:00Z" });
@@ -351,6 +361,21 @@ pub fn all() -> Vec<Sample> {
     );
     add("E-ADV-02", "", Marketing, json!({ "score": 10 }));
     samples
+}
+
+/// What SQL adds for the links of a letter: the address half of the project's pages, the key of the letter's own question.
+fn link_keys(code: &str, context: &mut Map<String, Value>) {
+    let button = super::button(code).unwrap_or_default();
+    if button.contains("slug}") {
+        let project = context.get("project_name").and_then(Value::as_str);
+        let slug = project.unwrap_or_default().to_lowercase().replace(' ', "-");
+        context.insert("project_slug".to_owned(), slug.clone().into());
+        context.insert("unique_slug".to_owned(), slug.into());
+    }
+    if button.contains("{answer}") {
+        let key = "5f1c0d3a7b524e19a6c492d8e0f73b15";
+        context.insert("answer_key".to_owned(), key.into());
+    }
 }
 
 /// `base` with `more` laid over it.

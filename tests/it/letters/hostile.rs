@@ -98,7 +98,11 @@ fn no_text_field_breaks_any_letter() {
                 );
                 assert!(letter.html.len() < 40 * 1024, "{place}");
                 for href in attributes(&letter.html, "href") {
-                    assert!(href.starts_with("https://"), "{place}: {href}");
+                    assert!(
+                        href.starts_with("https://")
+                            || href.starts_with("mailto:") && href.matches('?').count() == 1,
+                        "{place}: {href}"
+                    );
                     assert!(!href.contains(char::is_whitespace), "{place}: {href}");
                 }
             }
@@ -147,19 +151,14 @@ fn right_to_left_names_are_isolated() {
 fn addresses_that_are_not_web_addresses_are_replaced_by_our_own() {
     for (name, field, instead) in [
         (
-            "E-TRX-02-J0",
-            "accept_url",
-            "https://app.example.com/dashboard?project=",
-        ),
-        (
             "E-BILL-01-J0",
             "update_url",
-            "https://app.example.com/dashboard?project=",
+            "support@example.com (objet\u{a0}: «\u{a0}Mettre à jour le moyen de paiement",
         ),
         (
             "E-BILL-02",
             "invoice_url",
-            "https://app.example.com/dashboard?project=",
+            "https://app.example.com/dashboard/deployments",
         ),
     ] {
         for url in [
@@ -181,7 +180,8 @@ fn addresses_that_are_not_web_addresses_are_replaced_by_our_own() {
             for href in attributes(&letter.html, "href") {
                 assert!(
                     href.starts_with("https://app.example.com/")
-                        || href.starts_with("https://mail.example.com/"),
+                        || href.starts_with("https://mail.example.com/")
+                        || href.starts_with("mailto:support@example.com?subject="),
                     "{name} {url}: {href}"
                 );
             }
@@ -200,6 +200,18 @@ fn addresses_that_are_not_web_addresses_are_replaced_by_our_own() {
         "{}",
         quoted.text
     );
+}
+
+#[test]
+fn an_invitation_without_a_usable_address_is_not_written() {
+    for url in ["javascript:alert(1)", "/i/7f", ""] {
+        let error = try_written(&with(sample("E-TRX-02-J0"), "accept_url", url)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "E-TRX-02: field `accept_url` is no http or https address",
+            "{url}"
+        );
+    }
 }
 
 #[test]
@@ -223,8 +235,9 @@ fn a_configured_path_stays_on_the_frontend() {
         "/p/{project_name",
     ] {
         assert!(
-            to(bad).starts_with("https://app.example.com/dashboard?project="),
-            "{bad}"
+            to(bad) == "https://app.example.com/dashboard",
+            "{bad}: {}",
+            to(bad)
         );
     }
 }

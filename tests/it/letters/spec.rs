@@ -145,9 +145,14 @@ fn subjects_and_buttons_are_the_specifications_words() {
             typed(&letter.html).contains(&format!(">{button}</a>")),
             "{name}: no button {button}"
         );
+        let text = typed(&letter.text);
+        let (_, led) = text
+            .split_once(&format!("{button}:\n"))
+            .unwrap_or_else(|| panic!("{name}: no {button} in the text part"));
         assert!(
-            typed(&letter.text).contains(&format!("{button}:\nhttps://")),
-            "{name}: no {button} in the text part"
+            led.starts_with("https://")
+                || led.starts_with(&format!("support@example.com (objet: « {button}")),
+            "{name}: {led}"
         );
     }
 }
