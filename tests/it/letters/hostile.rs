@@ -43,6 +43,7 @@ const NOT_TEXT: &[&str] = &[
     "week_start",
     "resets_on",
     "currency",
+    "accept_url",
 ];
 
 #[test]
