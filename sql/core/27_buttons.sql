@@ -39,7 +39,7 @@ declare
     alternative text;
     key text;
 begin
-    foreach alternative in array string_to_array(cta_path, '|') loop
+    foreach alternative in array coalesce(string_to_array(cta_path, '|'), '{}') loop
         alternative := btrim(alternative);
         for key in select m[1] from regexp_matches(alternative, '\{([^{}]*)\}', 'g') m loop
             if key <> all(known) then

@@ -17,7 +17,7 @@ select fixture.send_due();
 select is((fixture.row_of('no_project_after_signup:' || :'nassir')).status, 'queued', 'the letter waits for its time');
 select fixture.move_clock('2 hours');
 select is(fixture.gate_of('no_project_after_signup:' || :'nassir'), 'send', 'the letter may go once its time has come');
-select is(fixture.context_of('no_project_after_signup:' || :'nassir'), '{"first_name": "Nassir", "time_zone": "Europe/Paris", "cta_path": null}', 'with nothing more than the name');
+select is(fixture.context_of('no_project_after_signup:' || :'nassir'), '{"first_name": "Nassir", "time_zone": "Europe/Paris"}', 'with nothing more than the name');
 select is(fixture.gate_of('no_project_after_signup:' || :'early'), 'suppress: user not active', 'a user who is not active gets none');
 select results_eq(
     $$ select c.untrue from public.email_outbox o cross join lateral public.email_act_01_current(array[o.id]) c where o.email_type = 'E-ACT-01' order by o.id $$,

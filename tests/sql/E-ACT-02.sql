@@ -17,7 +17,7 @@ select fixture.move_clock('24 hours');
 select is(fixture.gate_of(:'key'), 'send', 'the letter may go once its time has come');
 select is(
     fixture.context_of(:'key'),
-    jsonb_build_object('first_name', 'Nassir', 'time_zone', 'Europe/Paris', 'cta_path', null, 'project_name', 'Checkout', 'project_id', :'project', 'env', 'prod'),
+    jsonb_build_object('first_name', 'Nassir', 'time_zone', 'Europe/Paris', 'project_name', 'Checkout', 'project_id', :'project', 'env', 'prod'),
     'with the project as it is called now, and its first environment'
 );
 update public.projects set envs = '{}';

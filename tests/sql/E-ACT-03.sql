@@ -22,7 +22,7 @@ select fixture.move_clock('48 hours');
 select is(fixture.gate_of(:'key'), 'send', 'the letter may go once its time has come');
 select is(
     fixture.context_of(:'key'),
-    jsonb_build_object('first_name', 'Nassir', 'time_zone', 'Europe/Paris', 'cta_path', null, 'project_name', 'Checkout API', 'project_id', :'project',
+    jsonb_build_object('first_name', 'Nassir', 'time_zone', 'Europe/Paris', 'project_name', 'Checkout API', 'project_id', :'project',
         'deployment_id', :'first', 'deployment_number', 1, 'env', 'env-1', 'started_at', now(), 'unfinished', 2),
     'with the deployment that caused it and how many are running'
 );

@@ -39,7 +39,7 @@ insert into public.sdh_hints (deployment_id, metric, severity, confidence, title
 (:'deployment', 'cpu', 'info', 0.9, 't', 'd', '{"surveiller le trafic"}'), (:'deployment', 'latency', 'critical', 0.4, 't', 'd', '{"revenir en arrière"}');
 select is(
     fixture.context_of(:'key'),
-    jsonb_build_object('first_name', 'Nassir', 'time_zone', 'Europe/Paris', 'cta_path', null,
+    jsonb_build_object('first_name', 'Nassir', 'time_zone', 'Europe/Paris',
         'project_name', 'Checkout API', 'project_id', :'project', 'deployment_id', :'deployment', 'deployment_number', 12, 'env', 'prod',
         'verdict', 'rollback_recommended', 'occurred_at', now(), 'confidence', 0.87, 'summary', 'La latence a augmenté.',
         'latency_delta', 25, 'error_rate_delta', -0.5, 'actions', jsonb_build_array('revenir en arrière', 'surveiller le trafic')),

@@ -20,7 +20,7 @@ select fixture.send_due();
 select is((fixture.row_of(:'key')).status, 'queued', 'the letter waits for its time');
 select fixture.move_clock('1 day');
 select is(fixture.gate_of(:'key'), 'send', 'the letter may go once its time has come');
-select is(fixture.context_of(:'key') - 'signal_id', '{"first_name": "Nassir", "time_zone": "Europe/Paris", "cta_path": null, "score": 9}', 'with the score');
+select is(fixture.context_of(:'key') - 'signal_id', '{"first_name": "Nassir", "time_zone": "Europe/Paris", "score": 9}', 'with the score');
 insert into public.email_preferences (user_id, marketing_opt_in) values (:'nassir', false);
 select is(fixture.gate_of(:'key'), 'suppress: opted out of marketing', 'not to somebody who refuses marketing');
 select fixture.move_clock('0');

@@ -45,7 +45,7 @@ select results_eq(
     'the owner, now, under the week that was low'
 );
 select is(
-    (select g.verdict || ' ' || g.recipient || ' ' || (g.context - array['cta_path', 'first_name', 'time_zone', 'project_id', 'week_start'])::text from key, pg_temp.gate(k) g),
+    (select g.verdict || ' ' || g.recipient || ' ' || (g.context - array['cta_path', 'answer_key', 'first_name', 'time_zone', 'project_id', 'week_start'])::text from key, pg_temp.gate(k) g),
     'send nadia@example.com {"deployments": 7, "project_name": "Checkout API", "previous_deployments": 20}',
     'with both weeks'
 );

@@ -1,7 +1,7 @@
 -- E-RET-04: 30 days without activity, in two steps.
 begin;
 \ir support/scans.sql
-select plan(25);
+select plan(27);
 
 select pg_temp.at('2026-03-20 06:30Z');
 create temp table people (name text, person uuid);
@@ -25,7 +25,7 @@ select results_eq(
     'J30 due since then, J37 a week later, to the second'
 );
 select is(
-    (select g.verdict || ' ' || g.recipient || ' ' || (g.context - array['cta_path', 'first_name', 'time_zone', 'project_id', 'last_active_day'])::text from key, pg_temp.gate(j30) g),
+    (select g.verdict || ' ' || g.recipient || ' ' || (g.context - array['cta_path', 'answer_key', 'first_name', 'time_zone', 'project_id', 'last_active_day'])::text from key, pg_temp.gate(j30) g),
     'send nadia@example.com {"step": "J30", "project_name": "API Gateway", "last_active_at": "2026-02-18T00:15:00+00:00"}',
     'with the step and the last activity'
 );
@@ -33,7 +33,7 @@ select pg_temp.at('2026-03-27 00:15Z');
 select is((select g.verdict || ' ' || (g.context ->> 'step') from key, pg_temp.gate(j37) g), 'send J37', 'J37 while they stay away');
 
 select is(
-    (select g.context - array['cta_path', 'first_name', 'time_zone', 'project_id', 'last_active_day'] from key, pg_temp.gate(j37) g),
+    (select g.context - array['cta_path', 'answer_key', 'first_name', 'time_zone', 'project_id', 'last_active_day'] from key, pg_temp.gate(j37) g),
     '{"step": "J37", "project_name": "API Gateway", "last_active_at": "2026-02-18T00:15:00+00:00"}'::jsonb, 'with the same figures'
 );
 -- What they did last is deleted: what was the last before it is no new lapse.
@@ -45,6 +45,13 @@ select pg_temp.sent_and_gone(j30), pg_temp.sent_and_gone(j37) from key;
 select is((select count(*) from email_audience('E-RET-04') a where a.user_id = pg_temp.who('nadia')), 0::bigint, 'also when only the journal remembers the first');
 delete from email_deliveries;
 select is((select count(*) from email_audience('E-RET-04') a where a.user_id = pg_temp.who('nadia')), 2::bigint, '(without the first it would)');
+rollback to s;
+
+-- The letter's own button ends it too ------------------------------------------------------------------------------------
+savepoint s;
+insert into email_signals (kind, user_id, occurred_at) values ('still_active', pg_temp.who('nadia'), '2026-03-20 07:00Z');
+select is((select g.reason from key, pg_temp.gate(j37) g), 'active again since 2026-03-20', 'who said "I stay" after J30 gets no J37');
+select is((select count(*) from email_audience('E-RET-03') a where a.user_id = pg_temp.who('nadia')), 0::bigint, 'and is not inactive at once again');
 rollback to s;
 
 -- Coming back ends the sequence --------------------------------------------------------------------------------------------

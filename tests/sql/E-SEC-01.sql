@@ -41,7 +41,7 @@ select is(
 );
 select dedupe_key as key from fixture.rows_of('E-SEC-01') where user_id = :'other' \gset
 select is(
-    fixture.context_of(:'key') - '{changed_at}'::text[], '{"enabled": true, "first_name": "Other", "time_zone": "Europe/Paris", "cta_path": null}',
+    fixture.context_of(:'key') - '{changed_at}'::text[], '{"enabled": true, "first_name": "Other", "time_zone": "Europe/Paris"}',
     'without a login known there are no figures'
 );
 select fixture.signal('login', :'other', null, '{"ip": "203.0.113.1", "country": "FR"}', public.email_now() - interval '23 hours');

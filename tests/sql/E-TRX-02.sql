@@ -19,7 +19,7 @@ select results_eq(
 select is(
     fixture.context_of('invitation:inv_71:J2'),
     jsonb_build_object(
-        'first_name', null, 'time_zone', 'Europe/Paris', 'cta_path', null, 'step', 'J2', 'project_name', 'API Gateway', 'project_id', :'project',
+        'first_name', null, 'time_zone', 'Europe/Paris', 'step', 'J2', 'project_name', 'API Gateway', 'project_id', :'project',
         'inviter_name', 'Nadia B.', 'inviter_email', 'nadia@example.com', 'accept_url', 'https://app.example/i/7f', 'invitation_id', 'inv_71',
         'invitee_email', 'devops@acme.example', 'signal_id', :invited),
     'the letter''s context: the signal''s keys, the step, the project; nobody else''s first name'

@@ -7,7 +7,7 @@ select is(
     'the catalogue has its 22 emails'
 );
 select results_eq(
-    $$ select code, category, capped, priority, phase, expires_after, params from public.email_types order by code $$,
+    $$ select code, category, capped, priority, phase, expires_after, params - 'cta_path' from public.email_types order by code $$,
     $$ values
         ('E-ACT-01', 'product', true, 60, 1, interval '3 days', '{"delay": "2 hours"}'::jsonb),
         ('E-ACT-02', 'product', true, 60, 3, '5 days', '{"delay": "24 hours"}'),

@@ -4,7 +4,7 @@
 begin;
 \ir support/fixtures.sql
 \ir support/kpis.sql
-select plan(40);
+select plan(42);
 
 create function pg_temp.kpi(of_code text, name text) returns text
 language sql
@@ -67,9 +67,20 @@ select is(pg_temp.kpi('E-SEC-01', 'reaction_time'), '37.50 = 2/3, measured 3', '
 select is((select unit from email_type_kpis where code = 'E-SEC-01'), 'minutes', 'and says so');
 rollback to s;
 
--- E-SEC-02, E-BILL-02: no source -----------------------------------------------------------------------------------------------
-select kpi.person('ada', 50, consent => true), kpi.letter('E-SEC-02', 'ada', 'suspicious_login:1', 2), kpi.letter('E-BILL-02', 'ada', 'payment_succeeded:1', 2);
-select is(pg_temp.kpi('E-SEC-02', 'reported_rate'), 'null = 0/0, measured 0', 'E-SEC-02: security mail is never tracked');
+-- E-SEC-02: what people said of their logins ------------------------------------------------------------------------------------
+-- Login 1 confirmed, 2 confirmed and then disowned, 3 disowned, 4 confirmed; 5 confirmed 31 days ago, which is too long ago; 6 not answered.
+-- Confirmed: 1 and 4, 2 of 4; reported: 2 and 3, 2 of 4.
+select kpi.person('ada', 50, consent => true);
+select kpi.letter('E-SEC-02', 'ada', 'suspicious_login:' || n, 2) from generate_series(1, 6) n;
+select is(pg_temp.kpi('E-SEC-02', 'confirmed_rate'), 'null = 0/0, measured 0', 'E-SEC-02: before anybody answers nothing is known');
+select fixture.signal('login_' || what, kpi.id('ada'), null, jsonb_build_object('signal_id', n), kpi.day(day))
+from (values ('confirmed', 1, 2), ('confirmed', 2, 2), ('disowned', 2, 1), ('disowned', 3, 2), ('confirmed', 4, 1), ('confirmed', 5, 31)) v (what, n, day);
+select is(pg_temp.kpi('E-SEC-02', 'confirmed_rate'), '50.00 = 2/4, measured 4', 'E-SEC-02: confirmed, of those answered');
+select is(pg_temp.kpi('E-SEC-02', 'reported_rate'), '50.00 = 2/4, measured 4', 'E-SEC-02: reported, which outweighs a confirmation');
+rollback to s;
+
+-- E-BILL-02: no source ------------------------------------------------------------------------------------------------------
+select kpi.person('ada', 50, consent => true), kpi.letter('E-BILL-02', 'ada', 'payment_succeeded:1', 2);
 select is(pg_temp.kpi('E-BILL-02', 'billing_tickets'), 'null = 0/0, measured 0', 'E-BILL-02: nobody tells about tickets');
 rollback to s;
 

@@ -86,10 +86,11 @@ cross join lateral public.email_gates(array[o.id]) g
 where o.dedupe_key = key
 $$;
 
+-- What the letter says; what only its links need is the matter of buttons.sql and answers.sql.
 create function fixture.context_of(key text) returns jsonb
 language sql
 as $$
-select g.context
+select g.context - '{cta_path,project_slug,unique_slug,owner_email,answer_key}'::text[]
 from public.email_outbox o
 cross join lateral public.email_gates(array[o.id]) g
 where o.dedupe_key = key
