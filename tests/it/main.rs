@@ -1,6 +1,7 @@
 //! Integration tests: one binary, so that one Postgres serves the whole run.
 
 mod adding_an_email;
+mod answers;
 mod app_safety;
 mod catalog;
 mod certificates;

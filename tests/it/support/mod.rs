@@ -1,11 +1,13 @@
 //! What the integration tests stand on: one Postgres for the run, a database per test, the real binary as a child.
 
+mod browser;
 mod database;
 mod provider;
 mod sidecar;
 mod wait;
 pub(crate) mod web;
 
+pub(crate) use browser::Browser;
 pub(crate) use database::{
     BINARY, SEQPULSE_SCHEMA, TestDb, connect_to, describe, migrate, shared_cluster,
 };
