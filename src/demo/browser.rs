@@ -50,6 +50,13 @@ impl Browser {
         self.post(survey, &form).await
     }
 
+    /// The letter's own button, then one of those on the page.
+    pub(super) async fn press(&self, letter: &Value, answer: &str) -> Result<(), DemoError> {
+        let page = link(letter, "/answer/").ok_or(DemoError::NoLink("/answer/"))?;
+        self.client.get(page).send().await?.error_for_status()?;
+        self.post(page, &format!("answer={answer}")).await
+    }
+
     async fn post(&self, url: &str, form: &str) -> Result<(), DemoError> {
         self.client
             .post(url)

@@ -124,6 +124,10 @@ async fn happen(stage: &Stage, fact: &Fact) -> Result<(), DemoError> {
             let letter = stage.source(&stage.letter("E-ADV-01", to)?);
             stage.browser().answer(&letter, score).await?;
         }
+        Deed::Press(code, to, answer) => {
+            let letter = stage.source(&stage.letter(code, to)?);
+            stage.browser().press(&letter, answer).await?;
+        }
         Deed::Happens(happening, code, to) => {
             let letter = stage.letter(code, to)?;
             stage.report(&letter, happening).await?;

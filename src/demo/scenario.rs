@@ -37,6 +37,8 @@ pub(super) enum Deed {
     Unsubscribe(&'static str, &'static str),
     /// A score of the survey, from the letter to an address.
     Answer(&'static str, &'static str),
+    /// The button of the latest letter of a code to an address, then this answer on the page behind it.
+    Press(&'static str, &'static str, &'static str),
     /// Something happens to the latest letter of a code to an address, and the provider reports it.
     Happens(Happening, &'static str, &'static str),
 }
@@ -121,7 +123,9 @@ mod tests {
         for scene in ACTS.into_iter().flatten() {
             let parameters = scene.facts.iter().flat_map(|fact| match fact.deed {
                 Deed::Statement(_, _, parameters) => parameters,
-                Deed::Unsubscribe(..) | Deed::Answer(..) | Deed::Happens(..) => &[],
+                Deed::Unsubscribe(..) | Deed::Answer(..) | Deed::Press(..) | Deed::Happens(..) => {
+                    &[]
+                }
             });
             let keys = scene.letters.iter().map(|letter| &letter.key);
             for text in parameters.chain(keys) {

@@ -37,7 +37,7 @@ pub(super) const SCENES: &[Scene] = &[
                     "invitation_created",
                     "{nadia}",
                     "{project}2",
-                    r#"{"invitation_id": "inv-1", "invitee_email": "devops@acme.example", "inviter_name": "Nadia"}"#,
+                    r#"{"invitation_id": "inv-1", "invitee_email": "devops@acme.example", "inviter_name": "Nadia", "accept_url": "https://app.seqpulse.example/invitations/inv-1"}"#,
                 ],
             ),
             signal(
@@ -150,6 +150,10 @@ pub(super) const SCENES: &[Scene] = &[
         day: 1,
         time: "14:00",
         facts: &[
+            Fact {
+                what: "Nassir says that it was him, on the page of the alert",
+                deed: Deed::Press("E-SEC-02", "nassir.benali@exemple.fr", "confirmed"),
+            },
             operator(
                 "Nadia adds an admin and an on-call address to API Gateway",
                 include_str!("../sql/contacts.sql"),

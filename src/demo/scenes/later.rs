@@ -150,10 +150,16 @@ pub(super) const SCENES: &[Scene] = &[
     Scene {
         day: 7,
         time: "11:00",
-        facts: &[Fact {
-            what: "Inès gives 10 of 10, on the survey's page",
-            deed: Deed::Answer("ines.moreau@exemple.fr", "10"),
-        }],
+        facts: &[
+            Fact {
+                what: "Inès gives 10 of 10, on the survey's page",
+                deed: Deed::Answer("ines.moreau@exemple.fr", "10"),
+            },
+            Fact {
+                what: "Karim asks support to look at his integration, by the letter's button",
+                deed: Deed::Press("E-RET-02", "karim.haddad@exemple.fr", "check"),
+            },
+        ],
         letters: &[],
     },
     Scene {
@@ -164,6 +170,15 @@ pub(super) const SCENES: &[Scene] = &[
             due("Maëlys", "E-RET-04", "J37", "inactive_30d:{maelys}:%:J37"),
             due("Inès", "E-ADV-02", "", "review_request:{ines}"),
         ],
+    },
+    Scene {
+        day: 8,
+        time: "12:00",
+        facts: &[Fact {
+            what: "Maëlys says that she stays, by the letter's button",
+            deed: Deed::Press("E-RET-04", "maelys@exemple.fr", "active"),
+        }],
+        letters: &[],
     },
     Scene {
         day: 10,
