@@ -139,7 +139,7 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    keys jsonb := '{}';
+    keys jsonb := jsonb_build_object();
     found_project record;
 begin
     if strpos(cta_path, '{answer}') > 0 then

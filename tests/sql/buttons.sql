@@ -1,7 +1,7 @@
 -- Where buttons lead: cta_path as it is checked, and what only links need.
 begin;
 \ir support/fixtures.sql
-select plan(46);
+select plan(45);
 
 -- What is refused, and how it is said ---------------------------------------------------------------------------------------
 create function pg_temp.put(code text, path text) returns text
