@@ -107,7 +107,7 @@ pub(super) async fn ask(State(state): State<HttpState>, Path(token): Path<String
         })) => match Asked::of(&code) {
             Some(asked) => pages::page(
                 StatusCode::OK,
-                page_of(asked, &answered, about, support).render_once(),
+                page_of(asked, &answered, &about, support).render_once(),
             ),
             None => pages::unknown_link(support),
         },
@@ -159,7 +159,7 @@ pub(super) async fn answer(
 fn page_of<'a>(
     asked: Asked,
     answered: &[String],
-    about: About,
+    about: &About,
     support: Option<&'a str>,
 ) -> Ask<'a> {
     let zone = Zone::named(about.time_zone.as_deref());

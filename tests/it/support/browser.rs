@@ -62,10 +62,8 @@ impl Browser {
             "Target.attachToTarget",
             &json!({"targetId": target["targetId"], "flatten": true}),
         );
-        browser.page = attached["sessionId"]
-            .as_str()
-            .expect("a session")
-            .to_owned();
+        let session = attached["sessionId"].as_str().expect("a session");
+        session.clone_into(&mut browser.page);
         Some(browser)
     }
 
@@ -172,10 +170,8 @@ fn read_replies(pipe: File) -> Receiver<Value> {
         let mut bytes = Vec::new();
         while pipe.read_until(0, &mut bytes).is_ok_and(|read| read > 0) {
             bytes.pop();
-            if let Ok(reply) = serde_json::from_slice(&bytes) {
-                if told.send(reply).is_err() {
-                    return;
-                }
+            if serde_json::from_slice(&bytes).is_ok_and(|reply| told.send(reply).is_err()) {
+                return;
             }
             bytes.clear();
         }
