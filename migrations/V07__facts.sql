@@ -39,11 +39,11 @@ create index email_signals_invitation_idx on public.email_signals ((payload ->> 
 where kind in ('invitation_accepted', 'invitation_revoked');
 create index email_signals_paid_idx on public.email_signals ((payload ->> 'invoice_id'))
 where kind = 'payment_succeeded';
-create index email_signals_counted_idx on public.email_signals (kind, occurred_at) where kind in ('nps_answered', 'payment_failed');
+create index email_signals_counted_idx on public.email_signals (kind, occurred_at) where kind in ('nps_answered', 'payment_failed', 'login_confirmed', 'login_disowned', 'integration_check_requested');
 create index email_signals_viewed_idx on public.email_signals ((payload ->> 'deployment_id'), occurred_at) where kind = 'verdict_viewed';
 comment on index public.email_signals_invitation_idx is 'Was this invitation accepted or revoked?';
 comment on index public.email_signals_paid_idx is 'Was this invoice paid?';
-comment on index public.email_signals_counted_idx is 'Answers and failed payments of a period: KPI views.';
+comment on index public.email_signals_counted_idx is 'Answers and failed payments of a period: KPI views, email_requests.';
 comment on index public.email_signals_viewed_idx is 'When a verdict was first looked at.';
 
 -- Whether a user ever logged in with this device or from this country.  Two, because one for both is not chosen for the second.

@@ -3070,9 +3070,9 @@ CREATE INDEX email_signals_age_idx ON public.email_signals USING brin (occurred_
 
 COMMENT ON INDEX public.email_signals_age_idx IS 'Retention.';
 
-CREATE INDEX email_signals_counted_idx ON public.email_signals USING btree (kind, occurred_at) WHERE (kind = ANY (ARRAY['nps_answered'::text, 'payment_failed'::text]));
+CREATE INDEX email_signals_counted_idx ON public.email_signals USING btree (kind, occurred_at) WHERE (kind = ANY (ARRAY['nps_answered'::text, 'payment_failed'::text, 'login_confirmed'::text, 'login_disowned'::text, 'integration_check_requested'::text]));
 
-COMMENT ON INDEX public.email_signals_counted_idx IS 'Answers and failed payments of a period: KPI views.';
+COMMENT ON INDEX public.email_signals_counted_idx IS 'Answers and failed payments of a period: KPI views, email_requests.';
 
 CREATE INDEX email_signals_country_idx ON public.email_signals USING btree (user_id, "left"(lower(btrim((payload ->> 'country'::text))), 64), occurred_at) WHERE (kind = 'login'::text);
 

@@ -9,7 +9,7 @@ select array['first_name'] || coalesce((
     select k.keys
     from (values
     ('E-TRX-01', array[]::text[]),
-    ('E-TRX-02', array['step', 'project_name', 'inviter_name', 'inviter_email', 'accept_url', 'invitation_id']::text[]),
+    ('E-TRX-02', array['step', 'project_name', 'inviter_name', 'inviter_email', 'accept_url']::text[]),
     ('E-SEC-01', array['login_ip', 'login_country', 'login_city', 'login_device']::text[]),
     ('E-SEC-02', array['ip', 'country', 'city', 'device']::text[]),
     ('E-ACT-01', array[]::text[]),

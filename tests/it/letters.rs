@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod buttons;
 mod errors;
 mod french;
 mod hostile;
