@@ -267,16 +267,6 @@ CREATE FUNCTION public.email_adv_02_signal(s public.email_signals) RETURNS void
 
 COMMENT ON FUNCTION public.email_adv_02_signal(s public.email_signals) IS 'E-ADV-02: enqueues what answers of promoters cause.';
 
-CREATE FUNCTION public.email_adv_02_trigger() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '100ms'
-    SET plan_cache_mode TO 'force_generic_plan'
-    SET enable_seqscan TO 'off'
-    SET jit TO 'off';
-
-COMMENT ON FUNCTION public.email_adv_02_trigger() IS 'E-ADV-02: after a signal is recorded. Never fails the statement that recorded it.';
-
 CREATE FUNCTION public.email_answer(letter uuid, key text, answer text) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -307,7 +297,7 @@ CREATE FUNCTION public.email_arm() RETURNS text
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_arm() IS 'Says that this database is the one to send from: call it after a restore or a rename, once nobody else sends from the original.';
+COMMENT ON FUNCTION public.email_arm() IS 'Says that this database is the one to send from: call it after a restore or a rename, once no sidecar sends from the original.';
 
 CREATE FUNCTION public.email_as_of() RETURNS timestamp with time zone
     LANGUAGE plpgsql STABLE
@@ -327,7 +317,7 @@ CREATE FUNCTION public.email_backoff(attempts integer, at_least interval DEFAULT
 
 COMMENT ON FUNCTION public.email_backoff(attempts integer, at_least interval) IS 'How long a row waits after its nth failure: exponential from 2 seconds up to 10 minutes, full jitter, and never less than the provider asked for.';
 
-CREATE FUNCTION public.email_batch_ready(worker text, batch uuid, ids bigint[], provider text, endpoint text, recovery text, idempotency_key text, body_sha256 bytea, settings jsonb, tokens uuid[], tracked boolean[], lease interval, request_limit interval, resolvable_for interval, patience interval, rate double precision) RETURNS TABLE(verdict text, wait_seconds double precision, attempt integer)
+CREATE FUNCTION public.email_batch_ready(worker text, batch uuid, ids bigint[], provider text, endpoint text, recovery text, idempotency_key text, body_sha256 bytea, settings jsonb, tokens uuid[], tracked boolean[], lease interval, request_limit interval, resolvable_for interval, patience interval, rate double precision) RETURNS TABLE(verdict text, wait_seconds double precision)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
@@ -340,7 +330,7 @@ CREATE FUNCTION public.email_batch_split(worker text, batch uuid, ids bigint[], 
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_batch_split(worker text, batch uuid, ids bigint[], batches uuid[], lease interval) IS 'Puts the members of a batch that was refused as a whole into smaller ones, so that the guilty one ends up alone; answers how many it still held.';
+COMMENT ON FUNCTION public.email_batch_split(worker text, batch uuid, ids bigint[], batches uuid[], lease interval) IS 'Puts the members of a batch that was rejected as a whole into smaller ones, so that the guilty one ends up alone; answers how many it still held.';
 
 CREATE FUNCTION public.email_batches_forget() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -372,16 +362,6 @@ CREATE FUNCTION public.email_bill_01_signal(s public.email_signals) RETURNS void
 
 COMMENT ON FUNCTION public.email_bill_01_signal(s public.email_signals) IS 'E-BILL-01: enqueues all steps of failed payments, and ends those that a payment made needless.';
 
-CREATE FUNCTION public.email_bill_01_trigger() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '100ms'
-    SET plan_cache_mode TO 'force_generic_plan'
-    SET enable_seqscan TO 'off'
-    SET jit TO 'off';
-
-COMMENT ON FUNCTION public.email_bill_01_trigger() IS 'E-BILL-01: after a signal is recorded. Never fails the statement that recorded it.';
-
 CREATE FUNCTION public.email_bill_02_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -406,23 +386,13 @@ CREATE FUNCTION public.email_bill_02_signal(s public.email_signals) RETURNS void
 
 COMMENT ON FUNCTION public.email_bill_02_signal(s public.email_signals) IS 'E-BILL-02: enqueues what payments cause.';
 
-CREATE FUNCTION public.email_bill_02_trigger() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '100ms'
-    SET plan_cache_mode TO 'force_generic_plan'
-    SET enable_seqscan TO 'off'
-    SET jit TO 'off';
-
-COMMENT ON FUNCTION public.email_bill_02_trigger() IS 'E-BILL-02: after a signal is recorded. Never fails the statement that recorded it.';
-
 CREATE FUNCTION public.email_cancel(id bigint, reason text DEFAULT NULL::text) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_cancel(id bigint, reason text) IS 'Ends one letter: suppressed for this reason (null: cancelled). One that is being sent is only ended when the provider turns out not to have accepted it. Answers in words what was done.';
 
-CREATE FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval, batches integer DEFAULT 1) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, taken_over boolean, age_seconds double precision)
+CREATE FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval, batches integer DEFAULT 1) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean)
     LANGUAGE plpgsql ROWS 100
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
@@ -430,6 +400,13 @@ CREATE FUNCTION public.email_claim(worker text, provider text, batch_size intege
     SET jit TO 'off';
 
 COMMENT ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval, batches integer) IS 'Claims due rows for up to so many API requests (batches) of up to batch_size each: applies the gates, takes the slots of the cap, ends the rows that must not go out, writes the journal, and answers the members of each request, one request after the other and in their order. No row: nothing can go out now.';
+
+CREATE FUNCTION public.email_claim_or_wait(worker text, provider text, batch_size integer, batches integer, lease_seconds double precision) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, next_seconds double precision, stopped boolean)
+    LANGUAGE plpgsql ROWS 100
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_claim_or_wait(worker text, provider text, batch_size integer, batches integer, lease_seconds double precision) IS 'What a sidecar calls: the rows of email_claim; or, when nothing can go out now, one row that says in how many seconds there may be something (null: nothing waits) and whether nothing may be sent at all.';
 
 CREATE FUNCTION public.email_claim_size(batch_size integer) RETURNS integer
     LANGUAGE plpgsql
@@ -459,7 +436,7 @@ CREATE FUNCTION public.email_cleanup_slots() RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_cleanup_slots() IS 'Removes slots that were taken longer ago than the cooldown and 31 days; answers how many. Nobody waits for them, and the address of somebody without an account does not stay.';
+COMMENT ON FUNCTION public.email_cleanup_slots() IS 'Removes slots that were taken longer ago than the cooldown and 31 days; answers how many. No row waits for them, and the address of a recipient without an account does not stay.';
 
 CREATE FUNCTION public.email_conv_01_audience() RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
     LANGUAGE plpgsql
@@ -509,16 +486,6 @@ CREATE FUNCTION public.email_conv_03_signal(s public.email_signals) RETURNS void
 
 COMMENT ON FUNCTION public.email_conv_03_signal(s public.email_signals) IS 'E-CONV-03: enqueues what refused deployments cause.';
 
-CREATE FUNCTION public.email_conv_03_trigger() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '100ms'
-    SET plan_cache_mode TO 'force_generic_plan'
-    SET enable_seqscan TO 'off'
-    SET jit TO 'off';
-
-COMMENT ON FUNCTION public.email_conv_03_trigger() IS 'E-CONV-03: after a signal is recorded. Never fails the statement that recorded it.';
-
 CREATE FUNCTION public.email_conv_04_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -542,16 +509,6 @@ CREATE FUNCTION public.email_conv_04_signal(s public.email_signals) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_conv_04_signal(s public.email_signals) IS 'E-CONV-04: enqueues what attempts at Pro features cause.';
-
-CREATE FUNCTION public.email_conv_04_trigger() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '100ms'
-    SET plan_cache_mode TO 'force_generic_plan'
-    SET enable_seqscan TO 'off'
-    SET jit TO 'off';
-
-COMMENT ON FUNCTION public.email_conv_04_trigger() IS 'E-CONV-04: after a signal is recorded. Never fails the statement that recorded it.';
 
 CREATE FUNCTION public.email_conv_05_audience() RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
     LANGUAGE plpgsql
@@ -691,7 +648,7 @@ CREATE FUNCTION public.email_explain_gates(row_id bigint) RETURNS TABLE(sentence
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_explain_gates(row_id bigint) IS 'One sentence per gate about a row of the outbox, as it would be decided now, and one about what comes of it.';
+COMMENT ON FUNCTION public.email_explain_gates(row_id bigint) IS 'One sentence per gate about a row of the outbox, as it would be decided now, and one that says what happens next, and when.';
 
 CREATE FUNCTION public.email_extend_lease(worker text, batch uuid, lease interval) RETURNS integer
     LANGUAGE plpgsql
@@ -711,12 +668,6 @@ CREATE FUNCTION public.email_fingerprint(objects text[]) RETURNS text
 
 COMMENT ON FUNCTION public.email_fingerprint(objects text[]) IS 'MD5 of the definitions of these objects ("function NAME", "trigger NAME", "view NAME") as they are installed now; a missing or disabled one changes it.';
 
-CREATE FUNCTION public.email_first_name(name text) RETURNS text
-    LANGUAGE sql IMMUTABLE
-    SET search_path TO 'pg_catalog', 'pg_temp';
-
-COMMENT ON FUNCTION public.email_first_name(name text) IS 'What a letter calls somebody: the first word of their name; null when there is none.';
-
 CREATE FUNCTION public.email_forget_user(user_id uuid) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -729,11 +680,11 @@ CREATE FUNCTION public.email_function(code text, suffix text) RETURNS text
 
 COMMENT ON FUNCTION public.email_function(code text, suffix text) IS 'The name of a code''s function: E-TRX-01 and enqueue give email_trx_01_enqueue.';
 
-CREATE FUNCTION public.email_gates(ids bigint[]) RETURNS TABLE(id bigint, gate text, verdict text, reason text, recipient text, person uuid, slot text, reader uuid, token uuid, tracking boolean, context jsonb, superseded boolean, expires_at timestamp with time zone, forgotten boolean, known boolean, suppressed text, active boolean, product_updates_opt_in boolean, marketing_opt_in boolean, held_out boolean, untrue text, failure text, category text, capped boolean, held text)
+CREATE FUNCTION public.email_gates(ids bigint[]) RETURNS TABLE(id bigint, gate text, verdict text, reason text, recipient text, person uuid, slot text, reader uuid, token uuid, tracking boolean, context jsonb, superseded boolean, expires_at timestamp with time zone, forgotten boolean, known boolean, suppressed text, active boolean, product_updates_opt_in boolean, marketing_opt_in boolean, held_out boolean, untrue text, failure text, category text, capped boolean, row_slot text)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_gates(ids bigint[]) IS 'What the policy says about each row now: the gate it stops at (send: none), verdict send, wait, retry, suppress or fail, the one reason, the recipient (person: their account, slot: their key in the cap, reader: whose links it carries, token: of these links when there is one yet), the letter''s context, the values the gates saw, and what else the claim needs to know (held: the slot it holds or waits for).';
+COMMENT ON FUNCTION public.email_gates(ids bigint[]) IS 'What the policy says about each row now: the gate it stops at (send: none), verdict send, wait, retry, suppress or fail, the one reason, the recipient (person: their account, slot: their key in the cap, reader: whose links it carries, token: of these links when there is one yet), the letter''s context, the values the gates saw, and what else the claim needs to know (row_slot: email_outbox.slot, which it holds or waits for).';
 
 CREATE FUNCTION public.email_grace() RETURNS interval
     LANGUAGE sql IMMUTABLE
@@ -782,7 +733,7 @@ CREATE FUNCTION public.email_handover_move(ids uuid[]) RETURNS TABLE(job_id uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_handover_move(ids uuid[]) IS 'Takes the emails out of these jobs, those that are pending and that nobody works on: what was enqueued of each, or why it was left.';
+COMMENT ON FUNCTION public.email_handover_move(ids uuid[]) IS 'Takes the emails out of these jobs, those that are pending and that no scheduler works on: what was enqueued of each, or why it was left.';
 
 CREATE FUNCTION public.email_handover_pending() RETURNS uuid[]
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -1037,7 +988,7 @@ CREATE FUNCTION public.email_outbox_rank() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_outbox_rank() IS 'Keeps email_outbox.rank in step when somebody changes a row''s priority.';
+COMMENT ON FUNCTION public.email_outbox_rank() IS 'Keeps email_outbox.rank in step when a person changes a row''s priority.';
 
 CREATE FUNCTION public.email_outbox_settled() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1055,7 +1006,7 @@ CREATE FUNCTION public.email_outbox_wake() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_outbox_wake() IS 'After every statement that inserts into email_outbox: sends one NOTIFY when something falls due within 60 seconds and a sidecar may be asleep, which a refused advisory lock tells.';
+COMMENT ON FUNCTION public.email_outbox_wake() IS 'After every statement that inserts into email_outbox: sends one NOTIFY when something falls due within 60 seconds and a sidecar may be asleep, which a taken advisory lock tells.';
 
 CREATE FUNCTION public.email_pause(email_type text DEFAULT NULL::text, reason text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
@@ -1261,13 +1212,13 @@ CREATE FUNCTION public.email_run_due_schedule(worker text) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_run_due_schedule(worker text) IS 'For a sidecar, at every poll until it answers null: runs one schedule that is due and that nobody else is running, and answers its name. Due: the last success is older than its interval, or than twice that where a pg_cron job exists.';
+COMMENT ON FUNCTION public.email_run_due_schedule(worker text) IS 'For a sidecar, at every poll until it answers null: runs one schedule that is due and that no other session is running, and answers its name. Due: the last success is older than its interval, or than twice that where a pg_cron job exists.';
 
 CREATE FUNCTION public.email_run_schedule(name text, runner text DEFAULT NULL::text) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_run_schedule(name text, runner text) IS 'Runs one schedule now, due or not, and notes in email_schedules what came of it. Answers how many rows it dealt with; null when it failed or is being run by somebody else at the moment.';
+COMMENT ON FUNCTION public.email_run_schedule(name text, runner text) IS 'Runs one schedule now, due or not, and notes in email_schedules how it ended. Answers how many rows it dealt with; null when it failed or is being run by another session at the moment.';
 
 CREATE FUNCTION public.email_scan(code text) RETURNS integer
     LANGUAGE plpgsql
@@ -1280,12 +1231,6 @@ CREATE FUNCTION public.email_schedule_sync() RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_schedule_sync() IS 'Makes pg_cron''s jobs match email_schedules (creating the extension where it is preloaded for this database and the role may), and answers in a sentence who runs the schedules now. migrate calls it; call it after editing email_schedules.';
-
-CREATE FUNCTION public.email_schema_version() RETURNS integer
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp';
-
-COMMENT ON FUNCTION public.email_schema_version() IS 'The newest migration that is applied.';
 
 CREATE FUNCTION public.email_sec_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
@@ -1339,16 +1284,6 @@ CREATE FUNCTION public.email_sec_02_signal(s public.email_signals) RETURNS void
 
 COMMENT ON FUNCTION public.email_sec_02_signal(s public.email_signals) IS 'E-SEC-02: enqueues a letter when this login is suspicious.';
 
-CREATE FUNCTION public.email_sec_02_trigger() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '100ms'
-    SET plan_cache_mode TO 'force_generic_plan'
-    SET enable_seqscan TO 'off'
-    SET jit TO 'off';
-
-COMMENT ON FUNCTION public.email_sec_02_trigger() IS 'E-SEC-02: after a signal is recorded. Never fails the statement that recorded it.';
-
 CREATE FUNCTION public.email_segments_now() RETURNS TABLE(user_id uuid, project_id uuid, segment text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1376,14 +1311,14 @@ CREATE FUNCTION public.email_settings_edited() RETURNS trigger
 
 COMMENT ON FUNCTION public.email_settings_edited() IS 'Before every update of email_settings: notes when the cooldown was raised; what is not paused has no reason to be.';
 
-CREATE FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[], refused text DEFAULT NULL::text, refused_until timestamp with time zone DEFAULT NULL::timestamp with time zone, limited double precision DEFAULT NULL::double precision, provider_limit double precision DEFAULT NULL::double precision) RETURNS integer
+CREATE FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[], pause_reason text DEFAULT NULL::text, pause_until timestamp with time zone DEFAULT NULL::timestamp with time zone, limited double precision DEFAULT NULL::double precision, provider_limit double precision DEFAULT NULL::double precision) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
     SET jit TO 'off';
 
-COMMENT ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[], refused text, refused_until timestamp with time zone, limited double precision, provider_limit double precision) IS 'Records the outcomes of one batch. sent. transient (an attempt is spent), refused and released (none is) wait in the queue again; of a repeated request they tell nothing, so it stays claimed. permanent and address end failed, the latter also suppresses the address. unknown, server_error (an attempt is spent) and mismatch stay claimed until the provider is asked again; untouched was not sent this time. missing: the provider does not have it, back to the queue. conflict: recorded under the same key: sent when it was a repetition, else lost, which is failed as unknown outcome. refused pauses everything; limited (seconds) slows the fleet down; provider_limit is what the provider''s header says. Answers how many rows it still held.';
+COMMENT ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[], pause_reason text, pause_until timestamp with time zone, limited double precision, provider_limit double precision) IS 'Records the outcomes of one batch. sent. transient (an attempt is spent), refused and released (none is) wait in the queue again; of a repeated request they tell nothing, so it stays claimed. permanent and address end failed, the latter also suppresses the address. unknown, server_error (an attempt is spent) and mismatch stay claimed until the provider is asked again; untouched was not sent this time. missing: the provider does not have it, back to the queue. conflict: recorded under the same key: sent when it was a repetition, else lost, which is failed as unknown outcome. pause_reason pauses everything; limited (seconds) slows the fleet down; provider_limit is what the provider''s header says. Answers how many rows it still held.';
 
 CREATE FUNCTION public.email_settle_unknown(delivery_id uuid, provider_message_id text, occurred_at timestamp with time zone) RETURNS boolean
     LANGUAGE plpgsql
@@ -1396,6 +1331,16 @@ CREATE FUNCTION public.email_signal(kind text, user_id uuid DEFAULT NULL::uuid, 
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_signal(kind text, user_id uuid, project_id uuid, payload jsonb, occurred_at timestamp with time zone, idempotency_key text) IS 'Records a fact no table of the application holds; answers its id, or null when the idempotency key is known already.';
+
+CREATE FUNCTION public.email_signal_trigger() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_signal_trigger() IS 'After a signal is recorded: calls the function that the trigger is called like (email_<code>_signal) with it; the argument is the code. Never fails the statement that recorded it.';
 
 CREATE FUNCTION public.email_signals_fill() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1427,11 +1372,11 @@ CREATE FUNCTION public.email_slots_seed() RETURNS integer
 
 COMMENT ON FUNCTION public.email_slots_seed() IS 'Takes the slots of the journal''s last cooldown, as migrate does when it adopts the journal of the application''s own sender; repeat it when that sender has been at work since. Answers how many slots it took or moved.';
 
-CREATE FUNCTION public.email_slots_settle(sent bigint[], refused bigint[]) RETURNS void
+CREATE FUNCTION public.email_slots_settle(sent bigint[], rejected bigint[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_slots_settle(sent bigint[], refused bigint[]) IS 'After an outcome: the slots of rows that were sent move to now, those of rows that were refused for good are given back. Rows without a slot cost nothing. An unknown outcome is neither: its slot stays.';
+COMMENT ON FUNCTION public.email_slots_settle(sent bigint[], rejected bigint[]) IS 'After an outcome: the slots of rows that were sent move to now, those of rows that the provider rejected for good are given back. Rows without a slot cost nothing. An unknown outcome is neither: its slot stays.';
 
 CREATE FUNCTION public.email_slots_take(ids bigint[], slots text[], OUT asked boolean, OUT waiting bigint[], OUT run_ats timestamp with time zone[], OUT reasons text[]) RETURNS record
     LANGUAGE plpgsql
@@ -1443,7 +1388,7 @@ CREATE FUNCTION public.email_slow_down(provider text, wait_seconds double precis
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_slow_down(provider text, wait_seconds double precision) IS 'The provider said "too many requests": everybody waits as long as it asked (a second to a minute), and then goes slower for a while.';
+COMMENT ON FUNCTION public.email_slow_down(provider text, wait_seconds double precision) IS 'The provider said "too many requests": every sidecar waits as long as it asked (a second to a minute), and then goes slower for a while.';
 
 CREATE FUNCTION public.email_step(dedupe_key text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT
@@ -1493,11 +1438,11 @@ CREATE FUNCTION public.email_take_jobs() RETURNS TABLE(jobs bigint, letters bigi
 
 COMMENT ON FUNCTION public.email_take_jobs() IS 'Takes the emails out of every pending job of the application''s scheduler, as migrate does once: how many jobs were taken, how many letters they gave, how many of the jobs gave none (known already, or disabled), how many were left and noted in email_trigger_errors.';
 
-CREATE FUNCTION public.email_take_over(worker text, provider text, lease interval, busy uuid[] DEFAULT NULL::uuid[]) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, held boolean, sent_before boolean, resolvable boolean, last_look boolean, age_seconds double precision)
+CREATE FUNCTION public.email_take_over(worker text, provider text, lease interval, busy uuid[] DEFAULT NULL::uuid[]) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, unsettled boolean, sent_before boolean, resolvable boolean, last_look boolean, age_seconds double precision)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_take_over(worker text, provider text, lease interval, busy uuid[]) IS 'Claims one batch whose sidecar is gone, that this sidecar holds without knowing of it (busy: those it knows; the answer to its claim was lost), or whose outcome is unknown and due to be asked for again. sent_before: it may have been accepted, so the provider decides whether it may be repeated; held: false for a member whose outcome is known already and that is only needed to repeat the request; last_look: a search that finds nothing now means not accepted; resolvable: false when the provider can no longer tell.';
+COMMENT ON FUNCTION public.email_take_over(worker text, provider text, lease interval, busy uuid[]) IS 'Claims one batch whose sidecar is gone, that this sidecar holds without knowing of it (busy: those it knows; the answer to its claim was lost), or whose outcome is unknown and due to be asked for again. sent_before: it may have been accepted, so the provider decides whether it may be repeated; unsettled: false for a member whose outcome is known already and that is only needed to repeat the request; last_look: a search that finds nothing now means not accepted; resolvable: false when the provider can no longer tell.';
 
 CREATE FUNCTION public.email_take_probe(worker text) RETURNS boolean
     LANGUAGE plpgsql
@@ -1521,7 +1466,7 @@ CREATE FUNCTION public.email_token_holder(token uuid) RETURNS TABLE(user_id uuid
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_token_holder(token uuid) IS 'Whom the links with this token belong to: a user, or the address of a contact without an account. No row: nobody.';
+COMMENT ON FUNCTION public.email_token_holder(token uuid) IS 'Whom the links with this token belong to: a user, or the address of a contact without an account. No row: no recipient has it.';
 
 CREATE FUNCTION public.email_trx_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
@@ -1586,16 +1531,6 @@ CREATE FUNCTION public.email_trx_02_signal(s public.email_signals) RETURNS void
 
 COMMENT ON FUNCTION public.email_trx_02_signal(s public.email_signals) IS 'E-TRX-02: enqueues all steps of invitations, and ends those of accepted and revoked ones.';
 
-CREATE FUNCTION public.email_trx_02_trigger() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '100ms'
-    SET plan_cache_mode TO 'force_generic_plan'
-    SET enable_seqscan TO 'off'
-    SET jit TO 'off';
-
-COMMENT ON FUNCTION public.email_trx_02_trigger() IS 'E-TRX-02: after a signal is recorded. Never fails the statement that recorded it.';
-
 CREATE FUNCTION public.email_type_kpi_counts(over interval) RETURNS TABLE(code text, kpi text, held_out boolean, reached bigint, cases bigint, measured bigint, minutes numeric)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1603,6 +1538,79 @@ CREATE FUNCTION public.email_type_kpi_counts(over interval) RETURNS TABLE(code t
     SET jit TO 'off';
 
 COMMENT ON FUNCTION public.email_type_kpi_counts(over interval) IS 'What email_type_kpis_over() puts together: per code and KPI, for recipients and for the holdout, how many reached the aim, of how many cases, and the median minutes for KPIs that are times.';
+
+CREATE FUNCTION public.email_type_kpi_deployments(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(code text, kpi text, held_out boolean, reached bigint, cases bigint, measured bigint, minutes numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_type_kpi_deployments(since timestamp with time zone, until timestamp with time zone) IS 'A step of email_type_kpi_counts(). E-ACT-02 and E-ACT-03: a first deployment within 72 hours of the project; a deployment finished within seven days of the letter.';
+
+CREATE FUNCTION public.email_type_kpi_feedback(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(code text, kpi text, held_out boolean, reached bigint, cases bigint, measured bigint, minutes numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_type_kpi_feedback(since timestamp with time zone, until timestamp with time zone) IS 'A step of email_type_kpi_counts(). E-ACT-04 and E-ADV-02: opens and clicks.';
+
+CREATE FUNCTION public.email_type_kpi_invitations(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(code text, kpi text, held_out boolean, reached bigint, cases bigint, measured bigint, minutes numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_type_kpi_invitations(since timestamp with time zone, until timestamp with time zone) IS 'A step of email_type_kpi_counts(). E-TRX-02: an invitation accepted within seven days of its first letter.';
+
+CREATE FUNCTION public.email_type_kpi_logins(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(code text, kpi text, held_out boolean, reached bigint, cases bigint, measured bigint, minutes numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_type_kpi_logins(since timestamp with time zone, until timestamp with time zone) IS 'A step of email_type_kpi_counts(). E-SEC-02: the logins that their owners answered for in the period, each once: confirmed, or reported, which outweighs a confirmation.';
+
+CREATE FUNCTION public.email_type_kpi_payments(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(code text, kpi text, held_out boolean, reached bigint, cases bigint, measured bigint, minutes numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_type_kpi_payments(since timestamp with time zone, until timestamp with time zone) IS 'A step of email_type_kpi_counts(). E-BILL-01: the invoices that were written about, and paid.';
+
+CREATE FUNCTION public.email_type_kpi_projects(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(code text, kpi text, held_out boolean, reached bigint, cases bigint, measured bigint, minutes numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_type_kpi_projects(since timestamp with time zone, until timestamp with time zone) IS 'A step of email_type_kpi_counts(). E-TRX-01 and E-ACT-01: a project within 24 hours of the sign-up.';
+
+CREATE FUNCTION public.email_type_kpi_returns(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(code text, kpi text, held_out boolean, reached bigint, cases bigint, measured bigint, minutes numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC';
+
+COMMENT ON FUNCTION public.email_type_kpi_returns(since timestamp with time zone, until timestamp with time zone) IS 'A step of email_type_kpi_counts(). E-RET-01 to E-RET-04: active again, and more deployments than before.';
+
+CREATE FUNCTION public.email_type_kpi_survey(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(code text, kpi text, held_out boolean, reached bigint, cases bigint, measured bigint, minutes numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_type_kpi_survey(since timestamp with time zone, until timestamp with time zone) IS 'A step of email_type_kpi_counts(). E-ADV-01: readers who answered the survey within seven days, and what they answered.';
+
+CREATE FUNCTION public.email_type_kpi_twofa(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(code text, kpi text, held_out boolean, reached bigint, cases bigint, measured bigint, minutes numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_type_kpi_twofa(since timestamp with time zone, until timestamp with time zone) IS 'A step of email_type_kpi_counts(). E-SEC-01: from the alert that two-factor authentication is off to its being on again, within seven days.';
+
+CREATE FUNCTION public.email_type_kpi_unsubscribes(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(code text, kpi text, held_out boolean, reached bigint, cases bigint, measured bigint, minutes numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_type_kpi_unsubscribes(since timestamp with time zone, until timestamp with time zone) IS 'A step of email_type_kpi_counts(). E-RET-04: readers who leave by the link instead of by a complaint.';
+
+CREATE FUNCTION public.email_type_kpi_upgrades(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(code text, kpi text, held_out boolean, reached bigint, cases bigint, measured bigint, minutes numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_type_kpi_upgrades(since timestamp with time zone, until timestamp with time zone) IS 'A step of email_type_kpi_counts(). E-CONV-01 to E-CONV-05: from free to a paid plan.';
+
+CREATE FUNCTION public.email_type_kpi_verdicts(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(code text, kpi text, held_out boolean, reached bigint, cases bigint, measured bigint, minutes numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_type_kpi_verdicts(since timestamp with time zone, until timestamp with time zone) IS 'A step of email_type_kpi_counts(). E-ACT-05: from the first alert to the first look at the verdict, and to the next verdict "ok".';
 
 CREATE FUNCTION public.email_type_kpis_over(over interval DEFAULT '30 days'::interval) RETURNS TABLE(code text, kpi text, unit text, value numeric, numerator bigint, denominator bigint, measured bigint, holdout_value numeric, holdout_numerator bigint, holdout_denominator bigint, lift numeric, lift_low numeric, lift_high numeric)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -1635,13 +1643,18 @@ CREATE FUNCTION public.email_unsubscribe(token uuid, category text DEFAULT NULL:
 
 COMMENT ON FUNCTION public.email_unsubscribe(token uuid, category text) IS 'Opts the holder of a token out of product or marketing, or of both (null). What is queued is decided at its claim, retries included. Answers whether the token is known; doing it twice changes nothing.';
 
+CREATE FUNCTION public.email_urgent(rank integer) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION public.email_urgent(rank integer) IS 'Whether a letter of this rank is urgent: it waits for two turns of the rate budget at most, and a sidecar keeps its last free request for it.';
+
 CREATE FUNCTION public.email_urgent_due() RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET jit TO 'off';
 
-COMMENT ON FUNCTION public.email_urgent_due() IS 'Whether a letter of rank 80 or more is due: a sidecar keeps its last free request for those. One short index scan per rank, however many lie ahead.';
+COMMENT ON FUNCTION public.email_urgent_due() IS 'Whether an urgent letter (email_urgent) is due: a sidecar keeps its last free request for those. One short index scan per rank, however many lie ahead.';
 
 CREATE FUNCTION public.email_user_of_address(address text) RETURNS uuid
     LANGUAGE plpgsql STABLE
@@ -1660,6 +1673,18 @@ CREATE FUNCTION public.email_verdict_figures(deployments uuid[]) RETURNS TABLE(d
 
 COMMENT ON FUNCTION public.email_verdict_figures(deployments uuid[]) IS 'Verdict and figures of these deployments'' letters: median p95 latency after against before the release in percent, mean error rate in points, suggested actions without duplicates.';
 
+CREATE FUNCTION public.email_wake_key() RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_wake_key() IS 'The first number of the advisory locks of the wake-up; the second is the lane.';
+
+CREATE FUNCTION public.email_wake_lanes() RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_wake_lanes() IS 'How many lanes the wake-up has; email_sleep() speaks of them as bits.';
+
 CREATE FUNCTION public.email_week(week text) RETURNS date
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -1671,13 +1696,6 @@ CREATE FUNCTION public.email_wilson(successes bigint, trials bigint, OUT low num
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_wilson(successes bigint, trials bigint, OUT low numeric, OUT high numeric) IS '95 % confidence interval (Wilson) of a share, in percent; null when there were no trials.';
-
-CREATE FUNCTION public.email_work(worker text, provider text, batch_size integer, batches integer, lease_seconds double precision) RETURNS TABLE(batch_id uuid, id bigint, delivery_id uuid, email_type text, category text, recipient text, dedupe_key text, attempts integer, context jsonb, unsubscribe_token uuid, tracking boolean, next_seconds double precision, stopped boolean)
-    LANGUAGE plpgsql ROWS 100
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET jit TO 'off';
-
-COMMENT ON FUNCTION public.email_work(worker text, provider text, batch_size integer, batches integer, lease_seconds double precision) IS 'What a sidecar has to do: the rows of email_claim; or, when nothing can go out now, one row that says in how many seconds there may be something (null: nothing waits) and whether nothing may be sent at all.';
 
 CREATE FUNCTION public.email_zone(name text) RETURNS text
     LANGUAGE plpgsql STABLE
@@ -1714,7 +1732,7 @@ COMMENT ON COLUMN public.email_ab_results.variant IS 'As in email_subject_varian
 
 COMMENT ON COLUMN public.email_ab_results.sent IS 'Letters sent with it.';
 
-COMMENT ON COLUMN public.email_ab_results.measured IS 'How many of them went to somebody who consented to tracking: only their opens and clicks are known.';
+COMMENT ON COLUMN public.email_ab_results.measured IS 'How many of them went to users who consented to tracking: only their opens and clicks are known.';
 
 COMMENT ON COLUMN public.email_ab_results.clicks IS 'Letters with a click, a mail client''s prefetching aside.';
 
@@ -2688,7 +2706,7 @@ COMMENT ON COLUMN public.email_schedules.last_rows IS 'How many rows the last ru
 
 COMMENT ON COLUMN public.email_schedules.last_error IS 'SQLSTATE and message of the last run; null means that it ended well.';
 
-COMMENT ON COLUMN public.email_schedules.last_run_by IS 'Who ran it last: pg_cron, a sidecar (email_workers.id) or a person''s role; null means nobody yet.';
+COMMENT ON COLUMN public.email_schedules.last_run_by IS 'Who ran it last: pg_cron, a sidecar (email_workers.id) or a person''s role; null means it never ran.';
 
 CREATE TABLE public.email_schema_history (
     version integer NOT NULL,
@@ -2836,7 +2854,7 @@ COMMENT ON COLUMN public.email_type_kpis.kpi IS 'Its name; defined in docs/kpis.
 
 COMMENT ON COLUMN public.email_type_kpis.unit IS 'percent; minutes (a median); score (NPS, -100 to 100).';
 
-COMMENT ON COLUMN public.email_type_kpis.value IS 'In that unit, two decimals; null when nothing could be measured, and for times when nobody got there.';
+COMMENT ON COLUMN public.email_type_kpis.value IS 'In that unit, two decimals; null when nothing could be measured, and for times when no case got there.';
 
 COMMENT ON COLUMN public.email_type_kpis.numerator IS 'How many reached the aim; for the NPS promoters minus detractors.';
 
@@ -2928,7 +2946,7 @@ COMMENT ON COLUMN public.email_upcoming.user_id IS 'As in email_outbox.';
 
 COMMENT ON COLUMN public.email_upcoming.project_id IS 'The project it is about; null when it is about none.';
 
-COMMENT ON COLUMN public.email_upcoming.goes_out_at IS 'When it is claimed, by email_now(), should nothing be in the way then; null: not before somebody resumes what is paused.';
+COMMENT ON COLUMN public.email_upcoming.goes_out_at IS 'When it is claimed, by email_now(), should nothing be in the way then; null: not before what is paused is resumed.';
 
 COMMENT ON COLUMN public.email_upcoming.waits_for IS 'Its time, the cap, another try, a pause, or only the next claim.';
 
@@ -3130,17 +3148,17 @@ CREATE TRIGGER email_act_05_insert AFTER INSERT ON public.deployment_verdicts RE
 
 CREATE TRIGGER email_act_05_update AFTER UPDATE ON public.deployment_verdicts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.email_act_05_trigger();
 
-CREATE TRIGGER email_adv_02_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = 'nps_answered'::text)) EXECUTE FUNCTION public.email_adv_02_trigger();
+CREATE TRIGGER email_adv_02_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = 'nps_answered'::text)) EXECUTE FUNCTION public.email_signal_trigger('E-ADV-02');
 
 CREATE TRIGGER email_batches_forget AFTER UPDATE OF state ON public.email_batches FOR EACH ROW WHEN ((new.forget AND (new.state = 'settled'::text) AND (old.state <> 'settled'::text))) EXECUTE FUNCTION public.email_batches_forget();
 
-CREATE TRIGGER email_bill_01_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['payment_failed'::text, 'payment_succeeded'::text]))) EXECUTE FUNCTION public.email_bill_01_trigger();
+CREATE TRIGGER email_bill_01_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['payment_failed'::text, 'payment_succeeded'::text]))) EXECUTE FUNCTION public.email_signal_trigger('E-BILL-01');
 
-CREATE TRIGGER email_bill_02_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = 'payment_succeeded'::text)) EXECUTE FUNCTION public.email_bill_02_trigger();
+CREATE TRIGGER email_bill_02_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = 'payment_succeeded'::text)) EXECUTE FUNCTION public.email_signal_trigger('E-BILL-02');
 
-CREATE TRIGGER email_conv_03_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = 'quota_refused'::text)) EXECUTE FUNCTION public.email_conv_03_trigger();
+CREATE TRIGGER email_conv_03_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = 'quota_refused'::text)) EXECUTE FUNCTION public.email_signal_trigger('E-CONV-03');
 
-CREATE TRIGGER email_conv_04_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = 'pro_feature_attempted'::text)) EXECUTE FUNCTION public.email_conv_04_trigger();
+CREATE TRIGGER email_conv_04_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = 'pro_feature_attempted'::text)) EXECUTE FUNCTION public.email_signal_trigger('E-CONV-04');
 
 CREATE TRIGGER email_handover BEFORE INSERT ON public.scheduled_jobs FOR EACH ROW EXECUTE FUNCTION public.email_handover_trigger();
 
@@ -3156,7 +3174,7 @@ CREATE TRIGGER email_plan_changes AFTER UPDATE ON public.projects REFERENCING OL
 
 CREATE TRIGGER email_sec_01_update AFTER UPDATE ON public.users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.email_sec_01_trigger();
 
-CREATE TRIGGER email_sec_02_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['login'::text, 'suspicious_login'::text]))) EXECUTE FUNCTION public.email_sec_02_trigger();
+CREATE TRIGGER email_sec_02_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['login'::text, 'suspicious_login'::text]))) EXECUTE FUNCTION public.email_signal_trigger('E-SEC-02');
 
 CREATE TRIGGER email_settings_applied AFTER UPDATE ON public.email_settings FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION public.email_settings_applied();
 
@@ -3172,7 +3190,7 @@ CREATE TRIGGER email_trx_01_update AFTER UPDATE ON public.users REFERENCING OLD 
 
 CREATE TRIGGER email_trx_02_address BEFORE INSERT ON public.email_outbox FOR EACH ROW WHEN (((new.email_type = 'E-TRX-02'::text) AND (new.to_email IS NULL))) EXECUTE FUNCTION public.email_trx_02_address();
 
-CREATE TRIGGER email_trx_02_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['invitation_created'::text, 'invitation_accepted'::text, 'invitation_revoked'::text]))) EXECUTE FUNCTION public.email_trx_02_trigger();
+CREATE TRIGGER email_trx_02_signal AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['invitation_created'::text, 'invitation_accepted'::text, 'invitation_revoked'::text]))) EXECUTE FUNCTION public.email_signal_trigger('E-TRX-02');
 
 CREATE TRIGGER email_types_applied AFTER UPDATE ON public.email_types FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION public.email_types_applied();
 
@@ -3294,8 +3312,6 @@ GRANT SELECT(occurred_at) ON TABLE public.email_signals TO email_reader;
 
 REVOKE ALL ON FUNCTION public.email_adv_02_signal(s public.email_signals) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.email_adv_02_trigger() FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION public.email_answer(letter uuid, key text, answer text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_answer(letter uuid, key text, answer text) TO email_worker;
 
@@ -3339,8 +3355,6 @@ REVOKE ALL ON FUNCTION public.email_bill_01_facts(since timestamp with time zone
 
 REVOKE ALL ON FUNCTION public.email_bill_01_signal(s public.email_signals) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.email_bill_01_trigger() FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION public.email_bill_02_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_bill_02_current(ids bigint[]) TO email_worker;
 
@@ -3350,13 +3364,14 @@ REVOKE ALL ON FUNCTION public.email_bill_02_facts(since timestamp with time zone
 
 REVOKE ALL ON FUNCTION public.email_bill_02_signal(s public.email_signals) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.email_bill_02_trigger() FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION public.email_cancel(id bigint, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_cancel(id bigint, reason text) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval, batches integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_claim(worker text, provider text, batch_size integer, lease interval, batches integer) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_claim_or_wait(worker text, provider text, batch_size integer, batches integer, lease_seconds double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_claim_or_wait(worker text, provider text, batch_size integer, batches integer, lease_seconds double precision) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_claim_size(batch_size integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_claim_size(batch_size integer) TO email_worker;
@@ -3401,8 +3416,6 @@ REVOKE ALL ON FUNCTION public.email_conv_03_facts(since timestamp with time zone
 
 REVOKE ALL ON FUNCTION public.email_conv_03_signal(s public.email_signals) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.email_conv_03_trigger() FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION public.email_conv_04_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_conv_04_current(ids bigint[]) TO email_worker;
 
@@ -3411,8 +3424,6 @@ REVOKE ALL ON FUNCTION public.email_conv_04_enqueue(facts jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.email_conv_04_facts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_conv_04_signal(s public.email_signals) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION public.email_conv_04_trigger() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_conv_05_audience() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_conv_05_audience() TO email_worker;
@@ -3494,10 +3505,6 @@ REVOKE ALL ON FUNCTION public.email_facts(code text, since timestamp with time z
 REVOKE ALL ON FUNCTION public.email_fingerprint(objects text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_fingerprint(objects text[]) TO email_worker;
 GRANT ALL ON FUNCTION public.email_fingerprint(objects text[]) TO email_admin;
-
-REVOKE ALL ON FUNCTION public.email_first_name(name text) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.email_first_name(name text) TO email_worker;
-GRANT ALL ON FUNCTION public.email_first_name(name text) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_forget_user(user_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_forget_user(user_id uuid) TO email_admin;
@@ -3707,8 +3714,8 @@ REVOKE ALL ON FUNCTION public.email_release_unsent(batch uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_release_unsent(batch uuid) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone) TO email_worker;
 GRANT ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone) TO email_admin;
+GRANT ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_requests_now() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_requests_now() TO email_admin;
@@ -3773,9 +3780,6 @@ GRANT ALL ON FUNCTION public.email_scan(code text) TO email_admin;
 REVOKE ALL ON FUNCTION public.email_schedule_sync() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_schedule_sync() TO email_admin;
 
-REVOKE ALL ON FUNCTION public.email_schema_version() FROM PUBLIC;
-GRANT ALL ON FUNCTION public.email_schema_version() TO email_worker;
-
 REVOKE ALL ON FUNCTION public.email_sec_01_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_sec_01_current(ids bigint[]) TO email_worker;
 
@@ -3794,8 +3798,6 @@ REVOKE ALL ON FUNCTION public.email_sec_02_facts(since timestamp with time zone,
 
 REVOKE ALL ON FUNCTION public.email_sec_02_signal(s public.email_signals) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.email_sec_02_trigger() FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION public.email_segments_now() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_segments_now() TO email_reader;
 GRANT ALL ON FUNCTION public.email_segments_now() TO email_admin;
@@ -3807,8 +3809,8 @@ REVOKE ALL ON FUNCTION public.email_settings_applied() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_settings_edited() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[], refused text, refused_until timestamp with time zone, limited double precision, provider_limit double precision) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[], refused text, refused_until timestamp with time zone, limited double precision, provider_limit double precision) TO email_worker;
+REVOKE ALL ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[], pause_reason text, pause_until timestamp with time zone, limited double precision, provider_limit double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_settle(worker text, batch uuid, ids bigint[], outcomes text[], message_ids text[], errors text[], subjects text[], retry_after double precision[], pause_reason text, pause_until timestamp with time zone, limited double precision, provider_limit double precision) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_settle_unknown(delivery_id uuid, provider_message_id text, occurred_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_settle_unknown(delivery_id uuid, provider_message_id text, occurred_at timestamp with time zone) TO email_worker;
@@ -3816,6 +3818,8 @@ GRANT ALL ON FUNCTION public.email_settle_unknown(delivery_id uuid, provider_mes
 REVOKE ALL ON FUNCTION public.email_signal(kind text, user_id uuid, project_id uuid, payload jsonb, occurred_at timestamp with time zone, idempotency_key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_signal(kind text, user_id uuid, project_id uuid, payload jsonb, occurred_at timestamp with time zone, idempotency_key text) TO email_admin;
 GRANT ALL ON FUNCTION public.email_signal(kind text, user_id uuid, project_id uuid, payload jsonb, occurred_at timestamp with time zone, idempotency_key text) TO email_app;
+
+REVOKE ALL ON FUNCTION public.email_signal_trigger() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_signals_fill() FROM PUBLIC;
 
@@ -3831,9 +3835,9 @@ GRANT ALL ON FUNCTION public.email_slots_free(ids bigint[], slots text[]) TO ema
 REVOKE ALL ON FUNCTION public.email_slots_seed() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_slots_seed() TO email_admin;
 
-REVOKE ALL ON FUNCTION public.email_slots_settle(sent bigint[], refused bigint[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.email_slots_settle(sent bigint[], refused bigint[]) TO email_worker;
-GRANT ALL ON FUNCTION public.email_slots_settle(sent bigint[], refused bigint[]) TO email_admin;
+REVOKE ALL ON FUNCTION public.email_slots_settle(sent bigint[], rejected bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_slots_settle(sent bigint[], rejected bigint[]) TO email_worker;
+GRANT ALL ON FUNCTION public.email_slots_settle(sent bigint[], rejected bigint[]) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_slots_take(ids bigint[], slots text[], OUT asked boolean, OUT waiting bigint[], OUT run_ats timestamp with time zone[], OUT reasons text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_slots_take(ids bigint[], slots text[], OUT asked boolean, OUT waiting bigint[], OUT run_ats timestamp with time zone[], OUT reasons text[]) TO email_worker;
@@ -3898,9 +3902,31 @@ REVOKE ALL ON FUNCTION public.email_trx_02_facts(since timestamp with time zone,
 
 REVOKE ALL ON FUNCTION public.email_trx_02_signal(s public.email_signals) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.email_trx_02_trigger() FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION public.email_type_kpi_counts(over interval) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_type_kpi_deployments(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_type_kpi_feedback(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_type_kpi_invitations(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_type_kpi_logins(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_type_kpi_payments(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_type_kpi_projects(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_type_kpi_returns(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_type_kpi_survey(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_type_kpi_twofa(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_type_kpi_unsubscribes(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_type_kpi_upgrades(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_type_kpi_verdicts(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_type_kpis_over(over interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_type_kpis_over(over interval) TO email_reader;
@@ -3916,6 +3942,9 @@ REVOKE ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) FROM 
 GRANT ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) TO email_worker;
 GRANT ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_urgent(rank integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_urgent(rank integer) TO email_worker;
+
 REVOKE ALL ON FUNCTION public.email_urgent_due() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_urgent_due() TO email_worker;
 
@@ -3928,14 +3957,17 @@ GRANT ALL ON FUNCTION public.email_value(of_projects uuid[], since timestamp wit
 REVOKE ALL ON FUNCTION public.email_verdict_figures(deployments uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_verdict_figures(deployments uuid[]) TO email_worker;
 
+REVOKE ALL ON FUNCTION public.email_wake_key() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_wake_key() TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_wake_lanes() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_wake_lanes() TO email_worker;
+
 REVOKE ALL ON FUNCTION public.email_week(week text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_week(week text) TO email_worker;
 GRANT ALL ON FUNCTION public.email_week(week text) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_wilson(successes bigint, trials bigint, OUT low numeric, OUT high numeric) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION public.email_work(worker text, provider text, batch_size integer, batches integer, lease_seconds double precision) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.email_work(worker text, provider text, batch_size integer, batches integer, lease_seconds double precision) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_zone(name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_zone(name text) TO email_worker;

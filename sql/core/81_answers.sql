@@ -87,6 +87,30 @@ comment on function public.email_answer(uuid, text, text) is
 'Records the answer to a letter''s question as a signal: recorded; answered before (nothing new); disowned before (a login that was disowned stays so); no answer (this letter does not ask that); unknown (as email_question).';
 revoke all on function public.email_answer(uuid, text, text) from public;
 
+-- How many confirm, how many report ------------------------------------------------------------------------------------------
+create or replace function public.email_type_kpi_logins(since timestamptz, until timestamptz)
+returns table (code text, kpi text, held_out boolean, reached bigint, cases bigint, measured bigint, minutes numeric)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    return query
+    select 'E-SEC-02', k.kpi, false, count(*) filter (where a.disowned = k.counts_disowned), count(*), count(*), null::numeric
+    from (
+        select bool_or(s.kind = 'login_disowned') as disowned
+        from public.email_signals s
+        where s.kind in ('login_confirmed', 'login_disowned') and s.occurred_at > since and s.occurred_at <= until
+        group by s.user_id, coalesce(s.payload ->> 'signal_id', s.id::text)
+    ) a
+    cross join (values ('confirmed_rate', false), ('reported_rate', true)) k (kpi, counts_disowned)
+    group by k.kpi;
+end
+$$;
+comment on function public.email_type_kpi_logins(timestamptz, timestamptz) is
+'A step of email_type_kpi_counts(). E-SEC-02: the logins that their owners answered for in the period, each once: confirmed, or reported, which outweighs a confirmation.';
+revoke all on function public.email_type_kpi_logins(timestamptz, timestamptz) from public;
+
 -- What people asked support for ---------------------------------------------------------------------------------------------
 create or replace function public.email_requests_now()
 returns table (id bigint, kind text, requested_at timestamptz, user_id uuid, name text, email text, project_id uuid, project_name text, letter uuid)

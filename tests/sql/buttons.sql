@@ -44,10 +44,10 @@ from (values
 ) c (code, path, wrong);
 select throws_like(
     $$ update public.email_types set params = params || '{"cta_path": 7}' where code = 'E-ACT-05' $$,
-    'cta_path of E-ACT-05: not a text', 'a number is none'
+    'cta_path of E-ACT-05: not a text', 'a number is no cta_path'
 );
 select lives_ok($$ update public.email_types set params = params - 'cta_path' where code = 'E-ACT-05' $$, 'without one the letter''s own default holds');
-select lives_ok($$ update public.email_types set params = params || '{"cta_path": null}' where code = 'E-ACT-05' $$, 'also with null');
+select lives_ok($$ update public.email_types set params = params || '{"cta_path": null}' where code = 'E-ACT-05' $$, 'with cta_path null the letter''s own default holds');
 select is_empty(
     $$ select t.code, public.email_cta_problem(t.code, t.params ->> 'cta_path') from public.email_types t where public.email_cta_problem(t.code, t.params ->> 'cta_path') is not null $$,
     'nothing in the catalogue would be refused'
@@ -93,15 +93,15 @@ select is(
 );
 select is(
     (select pg_temp.links(o.dedupe_key) from public.email_outbox o where o.email_type = 'E-ACT-05' and o.to_email = 'nadia@example.com'),
-    '{"project_slug": "deja-vu", "owner_email": "nassir@example.com"}', 'also one with an account, which does not see the project'
+    '{"project_slug": "deja-vu", "owner_email": "nassir@example.com"}', 'a copy to a contact with an account knows whom to write to'
 );
 
 update public.email_types set active_since = now() - interval '3 days' where code = 'E-ACT-02';
 select fixture.project(:'nadia', 'Checkout API') as older \gset
 select is(public.email_link_keys('/x/{unique_slug}', 'k', :'older', null), '{"project_slug": "checkout-api", "unique_slug": "checkout-api"}', 'the only project of that slug is found by it');
 insert into public.projects (owner_id, name, plan, api_key, hmac_secret, envs, created_at) values (:'nadia', 'checkout  api', 'free', 'n', 'n', '{prod}', now() + interval '1 minute') returning id as newer \gset
-select is(public.email_link_keys('/x/{unique_slug}', 'k', :'older', null), '{"project_slug": "checkout-api"}', 'not when a newer one of the owner has it');
-select is(public.email_link_keys('/x/{unique_slug}', 'k', :'newer', null), '{"project_slug": "checkout-api", "unique_slug": "checkout-api"}', 'the newer one is');
+select is(public.email_link_keys('/x/{unique_slug}', 'k', :'older', null), '{"project_slug": "checkout-api"}', 'the older project of that slug is not found by it');
+select is(public.email_link_keys('/x/{unique_slug}', 'k', :'newer', null), '{"project_slug": "checkout-api", "unique_slug": "checkout-api"}', 'the newer project of that slug is found by it');
 select is(public.email_link_keys('/x/{project_slug}', 'k', gen_random_uuid(), null), '{}', 'a project that is gone has none');
 select is(public.email_link_keys('{dashboard_path}', 'k', :'older', null), '{}', 'and no letter is given what its button does not need');
 
@@ -112,7 +112,7 @@ select is(pg_temp.links('invitation:i1:J0'), '{}', 'an invited person is not tol
 -- A column of the application that is gone holds up no claim.
 alter table public.projects rename column name to title;
 select is(public.email_link_keys('{answer} | /x/{project_slug}', 'k', :'older', null) - 'answer_key', '{}', 'without the column there is no slug');
-select ok(public.email_link_keys('{answer} | /x/{project_slug}', 'k', :'older', null) ? 'answer_key', 'but the answer''s key');
+select ok(public.email_link_keys('{answer} | /x/{project_slug}', 'k', :'older', null) ? 'answer_key', 'without the column there is still the answer''s key');
 
 select * from finish();
 rollback;
