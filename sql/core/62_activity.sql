@@ -25,6 +25,21 @@ comment on function public.email_activity(uuid, timestamptz, timestamptz) is
 'Every moment from since (included) to until (not included) at which this user was active: sign-up, project created, deployment of an own project started, signals login, verdict_viewed and still_active.';
 revoke all on function public.email_activity(uuid, timestamptz, timestamptz) from public;
 
+-- What a weekly report is about: signing up or logging in alone is nothing to report.
+create or replace function public.email_usage(of_user uuid, since timestamptz, until timestamptz)
+returns table (used_at timestamptz)
+language sql stable
+as $$
+select d.started_at from public.projects p join public.deployments d on d.project_id = p.id
+where p.owner_id = of_user and d.started_at >= since and d.started_at < until
+union all
+select s.occurred_at from public.email_signals s
+where s.user_id = of_user and s.kind = 'verdict_viewed' and s.occurred_at >= since and s.occurred_at < until
+$$;
+comment on function public.email_usage(uuid, timestamptz, timestamptz) is
+'Every moment from since (included) to until (not included) at which this user used the product: a deployment of an own project started, a verdict viewed.';
+revoke all on function public.email_usage(uuid, timestamptz, timestamptz) from public;
+
 -- The same six sources, but only the end of each: one step into an index instead of the whole history.
 create or replace function public.email_last_active(of_user uuid, as_of timestamptz)
 returns table (last_active_at timestamptz)
@@ -152,50 +167,109 @@ comment on function public.email_day(text) is 'A day such as 2026-02-28; null wh
 revoke all on function public.email_day(text) from public;
 
 -- Figures ------------------------------------------------------------------------------------------------------------
+-- A verdict that found no fault, because the application could not measure: its engine calls that a warning, too.
+create or replace function public.email_unmeasured(verdict text, summary text) returns boolean
+language sql immutable
+as $$
+select coalesce(verdict in ('warning', 'attention') and summary in (
+    'Data quality insufficient to confirm deployment health', 'Insufficient metrics to assess deployment health',
+    'Post-deploy metrics validation failed; deployment analyzed with limited confidence'), false)
+$$;
+comment on function public.email_unmeasured(text, text) is
+'Whether a verdict says that nothing could be measured, which is no alert; by the exact summaries the application''s engine writes.';
+revoke all on function public.email_unmeasured(text, text) from public;
+
 -- What happened in a set of projects between two moments; the second one is not included.
+drop function if exists public.email_value(uuid[], timestamptz, timestamptz);
 create or replace function public.email_value(of_projects uuid[], since timestamptz, until timestamptz)
-returns table (deployments bigint, warnings bigint, rollbacks bigint, hidden_anomalies bigint)
+returns table (deployments bigint, analysed bigint, warnings bigint, rollbacks bigint, unmeasured bigint, failed bigint)
 language sql stable
 as $$
 select
     count(*),
-    count(*) filter (where v.verdict = 'warning'),
+    count(v.verdict) filter (where not public.email_unmeasured(v.verdict, v.summary)),
+    count(*) filter (where v.verdict in ('warning', 'attention') and not public.email_unmeasured(v.verdict, v.summary)),
     count(*) filter (where v.verdict = 'rollback_recommended'),
-    coalesce(sum((
-        select count(*) from public.sdh_hints h where h.deployment_id = d.id and h.severity in ('warning', 'critical')
-    )), 0)::bigint
+    count(*) filter (where public.email_unmeasured(v.verdict, v.summary)),
+    count(*) filter (where d.pipeline_result = 'failed')
 from public.deployments d
 left join public.deployment_verdicts v on v.deployment_id = d.id
 where d.project_id = any(of_projects) and d.started_at >= since and d.started_at < until
 $$;
 comment on function public.email_value(uuid[], timestamptz, timestamptz) is
-'What SEQPULSE did for these projects from since to until (not included): deployments, those with verdict warning and rollback_recommended, and the SDH hints of severity warning and critical, which Free does not show. Zeros when there is nothing.';
+'What SEQPULSE did for these projects from since to until (not included): deployments, those it analysed (a verdict that could measure), those with verdict warning and rollback_recommended, those whose verdict could not measure, and those whose pipeline failed, whatever the verdict. Zeros when there is nothing.';
 revoke all on function public.email_value(uuid[], timestamptz, timestamptz) from public;
 
--- Zero, NaN, infinite and absurd samples (milliseconds) say nothing about a change and would spoil it.
-create or replace function public.email_latency_delta(of_projects uuid[], since timestamptz, until timestamptz)
+-- The same by day and by project, for the bars of a report.  A project's path leads to its latest alert, else to the project; with
+-- ids, because two projects of a name have the same slug, and the application finds either by its id.
+create or replace function public.email_report(of_projects uuid[], since timestamptz, until timestamptz, zone text)
+returns table (days jsonb, projects jsonb)
+language sql stable
+as $$
+with done as materialized (
+    select d.id, d.project_id, d.started_at, v.verdict is not null and not public.email_unmeasured(v.verdict, v.summary) as analysed,
+        v.verdict in ('warning', 'attention', 'rollback_recommended') and not public.email_unmeasured(v.verdict, v.summary) as alarming
+    from public.deployments d
+    left join public.deployment_verdicts v on v.deployment_id = d.id
+    where d.project_id = any(of_projects) and d.started_at >= since and d.started_at < until
+)
+select
+    (
+        select jsonb_agg(jsonb_build_object('date', e.day, 'deployments', e.deployments, 'alerts', e.alerts) order by e.day)
+        from (
+            select (d.started_at at time zone zone)::pg_catalog.date as day, count(*) as deployments, count(*) filter (where d.alarming) as alerts
+            from done d
+            group by 1
+        ) e
+    ),
+    (
+        select jsonb_agg(jsonb_build_object(
+            'project_id', e.project_id, 'name', p.name, 'deployments', e.deployments, 'analysed', e.analysed, 'alerts', e.alerts,
+            'path', case when e.alert is null then '/dashboard/projects/' || e.project_id else '/dashboard/deployments/' || e.project_id || '/' || e.alert end
+        ) order by e.alerts desc, e.deployments desc, p.name, p.id)
+        from (
+            select d.project_id, count(*) as deployments, count(*) filter (where d.analysed) as analysed, count(*) filter (where d.alarming) as alerts,
+                (array_agg(d.id order by d.started_at desc) filter (where d.alarming))[1] as alert
+            from done d
+            group by d.project_id
+        ) e
+        join public.projects p on p.id = e.project_id
+    )
+$$;
+comment on function public.email_report(uuid[], timestamptz, timestamptz, text) is
+'The deployments from since to until (not included) by day of a time zone and by project, each with its alerts; a project with the path to its latest alert in the application. Null when there is none.';
+revoke all on function public.email_report(uuid[], timestamptz, timestamptz, text) from public;
+
+-- Zero, NaN, infinite and absurd samples (milliseconds) say nothing about a change and would spoil it.  Each project against itself,
+-- so that deploying another one more often makes nothing faster.
+drop function if exists public.email_latency_delta(uuid[], timestamptz, timestamptz);
+create or replace function public.email_latency_trend(of_projects uuid[], before timestamptz, since timestamptz, until timestamptz)
 returns numeric
 language sql stable
 as $$
-select round((percentile_cont(0.5) within group (order by 100 * (s.post / s.pre - 1)))::numeric, 1)
+select round((percentile_cont(0.5) within group (order by 100 * (t.now / t.past - 1)))::numeric, 1)
 from (
     select
-        percentile_cont(0.5) within group (order by m.latency_p95) filter (where m.phase = 'pre') as pre,
-        percentile_cont(0.5) within group (order by m.latency_p95) filter (where m.phase = 'post') as post
-    from public.deployments d
-    join public.metric_samples m on m.deployment_id = d.id
-    where d.project_id = any(of_projects) and d.started_at >= since and d.started_at < until
-    and m.latency_p95 between 1e-3 and 1e9
-    group by d.id
-) s
-where s.pre is not null and s.post is not null
+        percentile_cont(0.5) within group (order by r.latency) filter (where r.started_at < since) as past,
+        percentile_cont(0.5) within group (order by r.latency) filter (where r.started_at >= since) as now
+    from (
+        select d.project_id, d.started_at, percentile_cont(0.5) within group (order by m.latency_p95) as latency
+        from public.deployments d
+        join public.metric_samples m on m.deployment_id = d.id
+        where d.project_id = any(of_projects) and d.started_at >= before and d.started_at < until
+        and m.phase = 'post' and m.latency_p95 between 1e-3 and 1e9
+        group by d.id, d.project_id, d.started_at
+    ) r
+    group by r.project_id
+) t
+where t.past is not null and t.now is not null
 $$;
-comment on function public.email_latency_delta(uuid[], timestamptz, timestamptz) is
-'Median over the deployments started from since to until (not included) of the change of the median p95 latency after the release against before, in percent with one decimal; null when no deployment has both.';
-revoke all on function public.email_latency_delta(uuid[], timestamptz, timestamptz) from public;
+comment on function public.email_latency_trend(uuid[], timestamptz, timestamptz, timestamptz) is
+'How the p95 latency of these projects changed from the period before (before to since) to the period (since to until, not included), in percent with one decimal: of each project the median over its releases of the median p95 measured after the release, then the median of the projects'' changes; null when no project has both.';
+revoke all on function public.email_latency_trend(uuid[], timestamptz, timestamptz, timestamptz) from public;
 
 select public.email_grant(g.privileges, r.role_name)
 from unnest(array['email_worker', 'email_admin']) r (role_name)
 cross join (values
-    ('execute on function public.email_activity(uuid, timestamptz, timestamptz), public.email_last_active(uuid, timestamptz), public.email_zone(text), public.email_zones(), public.email_week(text), public.email_month(text), public.email_day(text), public.email_value(uuid[], timestamptz, timestamptz), public.email_latency_delta(uuid[], timestamptz, timestamptz)')
+    ('execute on function public.email_activity(uuid, timestamptz, timestamptz), public.email_usage(uuid, timestamptz, timestamptz), public.email_last_active(uuid, timestamptz), public.email_zone(text), public.email_zones(), public.email_week(text), public.email_month(text), public.email_day(text), public.email_unmeasured(text, text), public.email_value(uuid[], timestamptz, timestamptz), public.email_report(uuid[], timestamptz, timestamptz, text), public.email_latency_trend(uuid[], timestamptz, timestamptz, timestamptz)')
 ) g (privileges);

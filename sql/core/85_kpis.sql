@@ -68,7 +68,7 @@ as $$
 -- A letter is sent within two weeks of its claim: the index on created_at bounds what is read.
 select d.id, d.email_type::text, d.user_id,
     coalesce(d.project_id, case
-        when d.email_type in ('E-ACT-02', 'E-ACT-03', 'E-ACT-04', 'E-CONV-01', 'E-CONV-02', 'E-CONV-03', 'E-CONV-05', 'E-RET-02')
+        when d.email_type in ('E-ACT-02', 'E-ACT-03', 'E-ACT-04', 'E-CONV-01', 'E-CONV-02', 'E-CONV-03')
             then public.email_key_id(d.dedupe_key, 2)
     end),
     d.dedupe_key::text, d.status <> 'sent', coalesce(d.sent_at, d.created_at)

@@ -25,9 +25,6 @@ pub(crate) struct MonthlyReport {
     /// Fresh.
     #[serde(skip)]
     pub figures: Figures,
-    /// Fresh: SDH hints of the month.
-    #[serde(default, deserialize_with = "super::value::count_opt")]
-    pub hidden_anomalies: Option<u64>,
 }
 
 templates!(
@@ -65,16 +62,17 @@ impl MonthlyReport {
 
     /// What the figures mean.
     fn comment(&self) -> String {
-        let comment = self.figures.comment(match self.figures.alerts() {
+        self.figures.comment(match self.figures.alerts() {
             1 => "l'alerte du mois est détaillée dans le dashboard.",
             _ => "les alertes du mois sont détaillées dans le dashboard.",
-        });
-        match self.hidden_anomalies.filter(|&count| count > 0) {
-            Some(count) => format!(
-                "{comment} Le SDH a relevé {}.",
-                french::count(count, "anomalie", "anomalies")
-            ),
-            None => comment,
+        })
+    }
+
+    /// Where the latest alert of the only project is shown; several projects have links of their own.
+    fn link(&self, page: &Page<'_>) -> Option<String> {
+        match self.projects.as_deref() {
+            Some([project]) if self.figures.alerts() > 0 => project.href(page),
+            _ => None,
         }
     }
 

@@ -20,10 +20,13 @@ pub(crate) struct Figures {
     /// Fresh: deployments that have a verdict; the others say nothing about alerts.
     #[serde(default, deserialize_with = "super::value::count_opt")]
     pub analysed: Option<u64>,
+    /// Fresh: deployments whose verdict says that nothing could be measured: no alert, and not analysed either.
+    #[serde(default, deserialize_with = "super::value::count_opt")]
+    pub unmeasured: Option<u64>,
     /// Fresh: deployments whose pipeline failed.
     #[serde(default, deserialize_with = "super::value::count_opt")]
     pub failed: Option<u64>,
-    /// Fresh: median over the deployments of p95 after against before, in percent.
+    /// Fresh: median p95 after the releases, against that of the period before, in percent.
     #[serde(default, deserialize_with = "super::value::change")]
     pub latency_delta: Option<f64>,
     /// Fresh: the period before; null when there was none.
@@ -96,7 +99,8 @@ impl Figures {
             .filter(|&analysed| analysed < self.deployments)
     }
 
-    /// What the alerts mean, of what was analysed; then the pipelines that failed. `detailed` says where alerts are explained.
+    /// What the alerts mean, of what was analysed; then what could not be measured and the pipelines that failed. `detailed` says
+    /// where alerts are explained.
     pub(crate) fn comment(&self, detailed: &str) -> String {
         let verdicts = match (self.partly_analysed(), self.alerts()) {
             (Some(0), 0) => {
@@ -122,17 +126,25 @@ impl Figures {
                 })
             }
         };
-        match self.failed.filter(|&failed| failed > 0) {
-            Some(failed) => format!(
-                "{verdicts} {} en échec.",
-                french::count(
-                    failed,
-                    "pipeline s'est terminé",
-                    "pipelines se sont terminés"
-                )
-            ),
-            None => verdicts,
-        }
+        let unmeasured = self.unmeasured.filter(|&count| count > 0).map(|count| {
+            french::count(
+                count,
+                "déploiement n'a pas pu être mesuré.",
+                "déploiements n'ont pas pu être mesurés.",
+            )
+        });
+        let failed = self.failed.filter(|&count| count > 0).map(|count| {
+            french::count(
+                count,
+                "pipeline s'est terminé en échec.",
+                "pipelines se sont terminés en échec.",
+            )
+        });
+        [Some(verdicts), unmeasured, failed]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     /// `latence p95 médiane en baisse de 12 %`; `None` when unknown.
