@@ -271,7 +271,9 @@ begin
         cross join lateral (
             select count(*) filter (where d.started_at < l.at) as before, count(*) filter (where d.started_at >= l.at) as after
             from public.deployments d
-            where d.project_id = l.project_id and d.started_at >= l.at - interval '7 days' and d.started_at <= l.at + interval '7 days'
+            -- A letter about a user's projects names none.
+            where d.project_id = any(case when l.project_id is null then array(select p.id from public.projects p where p.owner_id = l.user_id) else array[l.project_id] end)
+            and d.started_at >= l.at - interval '7 days' and d.started_at <= l.at + interval '7 days'
         ) d
         group by l.held_out;
     exception when undefined_column or undefined_table then null;

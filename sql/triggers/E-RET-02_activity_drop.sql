@@ -1,14 +1,15 @@
 -- E-RET-02  Activity dropped                                               marketing, capped, priority 45
 --
--- cause       scan, daily: in week N, the last local ISO week of the project's owner that is over, the project started at
+-- cause       scan, daily: in week N, the last local ISO week of the user that is over, a project of theirs started at
 --             most params.drop_percent (50) % of the deployments of week N-1, and in week N-1 at least
 --             params.min_deployments (4); no recovery since
--- fact's time the end of week N, Monday 00:00 of the owner: a week that ended before active_since is not looked at
+-- fact's time the end of week N, Monday 00:00 of the user: a week that ended before active_since is not looked at
 -- when        now (within 24 h of the detection; the scan may find it until week N+1 ends)
--- key         activity_drop:{project}:{week N}, as IYYY-Www
--- still true  the project did not recover: its deployments of the last seven days are still at most drop_percent % of those
---             of week N-1; and the deployments of both weeks still show the drop
--- figures     deployments (week N), previous_deployments (week N-1)
+-- key         activity_drop:{user}:{week N}, as IYYY-Www: one letter, however many projects
+-- still true  one of the projects did not recover: its deployments of the last seven days are still at most drop_percent % of
+--             those of week N-1; and its deployments of both weeks still show the drop
+-- figures     projects: those, each with name, deployments (week N) and previous_deployments (week N-1); deployments and
+--             previous_deployments of all of them; project_name and project_id when it is one
 -- params      drop_percent, min_deployments
 -- reads       users (id, is_active), projects (id, name, owner_id), deployments (project_id, started_at)
 
@@ -101,14 +102,15 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
-    select d.user_id, d.project_id, format('activity_drop:%s:%s', d.project_id, to_char(d.monday, 'IYYY-"W"IW')), public.email_now(),
+    select d.user_id, null::uuid, format('activity_drop:%s:%s', d.user_id, to_char(d.monday, 'IYYY-"W"IW')), public.email_now(),
         jsonb_build_object('week_start', to_char(d.monday, 'YYYY-MM-DD'))
     from public.email_types t
     join public.email_activity_drops() d on d.week_end >= t.active_since
-    where t.code = 'E-RET-02';
+    where t.code = 'E-RET-02'
+    group by d.user_id, d.monday;
 end
 $$;
-comment on function public.email_ret_02_audience() is 'E-RET-02: projects that deployed at most half as often in the last local week as in the one before, and did not recover.';
+comment on function public.email_ret_02_audience() is 'E-RET-02: the users one of whose projects deployed at most half as often in the last local week as in the one before, and did not recover.';
 revoke all on function public.email_ret_02_audience() from public;
 
 -- Still true, and fresh figures -------------------------------------------------------------------------------------------
@@ -124,18 +126,13 @@ declare
 begin
     return query
     select o.id,
-        case
-            when r.project_id is null then null
-            when p.id is null then 'no such project'
-            when c.before < k.min_deployments then format('no drop: %s deployments in the week before, fewer than %s', c.before, k.min_deployments)
-            when c.week > c.before * k.drop_percent / 100 then format('no drop: %s deployments after %s', c.week, c.before)
-            when c.lately > c.before * k.drop_percent / 100 then format('recovered: %s deployments in the last seven days', c.lately)
-        end,
-        case when p.id is null then '{}' else jsonb_build_object(
-            'project_name', p.name,
-            'project_id', p.id,
-            'deployments', c.week,
-            'previous_deployments', c.before
+        case when own.low is null then coalesce(own.reason, 'no such project') end,
+        case when own.low is null then '{}' else jsonb_build_object(
+            'projects', own.low,
+            'deployments', own.week,
+            'previous_deployments', own.before,
+            'project_name', case when jsonb_array_length(own.low) = 1 then own.low -> 0 -> 'name' end,
+            'project_id', case when jsonb_array_length(own.low) = 1 then own.low -> 0 -> 'project_id' end
         ) end
     from public.email_outbox o
     cross join (
@@ -143,21 +140,35 @@ begin
             coalesce((t.params ->> 'min_deployments')::integer, 4) as min_deployments
         from public.email_types t where t.code = 'E-RET-02'
     ) k
-    cross join lateral (
-        select coalesce(o.project_id, public.email_key_id(o.dedupe_key, 2)) as project_id
-    ) r
-    left join public.projects p on p.id = r.project_id
-    left join public.email_preferences f on f.user_id = p.owner_id
+    left join public.email_preferences f on f.user_id = o.user_id
     cross join lateral (select public.email_zone(f.timezone) as name) zone
     cross join lateral (
         select coalesce(public.email_day(o.payload ->> 'week_start'), public.email_week(split_part(o.dedupe_key, ':', 3)),
             date_trunc('week', o.due_at at time zone zone.name)::date - 7) as monday
     ) w
-    cross join lateral public.email_drop_counts(p.id, zone.name, w.monday, checked_at) c
+    cross join lateral (
+        select
+            jsonb_agg(jsonb_build_object('project_id', p.id, 'name', p.name, 'deployments', p.week, 'previous_deployments', p.before)
+                order by p.before - p.week desc, p.name, p.id) filter (where p.reason is null) as low,
+            sum(p.week) filter (where p.reason is null) as week,
+            sum(p.before) filter (where p.reason is null) as before,
+            -- Why the one that deployed most before is none.
+            (array_agg(p.reason order by p.before desc, p.id))[1] as reason
+        from (
+            select p.id, p.name, c.before, c.week, case
+                when c.before < k.min_deployments then format('no drop: %s deployments in the week before, fewer than %s', c.before, k.min_deployments)
+                when c.week > c.before * k.drop_percent / 100 then format('no drop: %s deployments after %s', c.week, c.before)
+                when c.lately > c.before * k.drop_percent / 100 then format('recovered: %s deployments in the last seven days', c.lately)
+            end as reason
+            from public.projects p
+            cross join lateral public.email_drop_counts(p.id, zone.name, w.monday, checked_at) c
+            where p.owner_id = o.user_id
+        ) p
+    ) own
     where o.id = any(ids);
 end
 $$;
-comment on function public.email_ret_02_current(bigint[]) is 'E-RET-02: true while the project has not recovered; with the deployments of both weeks.';
+comment on function public.email_ret_02_current(bigint[]) is 'E-RET-02: true while one of the user''s projects that dropped has not recovered; with the deployments of both weeks of each that has not.';
 revoke all on function public.email_ret_02_current(bigint[]) from public;
 
 select public.email_grant(g.privileges, r.role_name)

@@ -136,7 +136,7 @@ pub(super) const SCENES: &[Scene] = &[
             DEPLOY,
             &["{project}8", "1", "analyzed", ""],
         )],
-        letters: &[due("Karim", "E-RET-02", "", "activity_drop:{project}4:%")],
+        letters: &[due("Karim", "E-RET-02", "", "activity_drop:{karim}:%")],
     },
     Scene {
         day: 7,
@@ -218,18 +218,13 @@ pub(super) const SCENES: &[Scene] = &[
             ],
         )],
         letters: &[
-            due(
-                "Nassir",
-                "E-CONV-05",
-                "",
-                "monthly_value_report:{project}1:%",
-            ),
+            due("Nassir", "E-CONV-05", "", "monthly_value_report:{nassir}:%"),
             // His project went from seven deployments to none: that weighs more.
             waits(
                 "Karim",
                 "E-CONV-05",
                 "",
-                "monthly_value_report:{project}4:%",
+                "monthly_value_report:{karim}:%",
                 "cap",
             ),
         ],
@@ -242,7 +237,7 @@ pub(super) const SCENES: &[Scene] = &[
             "Karim",
             "E-CONV-05",
             "",
-            "monthly_value_report:{project}4:%",
+            "monthly_value_report:{karim}:%",
         )],
     },
 ];
