@@ -11,6 +11,58 @@ comment on function public.email_key_id(text, integer) is
 'The id in this part of a dedupe key (parts are separated by colons, the first is 1); null when no uuid stands there.';
 revoke all on function public.email_key_id(text, integer) from public;
 
+-- For letters that leave their reader in peace for a while, whatever caused them.  From the journal, which remembers, and from the
+-- queue, which knows what is on its way.
+create or replace function public.email_last_letter(of_user uuid, code text, other_than text, within interval)
+returns table (went_at timestamptz)
+language sql stable
+as $$
+select max(l.went_at)
+from (
+    select d.sent_at from public.email_deliveries d
+    where d.user_id = of_user and d.email_type = code and d.status = 'sent' and d.dedupe_key <> other_than and d.sent_at > public.email_now() - within
+    union all
+    select coalesce(o.finished_at, public.email_now()) from public.email_outbox o
+    where o.user_id = of_user and o.email_type = code and o.dedupe_key <> other_than
+    -- One that was tried before goes again as it is.
+    and (o.status in ('sending', 'sent') or o.status = 'queued' and o.batch_id is not null)
+    and coalesce(o.finished_at, public.email_now()) > public.email_now() - within
+) l (went_at)
+$$;
+comment on function public.email_last_letter(uuid, text, text, interval) is
+'When the latest letter of this code under another key went to this user, not longer ago than within; one that is being sent counts as sent now. One row; null: none did.';
+revoke all on function public.email_last_letter(uuid, text, text, interval) from public;
+select public.email_grant('execute on function public.email_last_letter(uuid, text, text, interval)', r.role_name) from unnest(array['email_worker', 'email_admin']) r (role_name);
+
+-- Who was invited need not be told to create a project.  Addresses are the same in upper and lower case; one that was accepted comes
+-- before one that waits, of several the latest.
+create or replace function public.email_invitation(address text, as_of timestamptz)
+returns table (invitation_id text, inviter uuid, project_id uuid, payload jsonb, accepted boolean)
+language sql stable
+as $$
+select s.payload ->> 'invitation_id', s.user_id, s.project_id, s.payload, a.accepted
+from public.email_signals s
+cross join lateral (
+    select
+        exists (
+            select from public.email_signals x
+            where x.payload ->> 'invitation_id' = s.payload ->> 'invitation_id' and x.kind = 'invitation_accepted' and x.occurred_at <= as_of
+        ) as accepted,
+        exists (
+            select from public.email_signals x
+            where x.payload ->> 'invitation_id' = s.payload ->> 'invitation_id' and x.kind = 'invitation_revoked' and x.occurred_at <= as_of
+        ) as revoked
+) a
+where s.kind = 'invitation_created' and left(lower(btrim(s.payload ->> 'invitee_email')), 255) = left(lower(btrim(address)), 255)
+and s.occurred_at <= as_of and (a.accepted or not a.revoked)
+order by a.accepted desc, s.occurred_at desc, s.id desc
+limit 1
+$$;
+comment on function public.email_invitation(text, timestamptz) is
+'The invitation of this address that is accepted, or else waits to be: its id, who invites to which project, the keys of the signal. No row: none, or revoked.';
+revoke all on function public.email_invitation(text, timestamptz) from public;
+select public.email_grant('execute on function public.email_invitation(text, timestamptz)', r.role_name) from unnest(array['email_worker', 'email_admin']) r (role_name);
+
 -- What a verdict's letter says: the deployment, the verdict, what the release changed (median p95 latency and mean error rate
 -- after against before), and what to do, most severe hint first.  NaN and Infinity, which the columns allow, are left out.
 create or replace function public.email_verdict_figures(deployments uuid[])

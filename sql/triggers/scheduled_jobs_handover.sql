@@ -10,7 +10,8 @@
 --             is false.
 -- no letter   a key that is known already (the letter's own trigger came first, or the journal remembers it) and a type that is
 --             disabled: the job is completed all the same, because a letter the DBA switched off is nobody's to send
--- env_forced  a key env_forced:{project}:{date} is E-CONV-04 of the feature multi_env, whatever type the job names
+-- env_forced  a key env_forced:{project}:{date} is E-CONV-04 of the feature multi_env, whatever type the job names, under that
+--             letter's own key: one a month of a user; the job's key stays in the payload (job_key), for the way back
 -- params      none; email_settings.handover
 -- reads       scheduled_jobs (id, job_type, status, scheduled_at, job_metadata), projects (id)
 
@@ -30,7 +31,7 @@ declare
     field text;
 begin
     -- Names of ours that no context of the application's can mean.
-    context := context - '{signal_id,step,cta_path,time_zone}'::text[];
+    context := context - '{signal_id,step,cta_path,time_zone,job_key,features}'::text[];
     foreach field in array array['project_id', 'deployment_id'] loop
         if context ->> field !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
             context := context - field;
@@ -62,6 +63,7 @@ declare
     code text := case when env_forced then 'E-CONV-04' else coalesce(nullif(letter ->> 'email_type', ''), public.email_missing('email_type')) end;
     recipient uuid := public.email_handover_uuid(letter, 'user_id');
     context jsonb := public.email_handover_context(letter);
+    own_key text := key;
 begin
     if recipient is null then
         if nullif(letter ->> 'user_id', '') is null then
@@ -69,22 +71,29 @@ begin
         end if;
         raise exception 'field "user_id" is not a uuid' using errcode = 'invalid_text_representation';
     end if;
+    if env_forced then
+        -- What the application sent before it was taken over has its key.
+        if exists (select from public.email_deliveries d where d.dedupe_key = key and not (d.status = 'failed' and d.provider_message_id is null)) then
+            return null;
+        end if;
+        own_key := format('pro_feature:%s:multi_env:%s', recipient,
+            coalesce(substring(key from ':(\d{4}-(?:0[1-9]|1[0-2]))-\d{2}$'), to_char(run_at at time zone 'UTC', 'YYYY-MM')));
+        context := context || jsonb_build_object('feature', 'multi_env', 'job_key', key);
+    end if;
     insert into public.email_outbox (email_type, user_id, project_id, to_email, dedupe_key, payload, run_at)
     values (
         code, recipient,
         -- An id that the key names is a project when there is such a project.
         coalesce(public.email_handover_uuid(letter, 'project_id'), public.email_handover_uuid(context, 'project_id'),
             (select p.id from public.projects p where p.id = public.email_key_id(key, 2))),
-        nullif(btrim(letter ->> 'to_email'), ''), key,
-        context || case when env_forced then '{"feature": "multi_env"}'::jsonb else '{}' end,
-        run_at
+        nullif(btrim(letter ->> 'to_email'), ''), own_key, context, run_at
     )
     on conflict (dedupe_key) do nothing;
     return case when found then code end;
 end
 $$;
 comment on function public.email_handover_letter(jsonb, timestamptz) is
-'Enqueues one email of the application''s under its own key; answers its code, or null when the key is known already or the type is disabled. An error says what it lacks.';
+'Enqueues one email of the application''s under the catalogue''s key, which is its own save for env_forced; answers its code, or null when the key is known already or the type is disabled. An error says what it lacks.';
 revoke all on function public.email_handover_letter(jsonb, timestamptz) from public;
 
 -- One job ----------------------------------------------------------------------------------------------------------------
@@ -288,8 +297,8 @@ begin
     ids := array(
         select o.id from public.email_outbox o
         where o.status = 'queued'
-        and split_part(o.dedupe_key, ':', 1) in
-            ('welcome_signup', 'no_project_after_signup', 'first_verdict_available', 'critical_verdict_alert', 'free_quota_80', 'free_quota_reached', 'env_forced')
+        and (o.payload ? 'job_key' or split_part(o.dedupe_key, ':', 1) in
+            ('welcome_signup', 'no_project_after_signup', 'first_verdict_available', 'critical_verdict_alert', 'free_quota_80', 'free_quota_reached', 'env_forced'))
         for update skip locked
     );
     return query
@@ -304,8 +313,8 @@ begin
         insert into public.scheduled_jobs (job_type, scheduled_at, status, job_metadata)
         select
             'email_send', case when isfinite(l.run_at) then l.run_at else l.due_at end, 'pending',
-            jsonb_build_object('user_id', l.user_id, 'to_email', l.recipient, 'email_type', l.email_type, 'dedupe_key', l.dedupe_key,
-                'project_id', l.project_id, 'context', l.context - '{time_zone,cta_path}'::text[])
+            jsonb_build_object('user_id', l.user_id, 'to_email', l.recipient, 'email_type', l.email_type, 'dedupe_key', coalesce(l.payload ->> 'job_key', l.dedupe_key),
+                'project_id', l.project_id, 'context', l.context - '{time_zone,cta_path,job_key}'::text[])
         from letters l
         returning id
     ),

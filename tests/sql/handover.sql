@@ -2,7 +2,7 @@
 -- be taken.
 begin;
 \ir support/fixtures.sql
-select plan(59);
+select plan(61);
 
 create function fixture.job(kind text, metadata jsonb, due timestamptz default now(), state text default 'pending', deployment uuid default null)
 returns uuid
@@ -60,8 +60,8 @@ select is(fixture.gate_of('free_quota_reached:' || :'project' || ':2026-02'), 's
 select fixture.job('email_send', jsonb_build_object('user_id', :'nassir', 'to_email', 'nassir@example.com', 'email_type', 'E-ENV-01',
     'dedupe_key', 'env_forced:' || :'project' || ':2026-02-19', 'context', '{"original_env": "staging", "forced_env": "prod", "project_name": "Old name"}'::jsonb), now() + interval '5 minutes') as forced \gset
 select is(fixture.status_of(:'forced'), 'completed');
-select is(r.email_type, 'E-CONV-04', 'env_forced is E-CONV-04') from fixture.row_of('env_forced:' || :'project' || ':2026-02-19') r;
-select is(fixture.context_of('env_forced:' || :'project' || ':2026-02-19') - '{first_name,time_zone,cta_path}'::text[],
+select is(r.email_type, 'E-CONV-04', 'env_forced is E-CONV-04, under that letter''s own key of the month') from fixture.row_of('pro_feature:' || :'nassir' || ':multi_env:2026-02') r;
+select is(fixture.context_of('pro_feature:' || :'nassir' || ':multi_env:2026-02') - '{first_name,time_zone,cta_path,features,job_key}'::text[],
     jsonb_build_object('feature', 'multi_env', 'original_env', 'staging', 'forced_env', 'prod', 'project_name', 'API Gateway', 'project_id', :'project'),
     'of the feature multi_env, with its environments');
 select results_eq(
@@ -69,13 +69,19 @@ select results_eq(
     format($$ values (%L::uuid, 'nassir@example.com', now() + interval '5 minutes', now() + interval '5 minutes') $$, :'nassir'),
     'for the user, at the address and the moment the application chose'
 );
-select is(fixture.gate_of('env_forced:' || :'project' || ':2026-02-19'), 'send', 'it may go');
+select is(fixture.gate_of('pro_feature:' || :'nassir' || ':multi_env:2026-02'), 'send', 'it may go');
 select fixture.job('email_send', jsonb_build_object('user_id', :'nassir', 'to_email', 'nassir@example.com', 'email_type', 'E-ENV-01',
-    'dedupe_key', 'env_forced:' || :'project' || ':2026-02-19', 'context', '{"original_env": "staging", "forced_env": "prod"}'::jsonb)) \g /dev/null
-select is(cardinality(fixture.keys_of('E-CONV-04')), 1, 'once');
+    'dedupe_key', 'env_forced:' || :'project' || ':2026-02-27', 'context', '{"original_env": "staging", "forced_env": "prod"}'::jsonb)) \g /dev/null
+select is(cardinality(fixture.keys_of('E-CONV-04')), 1, 'forced environments of a month cause one letter');
 update public.projects set plan = 'pro' where id = :'project';
-select is(fixture.gate_of('env_forced:' || :'project' || ':2026-02-19'), 'suppress: no longer free', 'not once the project is no longer free');
+select is(fixture.gate_of('pro_feature:' || :'nassir' || ':multi_env:2026-02'), 'suppress: no longer free', 'not once the project is no longer free');
 update public.projects set plan = 'free' where id = :'project';
+-- What the application's own sender sent before the switch.
+insert into public.email_deliveries (user_id, email_type, dedupe_key, status, sent_at) values (:'nadia', 'E-CONV-04', 'env_forced:' || :'project' || ':2026-01-31', 'sent', now());
+select fixture.job('email_send', jsonb_build_object('user_id', :'nadia', 'to_email', 'nadia@example.com', 'email_type', 'E-CONV-04',
+    'dedupe_key', 'env_forced:' || :'project' || ':2026-01-31')) as sent_before \gset
+select is(fixture.status_of(:'sent_before'), 'completed');
+select is(cardinality(fixture.keys_of('E-CONV-04')), 1, 'what the journal knows under the job''s key is no letter again');
 
 -- notification_outbox ----------------------------------------------------------------------------------------------------
 select fixture.deployment(:'project', 7, 'analyzed') as deployment \gset

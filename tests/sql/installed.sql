@@ -10,7 +10,7 @@ select results_eq(
     $$ select code, category, capped, priority, phase, expires_after, params - 'cta_path' from public.email_types order by code $$,
     $$ values
         ('E-ACT-01', 'product', true, 60, 1, interval '3 days', '{"delay": "2 hours"}'::jsonb),
-        ('E-ACT-02', 'product', true, 60, 3, '5 days', '{"delay": "24 hours"}'),
+        ('E-ACT-02', 'product', true, 60, 3, '5 days', '{"delay": "24 hours", "new_for": "14 days", "quiet": "14 days"}'),
         ('E-ACT-03', 'product', true, 60, 3, '5 days', '{"delay": "48 hours"}'),
         ('E-ACT-04', 'product', true, 80, 1, '3 days', '{}'),
         ('E-ACT-05', 'transactional', false, 95, 2, '1 day', '{"verdicts": ["warning", "rollback_recommended"]}'),
@@ -21,7 +21,7 @@ select results_eq(
         ('E-CONV-01', 'marketing', true, 50, 1, '5 days', '{"threshold": 40, "quota": 50}'),
         ('E-CONV-02', 'marketing', true, 55, 1, '3 days', '{"threshold": 45, "quota": 50}'),
         ('E-CONV-03', 'marketing', true, 70, 1, '3 days', '{"quota": 50}'),
-        ('E-CONV-04', 'marketing', true, 40, 3, '3 days', '{}'),
+        ('E-CONV-04', 'marketing', true, 40, 3, '3 days', '{"quiet": "7 days"}'),
         ('E-CONV-05', 'marketing', true, 20, 3, '7 days', '{"local_time": "09:00", "ahead": "3 hours", "blast_limit": null}'),
         ('E-RET-01', 'product', true, 30, 2, '1 day', '{"local_time": "08:00", "ahead": "3 hours", "blast_limit": null}'),
         ('E-RET-02', 'marketing', true, 45, 3, '3 days', '{"min_deployments": 4, "drop_percent": 50}'),

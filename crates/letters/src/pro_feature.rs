@@ -1,101 +1,123 @@
-//! E-CONV-04, somebody tried a feature of the Pro plan.
+//! E-CONV-04, what a user of the Free plan tried of the Pro plan: one letter for all of it.
+//!
+//! Only what the plan truly adds is called an advantage of it; what else was tried is named, and no more.
 
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::RenderError;
-use super::letter::{Payload, templates};
+use super::letter::{self, Payload, templates};
 use super::page::{Composer, Frame, Page, Tone};
 use super::value::Text;
 
-/// A feature of the Pro plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// So many attempts have a line.
+const SHOWN: usize = 10;
+
+/// What was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Feature {
-    /// Smart Deployment Hints in full.
+    /// Alerts in Slack; those by email come with every plan.
+    Slack,
+    /// A longer observation after each release.
+    Window,
+    /// Several environments in one project.
+    MultiEnv,
+    /// Another metrics endpoint, once more.
+    Endpoint,
+    /// What the Pro plan does not add today: only what to call it.
+    Named(Named),
+}
+
+/// What a feature is called that the plan does not add.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// Smart Deployment Hints.
     Sdh,
-    /// Metrics kept for 30 days.
+    /// Metrics kept for longer.
     Retention,
     /// Export of the data.
     Export,
-    /// Alerts by email and Slack.
-    Alerts,
-    /// Several environments in one project.
-    MultiEnv,
-    /// One that this version does not know: described in general words.
-    Other,
+    /// By the name the application gave it.
+    Other(Text),
 }
 
 impl<'de> Deserialize<'de> for Feature {
     /// By the usual spellings; never fails on a name it does not know.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?.to_ascii_lowercase();
-        let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
+        let name = Text::deserialize(deserializer)?;
+        let lower = name.as_str().to_lowercase();
+        let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
         Ok(if has(&["sdh", "hint"]) {
-            Self::Sdh
+            Self::Named(Named::Sdh)
         } else if has(&["retention", "rétention", "history"]) {
-            Self::Retention
+            Self::Named(Named::Retention)
         } else if has(&["export", "csv"]) {
-            Self::Export
-        } else if has(&["env"]) {
+            Self::Named(Named::Export)
+        } else if has(&["window", "observation"]) {
+            Self::Window
+        } else if has(&["endpoint"]) {
+            Self::Endpoint
+        } else if has(&["multi_env", "multi-env", "environment", "environnement"])
+            || lower == "env"
+            || lower == "envs"
+        {
             Self::MultiEnv
         } else if has(&["alert", "slack", "notif"]) {
-            Self::Alerts
+            Self::Slack
         } else {
-            Self::Other
+            Self::Named(Named::Other(name))
         })
     }
 }
 
 impl Feature {
     /// As a heading: what it is called.
-    fn title(self) -> &'static str {
+    fn title(&self) -> String {
         match self {
-            Self::Sdh => "Le SDH complet",
-            Self::Retention => "La rétention de 30 jours",
-            Self::Export => "L'export de vos données",
-            Self::Alerts => "Les alertes email et Slack",
-            Self::MultiEnv => "Plusieurs environnements par projet",
-            Self::Other => "Cette fonctionnalité",
+            Self::Slack => "Les alertes dans Slack".to_owned(),
+            Self::Window => "L'observation de 15 minutes".to_owned(),
+            Self::MultiEnv => "Plusieurs environnements par projet".to_owned(),
+            Self::Endpoint => "Changer encore d'endpoint de métriques".to_owned(),
+            Self::Named(Named::Sdh) => "Les diagnostics SDH".to_owned(),
+            Self::Named(Named::Retention) => "La rétention de 30 jours".to_owned(),
+            Self::Named(Named::Export) => "L'export de vos données".to_owned(),
+            Self::Named(Named::Other(name)) => format!("« {name} »"),
         }
     }
 
-    /// `est réservé au plan Pro`, agreeing with the title.
-    fn reserved(self) -> &'static str {
+    /// `est réservé au plan Pro`, agreeing with the title; `None` for what the plan does not add.
+    fn reserved(&self) -> Option<&'static str> {
         match self {
-            Self::Sdh | Self::Export => "est réservé au plan Pro",
-            Self::Retention | Self::Other => "est réservée au plan Pro",
-            Self::Alerts => "sont réservées au plan Pro",
-            Self::MultiEnv => ": c'est possible en Pro",
+            Self::Slack => Some("sont réservées au plan Pro"),
+            Self::Window => Some("est réservée au plan Pro"),
+            Self::MultiEnv | Self::Endpoint => Some(": c'est possible en Pro"),
+            Self::Named(_) => None,
         }
     }
 
-    /// What it would do for the reader.
-    fn benefit(self) -> &'static str {
+    /// What it would do for the reader; `None` for what the plan does not add.
+    fn benefit(&self) -> Option<&'static str> {
         match self {
-            Self::Sdh => {
-                "Avec Pro, chaque verdict vient avec un diagnostic par métrique et les actions à mener en premier, au lieu d'un simple feu orange."
-            }
-            Self::Retention => {
-                "Avec Pro, vos métriques restent consultables un mois : de quoi comparer une version à celle d'il y a trois semaines, et retrouver quand une dérive a commencé."
-            }
-            Self::Export => {
-                "Avec Pro, vos données sortent de SEQPULSE en un fichier, prêtes pour votre tableur, votre post-mortem ou votre outil interne."
-            }
-            Self::Alerts => {
-                "Avec Pro, un verdict critique vient à vous, par email ou dans Slack, sans attendre que quelqu'un ouvre le dashboard."
-            }
-            Self::MultiEnv => {
-                "Avec Pro, staging et production vivent dans le même projet, chacun avec ses propres verdicts : vous voyez une régression avant qu'elle n'atteigne la production."
-            }
-            Self::Other => {
-                "Elle s'active pour ce projet dès le passage au plan Pro, sans rien changer à votre intégration."
-            }
+            Self::Slack => Some(
+                "Avec Pro, un verdict critique arrive aussi dans le canal Slack de votre équipe, sans attendre que quelqu'un ouvre sa messagerie.",
+            ),
+            Self::Window => Some(
+                "Avec Pro, chaque mise en production est observée pendant 15 minutes au lieu de 5 : une dérive lente a le temps de se voir.",
+            ),
+            Self::MultiEnv => Some(
+                "Avec Pro, un projet suit jusqu'à trois environnements, chacun avec ses propres verdicts : vous voyez une régression avant qu'elle n'atteigne la production.",
+            ),
+            Self::Endpoint => Some(
+                "Avec Pro, l'endpoint de métriques d'un projet peut changer trois fois au lieu d'une, et déménager trois fois.",
+            ),
+            Self::Named(_) => None,
         }
     }
 }
 
-/// An attempt to use a Pro feature on a Free project.
+/// One thing tried on one project.
 #[derive(Debug, Deserialize)]
-pub(crate) struct ProFeature {
+pub(crate) struct Attempt {
     /// Payload.
     pub feature: Feature,
     /// Fresh; null when the signal has no project.
@@ -109,6 +131,26 @@ pub(crate) struct ProFeature {
     pub forced_env: Option<Text>,
 }
 
+impl Attempt {
+    /// Both environments, when the application replaced one by the other.
+    fn replaced_env(&self) -> Option<(&Text, &Text)> {
+        self.original_env.as_ref().zip(self.forced_env.as_ref())
+    }
+}
+
+/// The attempts that a letter names, the first of them first.
+#[derive(Debug)]
+pub(crate) struct ProFeature {
+    attempts: Vec<Attempt>,
+}
+
+/// As the context has them.
+#[derive(Debug, Deserialize)]
+struct Several {
+    #[serde(default)]
+    features: Option<Vec<Attempt>>,
+}
+
 templates!(
     ProFeature,
     "E-CONV-04/subject.stpl",
@@ -116,11 +158,54 @@ templates!(
     "E-CONV-04/body.html.stpl"
 );
 
-impl ProFeature {
-    /// Both environments, when the application replaced one by the other.
-    fn replaced_env(&self) -> Option<(&Text, &Text)> {
-        self.original_env.as_ref().zip(self.forced_env.as_ref())
+impl<'de> Deserialize<'de> for ProFeature {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let attempts = vec![Attempt::deserialize(deserializer)?];
+        Ok(Self { attempts })
     }
+}
+
+impl ProFeature {
+    /// The attempt, when it is one.
+    fn only(&self) -> Option<&Attempt> {
+        match self.attempts.as_slice() {
+            [attempt] => Some(attempt),
+            _ => None,
+        }
+    }
+
+    fn shown(&self) -> &[Attempt] {
+        &self.attempts[..self.attempts.len().min(SHOWN)]
+    }
+
+    /// Whether something was tried that the Pro plan does not add.
+    fn misses(&self) -> bool {
+        self.attempts
+            .iter()
+            .any(|attempt| attempt.feature.benefit().is_none())
+    }
+
+    /// The letter's heading.
+    fn heading(&self) -> String {
+        match self.only() {
+            Some(attempt) => match attempt.feature.reserved() {
+                Some(reserved) => format!("{} {reserved}", attempt.feature.title()),
+                None => format!(
+                    "Vous avez essayé : {}",
+                    lower_first(&attempt.feature.title())
+                ),
+            },
+            None => "Ce que vous avez essayé sur SEQPULSE".to_owned(),
+        }
+    }
+}
+
+/// Inside a sentence.
+fn lower_first(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(letters).collect()
+    })
 }
 
 impl Payload for ProFeature {
@@ -128,11 +213,22 @@ impl Payload for ProFeature {
     const REQUIRED: &'static [&'static str] = &["feature"];
     const BUTTON: &'static str = "{support}";
 
+    fn read(context: &Value) -> Result<Self, RenderError> {
+        let several: Several = letter::read(Self::CODE, context)?;
+        match several.features {
+            Some(attempts) if !attempts.is_empty() => Ok(Self { attempts }),
+            _ => letter::read(Self::CODE, context),
+        }
+    }
+
     fn page<'a>(&self, composer: &Composer<'a>) -> Result<Page<'a>, RenderError> {
         composer.page(Frame {
             kind: "Plan Pro",
             tone: Tone::Calm,
-            preheader: format!("{} {}.", self.feature.title(), self.feature.reserved()),
+            preheader: match self.only() {
+                Some(_) => format!("{}.", self.heading()),
+                None => "Ce que le plan Pro y change.".to_owned(),
+            },
             cta: composer.cta("Activer Pro"),
             why: "Vous recevez ce message parce que vous avez essayé une fonctionnalité du plan Pro.",
         })

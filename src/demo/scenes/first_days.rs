@@ -55,12 +55,12 @@ pub(super) const SCENES: &[Scene] = &[
                 &["{nadia}", "true"],
             ),
             signal(
-                "Jean-Baptiste clicks \u{ab} Exporter CSV \u{bb}, a Pro feature",
+                "Jean-Baptiste wants his alerts in Slack, a Pro feature",
                 &[
                     "pro_feature_attempted",
                     "{jb}",
                     "{project}5",
-                    r#"{"feature": "export"}"#,
+                    r#"{"feature": "slack"}"#,
                 ],
             ),
             app(
@@ -75,12 +75,7 @@ pub(super) const SCENES: &[Scene] = &[
             to("devops@acme", "E-TRX-02", "J0", "invitation:inv-1:J0"),
             to("Nadia", "E-BILL-01", "J0", "payment_failed:F-2041:J0"),
             to("Nadia", "E-SEC-01", "on", "twofa_changed:{nadia}:on:%"),
-            to(
-                "Jean-Baptiste",
-                "E-CONV-04",
-                "",
-                "pro_feature:{jb}:export:%",
-            ),
+            to("Jean-Baptiste", "E-CONV-04", "", "pro_feature:{jb}:slack:%"),
         ],
     },
     Scene {
@@ -229,12 +224,12 @@ pub(super) const SCENES: &[Scene] = &[
                 &["{project}1", "1", "running", "{deployment}2"],
             ),
             signal(
-                "Jean-Baptiste asks for the SDH details, another Pro feature",
+                "Jean-Baptiste sets 15 minutes of observation, another Pro feature",
                 &[
                     "pro_feature_attempted",
                     "{jb}",
                     "{project}5",
-                    r#"{"feature": "sdh"}"#,
+                    r#"{"feature": "window"}"#,
                 ],
             ),
             app(
@@ -247,8 +242,8 @@ pub(super) const SCENES: &[Scene] = &[
             held(
                 "Jean-Baptiste",
                 "E-CONV-04",
-                "sdh",
-                "pro_feature:{jb}:sdh:%",
+                "window",
+                "pro_feature:{jb}:window:%",
                 "opted out of marketing",
             ),
             to("Jean-Baptiste", "E-SEC-01", "on", "twofa_changed:{jb}:on:%"),
