@@ -6,10 +6,10 @@
 -- when        now (within the hour of the 40th deployment)
 -- key         free_quota_80:{project}:{month}
 -- still true  the month is not over, the project is still free and between the two thresholds
--- figures     deployments_used, deployments_limit, estimated_days_left, deployments_per_day, hidden_anomalies, resets_on
+-- figures     deployments_used, deployments_limit, estimated_days_left, deployments_per_day, alerts, resets_on
 -- params      threshold, quota (the Free plan's deployments per month)
--- reads       users (id, is_active), projects (id, name, owner_id, plan), deployments (id, project_id, started_at),
---             deployment_verdicts (deployment_id, verdict), sdh_hints (deployment_id, severity)
+-- reads       users (id, is_active), projects (id, name, owner_id, plan), deployments (id, project_id, started_at, pipeline_result),
+--             deployment_verdicts (deployment_id, verdict, summary)
 --
 -- The functions that E-CONV-02 shares stand here.
 
@@ -86,12 +86,12 @@ begin
             'project_id', p.id,
             'deployments_used', used.deployments,
             'deployments_limit', quota,
-            'deployments_per_day', round((used.deployments / days_so_far)::numeric, 1),
+            'deployments_per_day', round(pace.per_day::numeric, 1),
             'estimated_days_left', case
                 when used.deployments > 0 and checked_at + make_interval(secs => 86400 * left_days.days) < next_month
                 then ceil(left_days.days)::integer
             end,
-            'hidden_anomalies', used.hidden_anomalies,
+            'alerts', used.warnings + used.rollbacks,
             'resets_on', to_char(next_month, 'YYYY-MM-DD')
         ) end
     from public.email_outbox o
@@ -103,8 +103,15 @@ begin
     ) r
     left join public.projects p on p.id = r.project_id
     cross join lateral public.email_value(array[p.id], month_start, checked_at + interval '1 microsecond') used
+    -- Whichever is faster: who deploys more lately than at the month's beginning is there sooner than its mean says.
     cross join lateral (
-        select least(greatest(quota - used.deployments, 0) / greatest(used.deployments / days_so_far, 1e-9), 1000) as days
+        select greatest(used.deployments / days_so_far, (
+            select count(*) from public.deployments d
+            where d.project_id = p.id and d.started_at > checked_at - interval '7 days' and d.started_at <= checked_at
+        ) / 7.0::double precision) as per_day
+    ) pace
+    cross join lateral (
+        select least(greatest(quota - used.deployments, 0) / greatest(pace.per_day, 1e-9), 1000) as days
     ) left_days
     where o.id = any(ids);
 end
@@ -160,7 +167,6 @@ cross join (values
     ('execute on function public.email_quota_audience(text, text, integer, integer), public.email_quota_current(bigint[], integer, integer, integer), public.email_conv_01_audience(), public.email_conv_01_current(bigint[])'),
     ('select (id, is_active) on public.users'),
     ('select (id, name, owner_id, plan) on public.projects'),
-    ('select (id, project_id, started_at) on public.deployments'),
-    ('select (deployment_id, verdict) on public.deployment_verdicts'),
-    ('select (deployment_id, severity) on public.sdh_hints')
+    ('select (id, project_id, started_at, pipeline_result) on public.deployments'),
+    ('select (deployment_id, verdict, summary) on public.deployment_verdicts')
 ) g (privileges);

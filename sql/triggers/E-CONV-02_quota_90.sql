@@ -6,7 +6,7 @@
 -- when        now (within the hour of the 45th deployment)
 -- key         free_quota_90:{project}:{month}
 -- still true  the month is not over, the project is still free and has used at least the threshold and less than the quota
--- figures     deployments_used, deployments_limit, estimated_days_left, deployments_per_day, hidden_anomalies, resets_on
+-- figures     deployments_used, deployments_limit, estimated_days_left, deployments_per_day, alerts, resets_on
 -- params      threshold, quota (the Free plan's deployments per month)
 -- reads       as E-CONV-01, in whose file the two functions stand that do the work
 create or replace function public.email_conv_02_audience()

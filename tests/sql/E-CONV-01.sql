@@ -1,7 +1,7 @@
 -- E-CONV-01: free quota at 80 %.
 begin;
 \ir support/scans.sql
-select plan(34);
+select plan(36);
 
 select pg_temp.at('2026-03-18 12:00Z');
 create temp table who as
@@ -44,7 +44,7 @@ select is(pg_temp.letters('E-CONV-01'), 1::bigint, 'a second scan leaves one row
 select is_empty($$ select * from email_audience('E-CONV-01') $$, 'a key that is known is not in the audience');
 
 -- Figures --------------------------------------------------------------------------------------------------------------
-select pg_temp.hint(checkout, 1, 'warning'), pg_temp.hint(checkout, 1, 'critical', 'error_rate'), pg_temp.hint(checkout, 2, 'info') from what;
+select pg_temp.judge(checkout, 1, 'warning'), pg_temp.judge(checkout, 2, 'rollback_recommended'), pg_temp.judge(checkout, 3, 'ok') from what;
 select results_eq(
     $$ select g.verdict, g.reason, g.recipient from key, pg_temp.gate(k) g $$,
     $$ values ('send', null::text, 'nadia@example.com') $$,
@@ -54,13 +54,24 @@ select is(
     (select g.context - 'cta_path' from key, pg_temp.gate(k) g),
     (select jsonb_build_object('first_name', 'Nadia', 'time_zone', 'Asia/Kolkata', 'month', '2026-03', 'project_name', 'Checkout API',
         'project_id', checkout, 'deployments_used', 42, 'deployments_limit', 50, 'deployments_per_day', 2.4, 'estimated_days_left', 4,
-        'hidden_anomalies', 2, 'resets_on', '2026-04-01') from what),
-    '42 in 17.5 days are 2.4 a day: the remaining 8 last 3.3 days, rounded up; info hints are not anomalies'
+        'alerts', 2, 'resets_on', '2026-04-01') from what),
+    '42 in 17.5 days are 2.4 a day: the remaining 8 last 3.3 days, rounded up; the last seven days had 16 (2.3 a day)'
 );
 select pg_temp.at('2026-03-27 12:00Z');
 select is((select g.context -> 'estimated_days_left' from key, pg_temp.gate(k) g), 'null'::jsonb,
     'no estimate when the month ends before the quota');
-select is((select g.context -> 'deployments_per_day' from key, pg_temp.gate(k) g), '1.6'::jsonb, 'the pace is of this month''s days so far');
+select is((select g.context -> 'deployments_per_day' from key, pg_temp.gate(k) g), '1.6'::jsonb, 'the pace is of this month''s days so far, the last week being calm');
+savepoint calm;
+-- 28 in the last seven days, the other 14 before: 4 a day are faster than 42 in 17.5 days.
+select pg_temp.at('2026-03-18 12:00Z');
+update deployments d set started_at = case when d.deployment_number <= 14 then timestamptz '2026-03-02Z' else timestamptz '2026-03-12Z' end + d.deployment_number * interval '1 minute'
+from what where d.project_id = checkout;
+select is((select array[g.context -> 'deployments_per_day', g.context -> 'estimated_days_left'] from key, pg_temp.gate(k) g), array['4.0', '2']::jsonb[],
+    'the pace of the last seven days counts when it is faster: 8 left at 4 a day');
+select pg_temp.at('2026-03-25 12:00Z');
+select is((select array[g.context -> 'deployments_per_day', g.context -> 'estimated_days_left'] from key, pg_temp.gate(k) g), array['1.7', '5']::jsonb[],
+    'and that since the month began when a calm week followed: 42 in 24.5 days');
+rollback to calm;
 select pg_temp.at('2026-03-18 12:00Z');
 
 -- Still true -----------------------------------------------------------------------------------------------------------

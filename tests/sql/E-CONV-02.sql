@@ -29,7 +29,7 @@ select is(email_scan('E-CONV-02'), 0, 'scanned again it enqueues nothing');
 select is(email_scan('E-CONV-01'), 1, 'E-CONV-01 is for the other one');
 select is(
     (select g.verdict || ' ' || g.recipient || ' ' || (g.context - 'cta_path' - 'time_zone' - 'month' - 'first_name' - 'project_id')::text from key, pg_temp.gate(k) g),
-    'send nadia@example.com {"resets_on": "2026-04-01", "project_name": "Checkout API", "deployments_used": 47, "hidden_anomalies": 0, "deployments_limit": 50, "deployments_per_day": 2.7, "estimated_days_left": 2}',
+    'send nadia@example.com {"alerts": 0, "resets_on": "2026-04-01", "project_name": "Checkout API", "deployments_used": 47, "deployments_limit": 50, "deployments_per_day": 2.7, "estimated_days_left": 2}',
     'with its figures: 3 left at 2.7 a day'
 );
 

@@ -23,12 +23,12 @@ pub(crate) struct Quota {
     /// Fresh: days until the limit at the present rate; null when the month ends first.
     #[serde(default, deserialize_with = "super::value::count_opt")]
     pub estimated_days_left: Option<u64>,
-    /// Fresh: mean of the month so far.
+    /// Fresh: of the last seven days or of the month so far, whichever is faster.
     #[serde(default, deserialize_with = "super::value::rate")]
     pub deployments_per_day: Option<f64>,
-    /// Fresh: SDH hints of this month that the Free plan does not show.
+    /// Fresh: warnings and recommended rollbacks of this month.
     #[serde(default, deserialize_with = "super::value::count_opt")]
-    pub hidden_anomalies: Option<u64>,
+    pub alerts: Option<u64>,
     /// Fresh: first day of the next UTC month.
     #[serde(default)]
     pub resets_on: Option<NaiveDate>,
@@ -75,10 +75,10 @@ impl Quota {
         Some(format!("{} {word} par jour", french::decimal(rate)))
     }
 
-    /// `6 anomalies`; `None` when unknown or none.
-    pub(crate) fn anomalies(&self) -> Option<String> {
-        let count = self.hidden_anomalies.filter(|&count| count > 0)?;
-        Some(french::count(count, "anomalie", "anomalies"))
+    /// `6 alertes`; `None` when unknown or none.
+    pub(crate) fn alerts(&self) -> Option<String> {
+        let count = self.alerts.filter(|&count| count > 0)?;
+        Some(french::count(count, "alerte", "alertes"))
     }
 
     /// `1er avril`.

@@ -192,8 +192,9 @@ fn the_bodies_that_the_specification_writes_out_keep_their_substance() {
         "42/50 déploiements",
         "dans 4\u{a0}jours",
         "déploiements illimités",
-        "SDH complet",
-        "alertes Email/Slack",
+        // Not "SDH complet" and email alerts, which every plan has.
+        "15\u{a0}minutes d’observation",
+        "alertes dans Slack",
     ] {
         assert!(quota.contains(phrase), "E-CONV-01 lacks {phrase}: {quota}");
     }
