@@ -1,15 +1,19 @@
--- E-ACT-02  Project without a deployment                             product, capped, priority 60
+-- E-ACT-02  New user's project without a deployment                  product, capped, priority 60
 --
--- cause       projects: inserted; to the owner
+-- cause       projects: inserted by a user who signed up less than params.new_for (14 days) before; to the owner
 -- when        params.delay (24 hours) after projects.created_at
 -- key         no_deployment_after_project:{project}
--- still true  the project exists and has no deployment
--- figures     project_name, project_id, env (the first of projects.envs)
--- params      delay
--- reads       projects (id, owner_id, created_at, name, envs), deployments (project_id)
+-- still true  the project exists, no project of its owner has a deployment, and no such letter went to the owner within
+--             params.quiet (14 days)
+-- figures     project_name, project_id, env (the first of projects.envs), tech_stack; endpoint_active, endpoint_failed: whether the
+--             metrics endpoint was tested and activated, which the application refuses every deployment without
+-- params      delay, new_for, quiet
+-- reads       users (id, created_at), projects (id, owner_id, created_at, name, envs), deployments (project_id, started_at);
+--             where they are there, of projects: tech_stack, metrics_endpoint_active, endpoint_last_test_error_code
 
 -- Cause ----------------------------------------------------------------------------------------------------------------
 -- What one new project becomes.  SQL without settings of its own, so that it becomes a part of the two statements that use it.
+-- Whether a project has a deployment is asked when the letter is claimed: here it would cost the application's statement a read.
 create or replace function public.email_act_02_rows(id uuid, owner uuid, created_at timestamptz)
 returns table (email_type text, user_id uuid, project_id uuid, dedupe_key text, run_at timestamptz)
 language sql stable
@@ -17,8 +21,12 @@ as $$
 select t.code, coalesce(owner, public.email_missing('user_id')::pg_catalog.uuid), id, 'no_deployment_after_project:' || id, created_at + (t.params ->> 'delay')::interval
 from public.email_types t
 where t.code = 'E-ACT-02' and t.enabled and coalesce(created_at, public.email_missing('created_at')::pg_catalog.timestamptz) >= t.active_since
+and not exists (
+    select from public.users u
+    where u.id = owner and u.created_at <= email_act_02_rows.created_at - coalesce((t.params ->> 'new_for')::interval, '14 days')
+)
 $$;
-comment on function public.email_act_02_rows(uuid, uuid, timestamptz) is 'E-ACT-02: the outbox row of one new project; none while the type is disabled, or for one before it was active.';
+comment on function public.email_act_02_rows(uuid, uuid, timestamptz) is 'E-ACT-02: the outbox row of one new project of a new user; none while the type is disabled, or for one before it was active.';
 revoke all on function public.email_act_02_rows(uuid, uuid, timestamptz) from public;
 
 -- fact: {project_id, user_id, created_at}
@@ -89,6 +97,26 @@ comment on function public.email_act_02_facts(timestamptz, timestamptz) is 'E-AC
 revoke all on function public.email_act_02_facts(timestamptz, timestamptz) from public;
 
 -- Still true, and fresh figures -------------------------------------------------------------------------------------------
+-- Columns that not every version of the application has: the row as JSON names those it has, and no column is missed.  SECURITY
+-- DEFINER, because of a row that holds keys a sidecar may read these few only.
+create or replace function public.email_project_setup(projects uuid[]) returns table (project_id uuid, setup jsonb)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select r.id, jsonb_strip_nulls(jsonb_build_object(
+        'tech_stack', r.whole ->> 'tech_stack',
+        'endpoint_active', case when r.whole ? 'metrics_endpoint_active' then coalesce(btrim(r.whole ->> 'metrics_endpoint_active'), '') <> '' end,
+        'endpoint_failed', case when r.whole ? 'endpoint_last_test_error_code' then r.whole ->> 'endpoint_last_test_error_code' is not null end
+    ))
+    from (select p.id, to_jsonb(p) as whole from public.projects p where p.id = any(projects)) r;
+end
+$$;
+comment on function public.email_project_setup(uuid[]) is
+'How these projects are set up, as far as their table tells: tech_stack; endpoint_active, whether a metrics endpoint was tested and activated; endpoint_failed, whether its last test failed.';
+revoke all on function public.email_project_setup(uuid[]) from public;
+
 create or replace function public.email_act_02_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb)
 language plpgsql
@@ -103,17 +131,29 @@ begin
         case
             when p.id is null then 'no such project'
             when exists (select from public.deployments d where d.project_id = p.id and d.started_at <= as_of) then 'project has a deployment'
+            when exists (
+                select from public.projects own
+                join public.deployments d on d.project_id = own.id
+                where own.owner_id = p.owner_id and d.started_at <= as_of
+            ) then 'another project of the owner has a deployment'
+            when l.went_at is not null then format('such a letter went out on %s, and params.quiet is %s', to_char(l.went_at at time zone 'UTC', 'YYYY-MM-DD'), k.quiet)
         end,
-        jsonb_strip_nulls(jsonb_build_object('project_name', p.name, 'project_id', p.id, 'env', p.envs[1]))
+        jsonb_strip_nulls(jsonb_build_object('project_name', p.name, 'project_id', p.id, 'env', p.envs[1])) || coalesce(s.setup, '{}')
     from public.email_outbox o
+    cross join (
+        select coalesce((t.params ->> 'quiet')::interval, '14 days') as quiet from public.email_types t where t.code = 'E-ACT-02'
+    ) k
     left join public.projects p
         on p.id = coalesce(o.project_id, (o.payload ->> 'project_id')::uuid, public.email_key_id(o.dedupe_key, 2))
+    left join lateral public.email_project_setup(array[p.id]) s on true
+    cross join lateral public.email_last_letter(o.user_id, o.email_type, o.dedupe_key, k.quiet) l
     where o.id = any(ids);
 end
 $$;
-comment on function public.email_act_02_current(bigint[]) is 'E-ACT-02: true while the project has no deployment; project_name, env.';
+comment on function public.email_act_02_current(bigint[]) is
+'E-ACT-02: true while no project of the owner has a deployment and no such letter went out lately; project_name, env, tech_stack, endpoint_active, endpoint_failed.';
 revoke all on function public.email_act_02_current(bigint[]) from public;
 
-select public.email_grant('execute on function public.email_act_02_current(bigint[])', 'email_worker');
-select public.email_grant('select (id, name, envs) on public.projects', 'email_worker');
-select public.email_grant('select (project_id) on public.deployments', 'email_worker');
+select public.email_grant('execute on function public.email_act_02_current(bigint[]), public.email_project_setup(uuid[])', 'email_worker');
+select public.email_grant('select (id, owner_id, name, envs) on public.projects', 'email_worker');
+select public.email_grant('select (project_id, started_at) on public.deployments', 'email_worker');

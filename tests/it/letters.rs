@@ -13,6 +13,7 @@ mod preview;
 mod snapshots;
 mod spec;
 mod subjects;
+mod workflow;
 
 use letters::samples::{self, Sample};
 use letters::{Letter, RenderError};

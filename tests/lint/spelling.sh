@@ -8,7 +8,7 @@ unknown=$(
     for text in "$letters"/E-*.txt; do
         sed -n 's/^Subject: //p' "${text%.txt}.headers"
         # Without addresses and without the code of E-ACT-02.
-        sed -e '/^env:$/,/failed}/d' -e 's#https*://[^ ]*##g' -e 's/[a-z]*@example.com//' "$text"
+        sed -e '/^env:$/,/[$]result/d' -e 's#https*://[^ ]*##g' -e 's/[a-z]*@example.com//' "$text"
     done | sed 's/\xc2\xa0/ /g' | hunspell -d fr -i utf-8 -p "$words" -l | tr -d '.' | sort -u | grep -vxFf "$words" | grep -vx -e '-*' || true
 )
 if [ -n "$unknown" ]; then

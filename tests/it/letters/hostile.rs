@@ -253,9 +253,7 @@ fn the_snippet_only_takes_plain_environments() {
     ] {
         let letter = written(&with(sample("E-ACT-02"), "env", env));
         assert!(
-            letter
-                .text
-                .contains(&format!("-d '{{\"env\":\"{shown}\"}}'")),
+            letter.text.contains(&format!("  SEQPULSE_ENV: {shown}\n")),
             "{env}: {}",
             letter.text
         );

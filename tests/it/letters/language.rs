@@ -14,16 +14,8 @@ fn readings() -> Vec<(String, String)> {
                 .split_once("env:\n")
                 .or_else(|| text.split_once("env: SEQ"))
                 .map_or(text.to_owned(), |(before, after)| {
-                    format!(
-                        "{before}{}",
-                        after
-                            .split_once("failed}")
-                            .unwrap()
-                            .1
-                            .split_once('}')
-                            .unwrap()
-                            .1
-                    )
+                    let rest = after.split_once("$result\\\"}\"").unwrap().1;
+                    format!("{before}{}", rest.trim_start_matches(' '))
                 });
             text.split(' ')
                 .filter(|word| !word.contains("://"))
