@@ -37,11 +37,15 @@ comment on index public.email_signals_age_idx is 'Retention.';
 -- Look-ups of the codes, partial: a signal pays for those of its kind.
 create index email_signals_invitation_idx on public.email_signals ((payload ->> 'invitation_id'))
 where kind in ('invitation_accepted', 'invitation_revoked');
+-- The text is cut, because an index entry has a limit that a signal must not fail by.
+create index email_signals_invitee_idx on public.email_signals (left(lower(btrim(payload ->> 'invitee_email')), 255))
+where kind = 'invitation_created';
 create index email_signals_paid_idx on public.email_signals ((payload ->> 'invoice_id'))
 where kind = 'payment_succeeded';
 create index email_signals_counted_idx on public.email_signals (kind, occurred_at) where kind in ('nps_answered', 'payment_failed', 'login_confirmed', 'login_disowned', 'integration_check_requested');
 create index email_signals_viewed_idx on public.email_signals ((payload ->> 'deployment_id'), occurred_at) where kind = 'verdict_viewed';
 comment on index public.email_signals_invitation_idx is 'Was this invitation accepted or revoked?';
+comment on index public.email_signals_invitee_idx is 'Was this address invited?';
 comment on index public.email_signals_paid_idx is 'Was this invoice paid?';
 comment on index public.email_signals_counted_idx is 'Answers and failed payments of a period: KPI views, email_requests.';
 comment on index public.email_signals_viewed_idx is 'When a verdict was first looked at.';

@@ -3,10 +3,10 @@
 -- cause       users: inserted
 -- when        params.delay (2 hours) after users.created_at
 -- key         no_project_after_signup:{user}
--- still true  the user is active and owns no project
+-- still true  the user is active, owns no project, and nobody invited them to one: neither waits nor was accepted an invitation
 -- figures     none of its own
 -- params      delay
--- reads       users (id, is_active, created_at), projects (owner_id)
+-- reads       users (id, email, is_active, created_at), projects (owner_id, created_at)
 
 -- Cause ----------------------------------------------------------------------------------------------------------------
 -- What one sign-up becomes.  SQL without settings of its own, so that it becomes a part of the two statements that use it.
@@ -100,16 +100,19 @@ begin
         case
             when not coalesce(u.is_active, true) then 'user not active'
             when exists (select from public.projects p where p.owner_id = o.user_id and p.created_at <= as_of) then 'owns a project'
+            when i.accepted then 'joined a project by invitation'
+            when i.invitation_id is not null then 'invited to a project'
         end,
         '{}'::jsonb
     from public.email_outbox o
     left join public.users u on u.id = o.user_id
+    left join lateral public.email_invitation(u.email, as_of) i on true
     where o.id = any(ids);
 end
 $$;
-comment on function public.email_act_01_current(bigint[]) is 'E-ACT-01: true while the user is active and owns no project; no figures.';
+comment on function public.email_act_01_current(bigint[]) is 'E-ACT-01: true while the user is active, owns no project and has no invitation; no figures.';
 revoke all on function public.email_act_01_current(bigint[]) from public;
 
 select public.email_grant('execute on function public.email_act_01_current(bigint[])', 'email_worker');
-select public.email_grant('select (id, is_active) on public.users', 'email_worker');
-select public.email_grant('select (owner_id) on public.projects', 'email_worker');
+select public.email_grant('select (id, email, is_active) on public.users', 'email_worker');
+select public.email_grant('select (owner_id, created_at) on public.projects', 'email_worker');

@@ -4,9 +4,10 @@
 -- when        now
 -- key         welcome_signup:{user}
 -- still true  the user is active
--- figures     none of its own (first_name comes with every letter)
+-- figures     of an invitation to this address, if there is one: invitation_accepted, project_name, inviter_name,
+--             accept_url
 -- params      none
--- reads       users (id, is_active, created_at)
+-- reads       users (id, name, email, is_active, created_at), projects (id, name)
 
 -- Cause ----------------------------------------------------------------------------------------------------------------
 -- What one sign-up becomes.  SQL without settings of its own, so that it becomes a part of the two statements that use it.
@@ -126,14 +127,24 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
-    select o.id, case when not coalesce(u.is_active, true) then 'user not active' end, '{}'::jsonb
+    select o.id, case when not coalesce(u.is_active, true) then 'user not active' end,
+        case when i.accepted is null then '{}' else jsonb_strip_nulls(jsonb_build_object(
+            'invitation_accepted', i.accepted,
+            'project_name', p.name,
+            'inviter_name', coalesce(nullif(btrim(i.payload ->> 'inviter_name'), ''), inviter.name),
+            'accept_url', case when not i.accepted then i.payload ->> 'accept_url' end
+        )) end
     from public.email_outbox o
     join public.users u on u.id = o.user_id
+    left join lateral public.email_invitation(u.email, public.email_as_of()) i on true
+    left join public.projects p on p.id = i.project_id
+    left join public.users inviter on inviter.id = i.inviter
     where o.id = any(ids);
 end
 $$;
-comment on function public.email_trx_01_current(bigint[]) is 'E-TRX-01: true while the user is active; no figures.';
+comment on function public.email_trx_01_current(bigint[]) is 'E-TRX-01: true while the user is active; with the invitation that brought them here, if there is one.';
 revoke all on function public.email_trx_01_current(bigint[]) from public;
 
 select public.email_grant('execute on function public.email_trx_01_current(bigint[])', 'email_worker');
-select public.email_grant('select (id, is_active, created_at) on public.users', 'email_worker');
+select public.email_grant('select (id, name, email, is_active, created_at) on public.users', 'email_worker');
+select public.email_grant('select (id, name) on public.projects', 'email_worker');

@@ -1,7 +1,7 @@
 -- E-ACT-01: signed up, no project yet.
 begin;
 \ir support/fixtures.sql
-select plan(16);
+select plan(21);
 
 select fixture.account('nassir') as nassir \gset
 select results_eq(
@@ -30,6 +30,26 @@ select is((fixture.row_of('no_project_after_signup:' || :'nassir')).reason, 'own
 delete from public.projects;
 insert into public.email_outbox (email_type, user_id, dedupe_key) values ('E-ACT-01', :'nassir', 'no_project_after_signup:' || :'nassir');
 select is(cardinality(fixture.keys_of('E-ACT-01')), 2, 'the key of a suppressed letter stays used');
+select fixture.move_clock('0');
+
+-- Who was invited has a project to look at.
+select fixture.account('nadia') as nadia \gset
+select fixture.project(:'nadia', 'Shared') as shared \gset
+select fixture.account('invited') as invited \gset
+select 'no_project_after_signup:' || :'invited' as invited_key \gset
+select fixture.move_clock('2 hours');
+select is(fixture.gate_of(:'invited_key'), 'send', 'nobody invited them');
+select fixture.signal('invitation_created', :'nadia', :'shared', '{"invitation_id": "i1", "invitee_email": "  Invited@Example.com ", "accept_url": "https://app.example.com/i1"}');
+select is(fixture.gate_of(:'invited_key'), 'suppress: invited to a project', 'not while an invitation to that address waits, in whatever case it was typed');
+select fixture.signal('invitation_revoked', :'nadia', :'shared', '{"invitation_id": "i1"}');
+select is(fixture.gate_of(:'invited_key'), 'send', 'but once it is revoked');
+select fixture.signal('invitation_created', :'nadia', :'shared', '{"invitation_id": "i2", "invitee_email": "invited@example.com"}');
+select fixture.signal('invitation_accepted', :'invited', :'shared', '{"invitation_id": "i2"}');
+select is(fixture.gate_of(:'invited_key'), 'suppress: joined a project by invitation', 'nor after one was accepted');
+select fixture.signal('invitation_created', :'nadia', :'shared', jsonb_build_object('invitation_id', 'i3', 'invitee_email', repeat('é', 5000) || '@example.com'));
+select is_empty($$ select error from fixture.errors_of('E-ACT-01') $$, 'an address of any length breaks nothing');
+delete from public.projects;
+delete from public.email_outbox where email_type in ('E-ACT-02', 'E-TRX-02') or user_id <> (select id from public.users where email = 'nassir@example.com');
 select fixture.move_clock('0');
 
 update public.email_types set params = '{"delay": "3 days"}', active_since = now() - interval '1 hour' where code = 'E-ACT-01';

@@ -1,7 +1,7 @@
 -- E-TRX-01: the welcome.
 begin;
 \ir support/fixtures.sql
-select plan(20);
+select plan(23);
 
 select fixture.account('nassir') as nassir \gset
 select is(fixture.keys_of('E-TRX-01'), array['welcome_signup:' || :'nassir'], 'signing up causes one letter with the catalogue''s key');
@@ -13,6 +13,21 @@ select results_eq(
 select is(fixture.gate_of('welcome_signup:' || :'nassir'), 'send', 'the letter may go out');
 select is(fixture.recipient_of('welcome_signup:' || :'nassir'), 'nassir@example.com', 'to the user''s address');
 select is(fixture.context_of('welcome_signup:' || :'nassir') ->> 'first_name', 'Nassir', 'by first name');
+
+-- Whose account is the answer to an invitation.
+select fixture.account('nadia') as nadia \gset
+select fixture.project(:'nadia', 'Checkout API') as shared \gset
+select fixture.signal('invitation_created', :'nadia', :'shared', '{"invitation_id": "i1", "invitee_email": "Nassir@example.com", "accept_url": "https://app.example.com/i1"}');
+select is(fixture.context_of('welcome_signup:' || :'nassir') - '{first_name,time_zone,cta_path}'::text[],
+    '{"invitation_accepted": false, "project_name": "Checkout API", "inviter_name": "Nadia Martin", "accept_url": "https://app.example.com/i1"}'::jsonb, 'who was invited is welcomed to that project');
+select fixture.signal('invitation_accepted', :'nassir', :'shared', '{"invitation_id": "i1"}');
+select is(fixture.context_of('welcome_signup:' || :'nassir') - '{first_name,time_zone,cta_path}'::text[],
+    '{"invitation_accepted": true, "project_name": "Checkout API", "inviter_name": "Nadia Martin"}'::jsonb, 'also when they accepted already: nothing is left to accept');
+select fixture.signal('invitation_created', :'nadia', null, '{"invitation_id": "i2", "invitee_email": "nadia@example.com"}');
+select fixture.signal('invitation_revoked', :'nadia', null, '{"invitation_id": "i2"}');
+select is(fixture.context_of('welcome_signup:' || :'nadia') ? 'invitation_accepted', false, 'a revoked invitation is none');
+delete from public.users where id = :'nadia';
+delete from public.email_outbox where email_type <> 'E-TRX-01' or user_id = :'nadia';
 
 update public.users set is_active = false where id = :'nassir';
 select is(fixture.gate_of('welcome_signup:' || :'nassir'), 'suppress: user not active', 'a user who is not active gets none');

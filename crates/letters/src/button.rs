@@ -171,6 +171,14 @@ impl Ingredients<'_> {
             .unwrap_or_else(|| self.dashboard(label))
     }
 
+    /// The button with this label where `self.button` says, whatever `cta_path` does: for a letter with a case of its own.
+    pub(crate) fn fixed(self, label: &'static str) -> Cta {
+        self.button
+            .split('|')
+            .find_map(|alternative| self.resolve(label, alternative.trim()))
+            .unwrap_or_else(|| self.dashboard(label))
+    }
+
     /// Where a button leads when nothing better is known.
     fn dashboard(self, label: &'static str) -> Cta {
         let path = &self.site.cta_dashboard_path;

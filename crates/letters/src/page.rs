@@ -300,13 +300,21 @@ impl<'a> Composer<'a> {
 
     /// The button with this label; where it leads is the code's, or `cta_path`'s.
     pub(crate) fn cta(&self, label: &'static str) -> Cta {
-        let ingredients = Ingredients {
-            button: self.button,
+        self.ingredients(self.button).cta(label)
+    }
+
+    /// The button with this label, to `pattern`: for a case of a letter that `cta_path` is not about.
+    pub(crate) fn cta_at(&self, label: &'static str, pattern: &'static str) -> Cta {
+        self.ingredients(pattern).fixed(label)
+    }
+
+    fn ingredients(&self, button: &'static str) -> Ingredients<'_> {
+        Ingredients {
+            button,
             keys: &self.links,
             context: self.context,
             recipient: self.recipient,
             site: self.site,
-        };
-        ingredients.cta(label)
+        }
     }
 }

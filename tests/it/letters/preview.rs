@@ -38,7 +38,7 @@ fn a_code_stands_for_its_steps() {
     );
     assert_eq!(
         preview::run(
-            &["e-bill-01-j3".to_owned(), "E-TRX-01".to_owned()],
+            &["e-bill-01-j3".to_owned(), "E-ACT-01".to_owned()],
             out.path()
         )
         .unwrap(),
