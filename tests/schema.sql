@@ -11,7 +11,7 @@ CREATE FUNCTION public.email_act_01_current(ids bigint[]) RETURNS TABLE(id bigin
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_act_01_current(ids bigint[]) IS 'E-ACT-01: true while the user is active and owns no project; no figures.';
+COMMENT ON FUNCTION public.email_act_01_current(ids bigint[]) IS 'E-ACT-01: true while the user is active, owns no project and has no invitation; no figures.';
 
 CREATE FUNCTION public.email_act_01_enqueue(facts jsonb) RETURNS void
     LANGUAGE plpgsql
@@ -44,7 +44,7 @@ CREATE FUNCTION public.email_act_02_current(ids bigint[]) RETURNS TABLE(id bigin
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_act_02_current(ids bigint[]) IS 'E-ACT-02: true while the project has no deployment; project_name, env.';
+COMMENT ON FUNCTION public.email_act_02_current(ids bigint[]) IS 'E-ACT-02: true while no project of the owner has a deployment and no such letter went out lately; project_name, env, tech_stack, endpoint_active, endpoint_failed.';
 
 CREATE FUNCTION public.email_act_02_enqueue(facts jsonb) RETURNS void
     LANGUAGE plpgsql
@@ -62,7 +62,7 @@ COMMENT ON FUNCTION public.email_act_02_facts(since timestamp with time zone, un
 CREATE FUNCTION public.email_act_02_rows(id uuid, owner uuid, created_at timestamp with time zone) RETURNS TABLE(email_type text, user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone)
     LANGUAGE sql STABLE;
 
-COMMENT ON FUNCTION public.email_act_02_rows(id uuid, owner uuid, created_at timestamp with time zone) IS 'E-ACT-02: the outbox row of one new project; none while the type is disabled, or for one before it was active.';
+COMMENT ON FUNCTION public.email_act_02_rows(id uuid, owner uuid, created_at timestamp with time zone) IS 'E-ACT-02: the outbox row of one new project of a new user; none while the type is disabled, or for one before it was active.';
 
 CREATE FUNCTION public.email_act_02_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -486,11 +486,17 @@ CREATE FUNCTION public.email_conv_03_signal(s public.email_signals) RETURNS void
 
 COMMENT ON FUNCTION public.email_conv_03_signal(s public.email_signals) IS 'E-CONV-03: enqueues what refused deployments cause.';
 
+CREATE FUNCTION public.email_conv_04_attempts(ids bigint[]) RETURNS TABLE(id bigint, user_id uuid, key text, due_at timestamp with time zone, waits boolean, named_in text, feature text, project_id uuid, project_name text, original_env text, forced_env text, untrue text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_conv_04_attempts(ids bigint[]) IS 'The attempts of the users of these rows, those that wait for a letter or were left to one: key, whether it may still be claimed, the key of the letter that names it instead, what was tried on which project with which environments, and why it is not true any more.';
+
 CREATE FUNCTION public.email_conv_04_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_conv_04_current(ids bigint[]) IS 'E-CONV-04: true while the project, or else all of the user''s, are free; project_name.';
+COMMENT ON FUNCTION public.email_conv_04_current(ids bigint[]) IS 'E-CONV-04: true while one of the projects is free and no such letter went out lately; with all that the user tried until the letter leaves.';
 
 CREATE FUNCTION public.email_conv_04_enqueue(facts jsonb) RETURNS void
     LANGUAGE plpgsql
@@ -516,14 +522,14 @@ CREATE FUNCTION public.email_conv_05_audience() RETURNS TABLE(user_id uuid, proj
     SET jit TO 'off'
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_conv_05_audience() IS 'E-CONV-05: the free projects that deployed last UTC month and whose owner''s 1st, 09:00, is at hand or was missed.';
+COMMENT ON FUNCTION public.email_conv_05_audience() IS 'E-CONV-05: the users one of whose free projects deployed last UTC month and whose 1st, 09:00, is at hand or was missed.';
 
 CREATE FUNCTION public.email_conv_05_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
     SET "TimeZone" TO 'UTC'
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_conv_05_current(ids bigint[]) IS 'E-CONV-05: true while the project is free; with the figures of the month reported and the one before.';
+COMMENT ON FUNCTION public.email_conv_05_current(ids bigint[]) IS 'E-CONV-05: true while one of the projects that deployed in the month is free; with the figures of those, of the month reported and the one before.';
 
 CREATE FUNCTION public.email_cron_cleanup() RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -727,7 +733,7 @@ CREATE FUNCTION public.email_handover_letter(letter jsonb, run_at timestamp with
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_handover_letter(letter jsonb, run_at timestamp with time zone) IS 'Enqueues one email of the application''s under its own key; answers its code, or null when the key is known already or the type is disabled. An error says what it lacks.';
+COMMENT ON FUNCTION public.email_handover_letter(letter jsonb, run_at timestamp with time zone) IS 'Enqueues one email of the application''s under the catalogue''s key, which is its own save for env_forced; answers its code, or null when the key is known already or the type is disabled. An error says what it lacks.';
 
 CREATE FUNCTION public.email_handover_move(ids uuid[]) RETURNS TABLE(job_id uuid, codes text[], fault text)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -787,6 +793,11 @@ CREATE FUNCTION public.email_instant(moment timestamp with time zone) RETURNS te
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_instant(moment timestamp with time zone) IS 'How reasons and explanations write a moment: to the second, in UTC, whatever the session''s time zone.';
+
+CREATE FUNCTION public.email_invitation(address text, as_of timestamp with time zone) RETURNS TABLE(invitation_id text, inviter uuid, project_id uuid, payload jsonb, accepted boolean)
+    LANGUAGE sql STABLE;
+
+COMMENT ON FUNCTION public.email_invitation(address text, as_of timestamp with time zone) IS 'The invitation of this address that is accepted, or else waits to be: its id, who invites to which project, the keys of the signal. No row: none, or revoked.';
 
 CREATE FUNCTION public.email_is_machine(user_agent text) RETURNS boolean
     LANGUAGE sql IMMUTABLE
@@ -856,10 +867,15 @@ CREATE FUNCTION public.email_last_active(of_user uuid, as_of timestamp with time
 
 COMMENT ON FUNCTION public.email_last_active(of_user uuid, as_of timestamp with time zone) IS 'When this user was last active, up to and including as_of: the latest moment of email_activity(); null when there is no such user.';
 
-CREATE FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) RETURNS numeric
+CREATE FUNCTION public.email_last_letter(of_user uuid, code text, other_than text, within interval) RETURNS TABLE(went_at timestamp with time zone)
     LANGUAGE sql STABLE;
 
-COMMENT ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) IS 'Median over the deployments started from since to until (not included) of the change of the median p95 latency after the release against before, in percent with one decimal; null when no deployment has both.';
+COMMENT ON FUNCTION public.email_last_letter(of_user uuid, code text, other_than text, within interval) IS 'When the latest letter of this code under another key went to this user, not longer ago than within; one that is being sent counts as sent now. One row; null: none did.';
+
+CREATE FUNCTION public.email_latency_trend(of_projects uuid[], before timestamp with time zone, since timestamp with time zone, until timestamp with time zone) RETURNS numeric
+    LANGUAGE sql STABLE;
+
+COMMENT ON FUNCTION public.email_latency_trend(of_projects uuid[], before timestamp with time zone, since timestamp with time zone, until timestamp with time zone) IS 'How the p95 latency of these projects changed from the period before (before to since) to the period (since to until, not included), in percent with one decimal: of each project the median over its releases of the median p95 measured after the release, then the median of the projects'' changes; null when no project has both.';
 
 CREATE FUNCTION public.email_lift(reached bigint, cases bigint, holdout_reached bigint, holdout_cases bigint, OUT lift numeric, OUT low numeric, OUT high numeric) RETURNS record
     LANGUAGE sql IMMUTABLE
@@ -1054,6 +1070,12 @@ CREATE FUNCTION public.email_project_recipients(project uuid, contact_role text)
 
 COMMENT ON FUNCTION public.email_project_recipients(project uuid, contact_role text) IS 'The owner of a project (user null when it cannot be found) and its contacts of one role, each once: user, address (null: the user''s own), and what their copy''s key ends with.';
 
+CREATE FUNCTION public.email_project_setup(projects uuid[]) RETURNS TABLE(project_id uuid, setup jsonb)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_project_setup(projects uuid[]) IS 'How these projects are set up, as far as their table tells: tech_stack; endpoint_active, whether a metrics endpoint was tested and activated; endpoint_failed, whether its last test failed.';
+
 CREATE FUNCTION public.email_project_slug(name text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -1118,6 +1140,11 @@ CREATE FUNCTION public.email_replay_errors(since timestamp with time zone DEFAUL
 
 COMMENT ON FUNCTION public.email_replay_errors(since timestamp with time zone) IS 'Enqueues what triggers missed since then; answers how many facts went through. Those that fail again stay open with their newest error.';
 
+CREATE FUNCTION public.email_report(of_projects uuid[], since timestamp with time zone, until timestamp with time zone, zone text) RETURNS TABLE(days jsonb, projects jsonb)
+    LANGUAGE sql STABLE;
+
+COMMENT ON FUNCTION public.email_report(of_projects uuid[], since timestamp with time zone, until timestamp with time zone, zone text) IS 'The deployments from since to until (not included) by day of a time zone and by project, each with its alerts; a project with the path to its latest alert in the application. Null when there is none.';
+
 CREATE FUNCTION public.email_requests_now() RETURNS TABLE(id bigint, kind text, requested_at timestamp with time zone, user_id uuid, name text, email text, project_id uuid, project_name text, letter uuid)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -1148,27 +1175,27 @@ CREATE FUNCTION public.email_ret_01_audience() RETURNS TABLE(user_id uuid, proje
     SET jit TO 'off'
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_ret_01_audience() IS 'E-RET-01: the users who were active in their last local week and whose Monday, 08:00, is at hand or was missed within a day.';
+COMMENT ON FUNCTION public.email_ret_01_audience() IS 'E-RET-01: the users who deployed or viewed a verdict in their last local week and whose Monday, 08:00, is at hand or was missed within a day.';
 
 CREATE FUNCTION public.email_ret_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
     SET "TimeZone" TO 'UTC'
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_ret_01_current(ids bigint[]) IS 'E-RET-01: true when the user was active in the week reported; with the figures of that week and the one before.';
+COMMENT ON FUNCTION public.email_ret_01_current(ids bigint[]) IS 'E-RET-01: true when the user deployed or viewed a verdict in the week reported; with the figures of that week, by day and by project, and of the one before.';
 
 CREATE FUNCTION public.email_ret_02_audience() RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_ret_02_audience() IS 'E-RET-02: projects that deployed at most half as often in the last local week as in the one before, and did not recover.';
+COMMENT ON FUNCTION public.email_ret_02_audience() IS 'E-RET-02: the users one of whose projects deployed at most half as often in the last local week as in the one before, and did not recover.';
 
 CREATE FUNCTION public.email_ret_02_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
     SET "TimeZone" TO 'UTC'
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_ret_02_current(ids bigint[]) IS 'E-RET-02: true while the project has not recovered; with the deployments of both weeks.';
+COMMENT ON FUNCTION public.email_ret_02_current(ids bigint[]) IS 'E-RET-02: true while one of the user''s projects that dropped has not recovered; with the deployments of both weeks of each that has not.';
 
 CREATE FUNCTION public.email_ret_03_audience() RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
     LANGUAGE plpgsql
@@ -1472,7 +1499,7 @@ CREATE FUNCTION public.email_trx_01_current(ids bigint[]) RETURNS TABLE(id bigin
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_trx_01_current(ids bigint[]) IS 'E-TRX-01: true while the user is active; no figures.';
+COMMENT ON FUNCTION public.email_trx_01_current(ids bigint[]) IS 'E-TRX-01: true while the user is active; with the invitation that brought them here, if there is one.';
 
 CREATE FUNCTION public.email_trx_01_enqueue(facts jsonb) RETURNS void
     LANGUAGE plpgsql
@@ -1636,6 +1663,11 @@ CREATE FUNCTION public.email_types_edited() RETURNS trigger
 
 COMMENT ON FUNCTION public.email_types_edited() IS 'Before every update of email_types: enabling again sets active_since, so that nothing is sent about the time between.';
 
+CREATE FUNCTION public.email_unmeasured(verdict text, summary text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE;
+
+COMMENT ON FUNCTION public.email_unmeasured(verdict text, summary text) IS 'Whether a verdict says that nothing could be measured, which is no alert; by the exact summaries the application''s engine writes.';
+
 CREATE FUNCTION public.email_unsubscribe(token uuid, category text DEFAULT NULL::text) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1656,16 +1688,21 @@ CREATE FUNCTION public.email_urgent_due() RETURNS boolean
 
 COMMENT ON FUNCTION public.email_urgent_due() IS 'Whether an urgent letter (email_urgent) is due: a sidecar keeps its last free request for those. One short index scan per rank, however many lie ahead.';
 
+CREATE FUNCTION public.email_usage(of_user uuid, since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(used_at timestamp with time zone)
+    LANGUAGE sql STABLE;
+
+COMMENT ON FUNCTION public.email_usage(of_user uuid, since timestamp with time zone, until timestamp with time zone) IS 'Every moment from since (included) to until (not included) at which this user used the product: a deployment of an own project started, a verdict viewed.';
+
 CREATE FUNCTION public.email_user_of_address(address text) RETURNS uuid
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_user_of_address(address text) IS 'The user with this address; null when there is none.';
 
-CREATE FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(deployments bigint, warnings bigint, rollbacks bigint, hidden_anomalies bigint)
+CREATE FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(deployments bigint, analysed bigint, warnings bigint, rollbacks bigint, unmeasured bigint, failed bigint)
     LANGUAGE sql STABLE;
 
-COMMENT ON FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) IS 'What SEQPULSE did for these projects from since to until (not included): deployments, those with verdict warning and rollback_recommended, and the SDH hints of severity warning and critical, which Free does not show. Zeros when there is nothing.';
+COMMENT ON FUNCTION public.email_value(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) IS 'What SEQPULSE did for these projects from since to until (not included): deployments, those it analysed (a verdict that could measure), those with verdict warning and rollback_recommended, those whose verdict could not measure, and those whose pipeline failed, whatever the verdict. Zeros when there is nothing.';
 
 CREATE FUNCTION public.email_verdict_figures(deployments uuid[]) RETURNS TABLE(deployment_id uuid, verdict text, figures jsonb)
     LANGUAGE plpgsql
@@ -3104,6 +3141,10 @@ CREATE INDEX email_signals_invitation_idx ON public.email_signals USING btree ((
 
 COMMENT ON INDEX public.email_signals_invitation_idx IS 'Was this invitation accepted or revoked?';
 
+CREATE INDEX email_signals_invitee_idx ON public.email_signals USING btree ("left"(lower(btrim((payload ->> 'invitee_email'::text))), 255)) WHERE (kind = 'invitation_created'::text);
+
+COMMENT ON INDEX public.email_signals_invitee_idx IS 'Was this address invited?';
+
 CREATE INDEX email_signals_paid_idx ON public.email_signals USING btree (((payload ->> 'invoice_id'::text))) WHERE (kind = 'payment_succeeded'::text);
 
 COMMENT ON INDEX public.email_signals_paid_idx IS 'Was this invoice paid?';
@@ -3416,6 +3457,9 @@ REVOKE ALL ON FUNCTION public.email_conv_03_facts(since timestamp with time zone
 
 REVOKE ALL ON FUNCTION public.email_conv_03_signal(s public.email_signals) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_conv_04_attempts(ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_conv_04_attempts(ids bigint[]) TO email_worker;
+
 REVOKE ALL ON FUNCTION public.email_conv_04_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_conv_04_current(ids bigint[]) TO email_worker;
 
@@ -3559,6 +3603,10 @@ REVOKE ALL ON FUNCTION public.email_instant(moment timestamp with time zone) FRO
 GRANT ALL ON FUNCTION public.email_instant(moment timestamp with time zone) TO email_worker;
 GRANT ALL ON FUNCTION public.email_instant(moment timestamp with time zone) TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_invitation(address text, as_of timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_invitation(address text, as_of timestamp with time zone) TO email_worker;
+GRANT ALL ON FUNCTION public.email_invitation(address text, as_of timestamp with time zone) TO email_admin;
+
 REVOKE ALL ON FUNCTION public.email_is_machine(user_agent text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_isolate(worker text, row_id bigint, lease interval) FROM PUBLIC;
@@ -3591,9 +3639,13 @@ REVOKE ALL ON FUNCTION public.email_last_active(of_user uuid, as_of timestamp wi
 GRANT ALL ON FUNCTION public.email_last_active(of_user uuid, as_of timestamp with time zone) TO email_worker;
 GRANT ALL ON FUNCTION public.email_last_active(of_user uuid, as_of timestamp with time zone) TO email_admin;
 
-REVOKE ALL ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) TO email_worker;
-GRANT ALL ON FUNCTION public.email_latency_delta(of_projects uuid[], since timestamp with time zone, until timestamp with time zone) TO email_admin;
+REVOKE ALL ON FUNCTION public.email_last_letter(of_user uuid, code text, other_than text, within interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_last_letter(of_user uuid, code text, other_than text, within interval) TO email_worker;
+GRANT ALL ON FUNCTION public.email_last_letter(of_user uuid, code text, other_than text, within interval) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_latency_trend(of_projects uuid[], before timestamp with time zone, since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_latency_trend(of_projects uuid[], before timestamp with time zone, since timestamp with time zone, until timestamp with time zone) TO email_worker;
+GRANT ALL ON FUNCTION public.email_latency_trend(of_projects uuid[], before timestamp with time zone, since timestamp with time zone, until timestamp with time zone) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_lift(reached bigint, cases bigint, holdout_reached bigint, holdout_cases bigint, OUT lift numeric, OUT low numeric, OUT high numeric) FROM PUBLIC;
 
@@ -3682,6 +3734,9 @@ GRANT ALL ON FUNCTION public.email_preferences_of(token uuid) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_project_recipients(project uuid, contact_role text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_project_setup(projects uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_project_setup(projects uuid[]) TO email_worker;
+
 REVOKE ALL ON FUNCTION public.email_project_slug(name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_project_slug(name text) TO email_admin;
 
@@ -3716,6 +3771,10 @@ GRANT ALL ON FUNCTION public.email_release_unsent(batch uuid) TO email_worker;
 REVOKE ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone) TO email_admin;
 GRANT ALL ON FUNCTION public.email_replay_errors(since timestamp with time zone) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_report(of_projects uuid[], since timestamp with time zone, until timestamp with time zone, zone text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_report(of_projects uuid[], since timestamp with time zone, until timestamp with time zone, zone text) TO email_worker;
+GRANT ALL ON FUNCTION public.email_report(of_projects uuid[], since timestamp with time zone, until timestamp with time zone, zone text) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_requests_now() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_requests_now() TO email_admin;
@@ -3938,6 +3997,10 @@ REVOKE ALL ON FUNCTION public.email_types_cta_check() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_types_edited() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_unmeasured(verdict text, summary text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_unmeasured(verdict text, summary text) TO email_worker;
+GRANT ALL ON FUNCTION public.email_unmeasured(verdict text, summary text) TO email_admin;
+
 REVOKE ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) TO email_worker;
 GRANT ALL ON FUNCTION public.email_unsubscribe(token uuid, category text) TO email_admin;
@@ -3947,6 +4010,10 @@ GRANT ALL ON FUNCTION public.email_urgent(rank integer) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_urgent_due() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_urgent_due() TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_usage(of_user uuid, since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_usage(of_user uuid, since timestamp with time zone, until timestamp with time zone) TO email_worker;
+GRANT ALL ON FUNCTION public.email_usage(of_user uuid, since timestamp with time zone, until timestamp with time zone) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_user_of_address(address text) FROM PUBLIC;
 
@@ -3986,6 +4053,7 @@ GRANT SELECT(verdict) ON TABLE public.deployment_verdicts TO email_admin;
 GRANT SELECT(confidence) ON TABLE public.deployment_verdicts TO email_worker;
 
 GRANT SELECT(summary) ON TABLE public.deployment_verdicts TO email_worker;
+GRANT SELECT(summary) ON TABLE public.deployment_verdicts TO email_admin;
 
 GRANT SELECT(created_at) ON TABLE public.deployment_verdicts TO email_worker;
 
@@ -4001,6 +4069,9 @@ GRANT SELECT(env) ON TABLE public.deployments TO email_worker;
 
 GRANT SELECT(state) ON TABLE public.deployments TO email_worker;
 GRANT SELECT(state) ON TABLE public.deployments TO email_admin;
+
+GRANT SELECT(pipeline_result) ON TABLE public.deployments TO email_worker;
+GRANT SELECT(pipeline_result) ON TABLE public.deployments TO email_admin;
 
 GRANT SELECT(started_at) ON TABLE public.deployments TO email_worker;
 GRANT SELECT(started_at) ON TABLE public.deployments TO email_admin;
@@ -4324,12 +4395,10 @@ GRANT SELECT(created_at) ON TABLE public.projects TO email_worker;
 GRANT SELECT(created_at) ON TABLE public.projects TO email_admin;
 
 GRANT SELECT(deployment_id) ON TABLE public.sdh_hints TO email_worker;
-GRANT SELECT(deployment_id) ON TABLE public.sdh_hints TO email_admin;
 
 GRANT SELECT(metric) ON TABLE public.sdh_hints TO email_worker;
 
 GRANT SELECT(severity) ON TABLE public.sdh_hints TO email_worker;
-GRANT SELECT(severity) ON TABLE public.sdh_hints TO email_admin;
 
 GRANT SELECT(confidence) ON TABLE public.sdh_hints TO email_worker;
 

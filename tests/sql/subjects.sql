@@ -4,8 +4,8 @@ begin;
 select plan(10);
 
 select throws_ok(
-    $$insert into public.email_subject_variants (email_type, variant, subject) values ('E-TRX-01', 'A', 'Bonjour {project_name}')$$,
-    '23514', 'subject of E-TRX-01 variant A: unknown key {project_name}', 'a key the letter does not know is refused');
+    $$insert into public.email_subject_variants (email_type, variant, subject) values ('E-TRX-01', 'A', 'Bonjour {deployments}')$$,
+    '23514', 'subject of E-TRX-01 variant A: unknown key {deployments}', 'a key the letter does not know is refused');
 select throws_ok(
     $$insert into public.email_subject_variants (email_type, variant, subject) values ('E-TRX-01', 'A', 'Bonjour {first_name')$$,
     '23514', 'subject of E-TRX-01 variant A: a brace without its partner', 'so is a brace without its partner');

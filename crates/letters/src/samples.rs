@@ -77,6 +77,17 @@ pub fn all() -> Vec<Sample> {
     };
 
     add("E-TRX-01", "", Transactional, json!({}));
+    let invited = json!({ "invitation_accepted": false, "project_name": "API Gateway", "inviter_name": "Nadia", "accept_url": "https://app.example.com/invitations/inv_7f31" });
+    add("E-TRX-01", "invited", Transactional, invited.clone());
+    add(
+        "E-TRX-01",
+        "joined",
+        Transactional,
+        with(
+            &invited,
+            json!({ "invitation_accepted": true, "accept_url": null }),
+        ),
+    );
     for step in ["J0", "J2", "J5"] {
         add(
             "E-TRX-02",
@@ -114,11 +125,27 @@ pub fn all() -> Vec<Sample> {
         }),
     );
     add("E-ACT-01", "", Product, json!({}));
+    let quiet = json!({
+        "project_name": "Checkout API", "project_id": checkout, "env": "prod", "tech_stack": "node", "endpoint_active": false, "endpoint_failed": true,
+    });
+    add("E-ACT-02", "", Product, quiet.clone());
     add(
         "E-ACT-02",
-        "",
+        "active",
         Product,
-        json!({ "project_name": "Checkout API", "project_id": checkout, "env": "prod" }),
+        with(
+            &quiet,
+            json!({ "endpoint_active": true, "endpoint_failed": false }),
+        ),
+    );
+    add(
+        "E-ACT-02",
+        "unknown",
+        Product,
+        with(
+            &quiet,
+            json!({ "tech_stack": "other", "endpoint_active": null, "endpoint_failed": null }),
+        ),
     );
     add(
         "E-ACT-03",
@@ -191,7 +218,7 @@ pub fn all() -> Vec<Sample> {
     );
     let quota = json!({
         "project_name": "Checkout API", "project_id": checkout, "deployments_used": 42, "deployments_limit": 50,
-        "estimated_days_left": 4, "deployments_per_day": 2.3, "hidden_anomalies": 6, "resets_on": "2026-04-01",
+        "estimated_days_left": 4, "deployments_per_day": 2.3, "alerts": 6, "resets_on": "2026-04-01",
     });
     add("E-CONV-01", "", Marketing, quota.clone());
     add(
@@ -201,7 +228,7 @@ pub fn all() -> Vec<Sample> {
         with(
             &quota,
             json!({
-                "deployments_used": 45, "estimated_days_left": 2, "deployments_per_day": 3.0, "hidden_anomalies": 7,
+                "deployments_used": 45, "estimated_days_left": 2, "deployments_per_day": 3.0, "alerts": 7,
             }),
         ),
     );
@@ -218,9 +245,9 @@ pub fn all() -> Vec<Sample> {
         "E-CONV-04",
         "",
         Marketing,
-        json!({ "feature": "export", "project_name": "API Gateway", "project_id": gateway }),
+        json!({ "feature": "slack", "project_name": "API Gateway", "project_id": gateway }),
     );
-    for feature in ["sdh", "retention", "alerts"] {
+    for feature in ["export", "window", "cluster"] {
         add(
             "E-CONV-04",
             feature,
@@ -237,13 +264,26 @@ pub fn all() -> Vec<Sample> {
         }),
     );
     add(
+        "E-CONV-04",
+        "several",
+        Marketing,
+        json!({
+            "feature": "slack", "features": [
+                { "feature": "slack", "project_name": "API Gateway" },
+                { "feature": "multi_env", "project_name": "Checkout API", "original_env": "staging", "forced_env": "prod" },
+                { "feature": "export_csv", "project_name": "Checkout API" },
+            ],
+        }),
+    );
+    add(
         "E-CONV-05",
         "",
         Marketing,
         json!({
             "project_name": "API Gateway", "project_id": gateway, "month": "2026-02", "deployments": 47, "warnings": 6, "rollbacks": 2,
-            "latency_delta": -4.2, "hidden_anomalies": 9, "previous_deployments": 39, "previous_warnings": 8, "previous_rollbacks": 1,
+            "latency_delta": -4.2, "previous_deployments": 39, "previous_warnings": 8, "previous_rollbacks": 1,
             "analysed": 47, "failed": 0,
+            "projects": [{ "name": "API Gateway", "deployments": 47, "alerts": 8, "path": "/dashboard/deployments/api-gateway/dpl_45" }],
         }),
     );
     add(
@@ -252,7 +292,7 @@ pub fn all() -> Vec<Sample> {
         Marketing,
         json!({
             "project_name": null, "month": "2026-02", "deployments": 108, "analysed": 101, "failed": 3, "warnings": 9, "rollbacks": 2,
-            "latency_delta": 2.6, "hidden_anomalies": 14, "previous_deployments": 96, "previous_warnings": 8, "previous_rollbacks": 4,
+            "latency_delta": 2.6, "unmeasured": 4, "previous_deployments": 96, "previous_warnings": 8, "previous_rollbacks": 4,
             "projects": [
                 { "name": "API Gateway", "deployments": 47, "alerts": 8, "path": "/dashboard/projects/api-gateway" },
                 { "name": "Checkout API", "deployments": 31, "alerts": 0, "path": "/dashboard/projects/checkout-api" },
@@ -320,6 +360,18 @@ pub fn all() -> Vec<Sample> {
         Marketing,
         json!({
             "project_name": "Checkout API", "project_id": checkout, "deployments": 7, "previous_deployments": 20,
+        }),
+    );
+    add(
+        "E-RET-02",
+        "several",
+        Marketing,
+        json!({
+            "deployments": 11, "previous_deployments": 32, "projects": [
+                { "name": "Checkout API", "deployments": 7, "previous_deployments": 20 },
+                { "name": "Paiements", "deployments": 4, "previous_deployments": 8 },
+                { "name": "Catalogue", "deployments": 0, "previous_deployments": 4 },
+            ],
         }),
     );
     let away = json!({ "project_name": "API Gateway", "project_id": gateway, "last_active_at": "2026-02-17T15:20:00Z" });
