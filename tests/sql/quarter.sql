@@ -2,7 +2,7 @@
 -- what they are sent is held against the facts.  Not one transaction: each step commits, as a sidecar does.
 \ir support/scans.sql
 set client_min_messages = error;
-select plan(27);
+select plan(30);
 \ir support/quarter.sql
 select email_arm();
 update email_types set active_since = (select starts from sim.bounds);
@@ -56,19 +56,23 @@ create view sim.known as select dedupe_key from email_outbox union select dedupe
 -- Only where the answer does not hang on what happened within a few hours of the scan.
 select is_empty(
     $$ select p.n, w.week from sim.people p cross join sim.bounds b
-       cross join lateral (select distinct date_trunc('week', a.at at time zone p.clock) as monday from sim.acts a where a.person = p.id) m
+       cross join lateral (
+           select distinct date_trunc('week', a.at at time zone p.clock) as monday
+           from (select d.started_at from public.deployments d join sim.projects o on o.id = d.project_id where o.owner = p.id
+                 union all select l.at from sim.plan l where l.kind = 'looks' and l.person = p.id) a (at)
+       ) m
        cross join lateral (select to_char(m.monday, 'IYYY-"W"IW') as week) w
        where (m.monday + interval '7 days 8 hours') at time zone p.clock between b.starts and b.ends - interval '3 hours'
        and (p.closes is null or p.closes > (m.monday + interval '8 days') at time zone p.clock)
        and not exists (select from sim.known d where d.dedupe_key = format('weekly_usage:%s:%s', p.id, w.week)) $$,
-    'everybody who was active in a week has its report'
+    'everybody who deployed or looked at a verdict in a week has its report'
 );
 select is_empty(
-    $$ select p.n, m.month from sim.projects p join sim.people o on o.id = p.owner
+    $$ select o.n, m.month from sim.projects p join sim.people o on o.id = p.owner
        cross join lateral (select distinct to_char(d.started_at, 'YYYY-MM') as month from public.deployments d where d.project_id = p.id) m
        where m.month between '2026-02' and '2026-04' and p.plan = 'free' and p.upgrades is null and o.closes is null
-       and not exists (select from sim.known d where d.dedupe_key = format('monthly_value_report:%s:%s', p.id, m.month)) $$,
-    'every free project that deployed in a month has its report'
+       and not exists (select from sim.known d where d.dedupe_key = format('monthly_value_report:%s:%s', o.id, m.month)) $$,
+    'the owner of every free project that deployed in a month has its report'
 );
 create view sim.gaps as
 select a.person, a.at as since, coalesce(lead(a.at) over (partition by a.person order by a.at), b.ends) as until
@@ -98,7 +102,7 @@ select is_empty(
 );
 select is_empty(
     $$ with weeks as (
-           select p.id, p.n, p.clock, w.monday,
+           select p.owner, p.n, p.clock, w.monday,
                (select count(*) from public.deployments d where d.project_id = p.id and d.started_at at time zone p.clock >= w.monday - interval '7 days' and d.started_at at time zone p.clock < w.monday) as before,
                (select count(*) from public.deployments d where d.project_id = p.id and d.started_at at time zone p.clock >= w.monday and d.started_at at time zone p.clock < w.monday + interval '7 days') as week,
                (select count(*) from public.deployments d where d.project_id = p.id and d.started_at at time zone p.clock >= w.monday + interval '7 days' and d.started_at at time zone p.clock < w.monday + interval '9 days') as after
@@ -106,7 +110,7 @@ select is_empty(
            cross join generate_series(timestamp '2026-02-16', '2026-05-04', interval '7 days') w (monday))
        select n, monday, before, week from weeks
        where before >= 4 and week * 2 <= before and after = 0
-       and not exists (select from sim.known d where d.dedupe_key = format('activity_drop:%s:%s', weeks.id, to_char(weeks.monday, 'IYYY-"W"IW'))) $$,
+       and not exists (select from sim.known d where d.dedupe_key = format('activity_drop:%s:%s', weeks.owner, to_char(weeks.monday, 'IYYY-"W"IW'))) $$,
     'every project whose activity halved, and stayed low for two days, was noticed'
 );
 
@@ -144,4 +148,23 @@ select is_empty(
                      and a.at <= date_bin('2 hours', f.at + s.delay, b.starts) + interval '2 hours')) $$,
     'each step of a dunning went out exactly when nothing was paid before'
 );
+-- How much it is ---------------------------------------------------------------------------------------------------------------
+select is_empty(
+    $$ select s.person, s.email_type, split_part(s.key, ':', 3) from sim.sent s where s.email_type in ('E-CONV-05', 'E-RET-01', 'E-RET-02')
+       group by 1, 2, 3 having count(*) > 1 $$,
+    'nobody got two reports of a period, or two letters about one week''s drop, however many projects'
+);
+select cmp_ok((select count(*) from email_deliveries d where d.email_type = 'E-ACT-01' and d.payload_json ->> 'reason' in ('invited to a project', 'joined a project by invitation')), '>', 0::bigint,
+    'some were invited before they could be told to create a project');
+select cmp_ok((select max(jsonb_array_length(s.context -> 'projects')) from sim.sent s where s.email_type = 'E-CONV-05'), '>', 1, 'some reports are about several projects');
+select diag(format('letters a person and week: median %s, p95 %s, most %s',
+    percentile_disc(0.5) within group (order by c.letters), percentile_disc(0.95) within group (order by c.letters), max(c.letters)))
+from (
+    select count(s.id) as letters
+    from sim.people p
+    cross join sim.bounds b
+    cross join lateral generate_series(greatest(b.starts, p.joined), b.ends - interval '7 days', interval '7 days') w (week)
+    left join sim.sent s on s.recipient = 'user' || p.n || '@example.com' and s.at >= w.week and s.at < w.week + interval '7 days'
+    group by p.id, w.week
+) c;
 select * from finish();

@@ -88,7 +88,9 @@ from sim.people p cross join generate_series(1, 2) g cross join sim.bounds b whe
 
 -- Invitations: accepted, revoked or neither.
 insert into sim.plan (at, kind, person, project, data)
-select i.at, 'invites', p.owner, p.id, jsonb_build_object('invitation_id', 'inv' || p.n || '-' || g, 'invitee_email', 'guest' || p.n || '-' || g || '@example.org')
+select i.at, 'invites', p.owner, p.id, jsonb_build_object('invitation_id', 'inv' || p.n || '-' || g, 'invitee_email',
+    -- Some of the guests have an account soon, or have it already.
+    case when p.n % 4 = 0 and g = 1 then 'user' || 1 + (p.n * 7) % 100 || '@example.com' else 'guest' || p.n || '-' || g || '@example.org' end)
 from sim.projects p cross join sim.bounds b cross join generate_series(1, 2) g
 cross join lateral (select b.starts + 84 * sim.dice('invites', p.n * 10 + g) * interval '1 day' as at) i where i.at > p.created;
 insert into sim.plan (at, kind, person, project, data)
@@ -195,6 +197,8 @@ declare
     used bigint;
     past bigint;
     lately bigint;
+    low jsonb := '[]';
+    own record;
 begin
     select * into person from sim.people p where p.id = letter.user_id;
     select * into project from sim.projects p where p.id = letter.project_id;
@@ -209,8 +213,15 @@ begin
         then return 'answered'; end if;
     when 'E-ACT-01' then
         if exists (select from sim.projects p where p.owner = letter.user_id and p.created <= public.email_now()) then return 'has a project'; end if;
+        if exists (
+            select from sim.plan l
+            where l.kind = 'invites' and l.data ->> 'invitee_email' = 'user' || person.n || '@example.com' and l.at <= public.email_now()
+            and not exists (select from sim.plan a where a.kind = 'revokes' and a.data ->> 'invitation_id' = l.data ->> 'invitation_id' and a.at <= public.email_now())
+        ) then return 'was invited'; end if;
     when 'E-ACT-02' then
-        if exists (select from public.deployments d where d.project_id = letter.project_id) then return 'has deployed'; end if;
+        if exists (select from public.deployments d join sim.projects p on p.id = d.project_id where p.owner = letter.user_id) then return 'has deployed'; end if;
+        if project.created >= person.joined + interval '14 days' then return 'no new user'; end if;
+        if exists (select from sim.sent s where s.person = letter.user_id and s.email_type = 'E-ACT-02' and s.at > public.email_now() - interval '14 days') then return 'told before'; end if;
     when 'E-ACT-03' then
         if exists (select from public.deployments d where d.project_id = letter.project_id and d.finished_at is not null) then return 'has finished one'; end if;
     when 'E-CONV-01', 'E-CONV-02' then
@@ -219,32 +230,48 @@ begin
         if split_part(letter.dedupe_key, ':', 3) <> to_char(month_start, 'YYYY-MM') then return 'of another month'; end if;
         if letter.email_type = 'E-CONV-01' and used not between 40 and 44 or letter.email_type = 'E-CONV-02' and used not between 45 and 49 then return used || ' used'; end if;
         if (context ->> 'deployments_used')::bigint <> used then return 'says ' || (context ->> 'deployments_used') || ' of ' || used; end if;
-    when 'E-CONV-03', 'E-CONV-05' then
+    when 'E-CONV-03' then
         if plan <> 'free' then return 'not free'; end if;
-        if letter.email_type = 'E-CONV-05' then
-            used := (select count(*) from public.deployments d where d.project_id = letter.project_id and to_char(d.started_at, 'YYYY-MM') = split_part(letter.dedupe_key, ':', 3));
-            if used = 0 or used <> (context ->> 'deployments')::bigint then return 'says ' || (context ->> 'deployments') || ' of ' || used; end if;
-        end if;
+    when 'E-CONV-05' then
+        select count(*) as deployments, count(distinct p.id) as projects into own
+        from public.deployments d join sim.projects p on p.id = d.project_id join public.projects now on now.id = p.id and now.plan = 'free'
+        where p.owner = letter.user_id and to_char(d.started_at, 'YYYY-MM') = split_part(letter.dedupe_key, ':', 3);
+        if own.deployments = 0 or own.deployments <> (context ->> 'deployments')::bigint then return 'says ' || (context ->> 'deployments') || ' of ' || own.deployments; end if;
+        if own.projects <> jsonb_array_length(context -> 'projects') then return 'has another number of projects'; end if;
     when 'E-CONV-04' then
-        if coalesce(plan, 'free') <> 'free' or letter.project_id is null and exists (select from public.projects p where p.owner_id = letter.user_id and p.plan <> 'free')
-        then return 'not free'; end if;
+        if exists (select from sim.sent s where s.person = letter.user_id and s.email_type = 'E-CONV-04' and s.at > public.email_now() - interval '7 days') then return 'within seven days'; end if;
+        if not exists (
+            select from sim.plan l
+            where l.kind = 'tries' and l.person = letter.user_id and l.at <= public.email_now() and l.at > public.email_now() - interval '3 days 2 hours'
+            and context -> 'features' @> jsonb_build_array(jsonb_build_object('feature', l.data ->> 'feature'))
+            and case when l.project is null then not exists (select from public.projects p where p.owner_id = letter.user_id and p.plan <> 'free')
+                else exists (select from public.projects p where p.id = l.project and p.plan = 'free') end
+        ) then return 'not free, or not tried'; end if;
     when 'E-RET-01' then
         monday := to_timestamp(split_part(letter.dedupe_key, ':', 3), 'IYYY-"W"IW')::timestamp;
-        if not exists (select from sim.acts a where a.person = letter.user_id and a.at at time zone person.clock >= monday and a.at at time zone person.clock < monday + interval '7 days')
-        then return 'not active that week'; end if;
         used := (select count(*) from public.deployments d join sim.projects p on p.id = d.project_id
                  where p.owner = letter.user_id and d.started_at at time zone person.clock >= monday and d.started_at at time zone person.clock < monday + interval '7 days');
+        if used = 0 and not exists (select from sim.plan l where l.kind = 'looks' and l.person = letter.user_id
+            and l.at at time zone person.clock >= monday and l.at at time zone person.clock < monday + interval '7 days')
+        then return 'did nothing that week'; end if;
         if used <> (context ->> 'deployments')::bigint then return 'says ' || (context ->> 'deployments') || ' of ' || used; end if;
+        if used <> coalesce((select sum((d ->> 'deployments')::bigint) from jsonb_array_elements(nullif(context -> 'days', 'null')) d), 0)
+            or used <> coalesce((select sum((p ->> 'deployments')::bigint) from jsonb_array_elements(nullif(context -> 'projects', 'null')) p), 0)
+        then return 'its bars do not add up'; end if;
     when 'E-RET-02' then
         monday := to_timestamp(split_part(letter.dedupe_key, ':', 3), 'IYYY-"W"IW')::timestamp;
-        select count(*) filter (where s.local < monday), count(*) filter (where s.local >= monday and s.local < monday + interval '7 days'),
-            count(*) filter (where s.local >= monday and s.at > public.email_now() - interval '168 hours')
-        into past, used, lately
-        from (select d.started_at as at, d.started_at at time zone project.clock as local from public.deployments d where d.project_id = letter.project_id) s
-        where s.local >= monday - interval '7 days';
-        if past < 4 or used * 2 > past then return format('%s after %s is no drop', used, past); end if;
-        if lately * 2 > past then return format('recovered: %s lately after %s', lately, past); end if;
-        if used <> (context ->> 'deployments')::bigint or past <> (context ->> 'previous_deployments')::bigint then return format('says %s', context); end if;
+        for own in select p.* from sim.projects p where p.owner = letter.user_id loop
+            select count(*) filter (where s.local < monday), count(*) filter (where s.local >= monday and s.local < monday + interval '7 days'),
+                count(*) filter (where s.local >= monday and s.at > public.email_now() - interval '168 hours')
+            into past, used, lately
+            from (select d.started_at as at, d.started_at at time zone own.clock as local from public.deployments d where d.project_id = own.id) s
+            where s.local >= monday - interval '7 days';
+            if past >= 4 and used * 2 <= past and lately * 2 <= past then
+                low := low || jsonb_build_array(jsonb_build_object('project_id', own.id, 'deployments', used, 'previous_deployments', past));
+            end if;
+        end loop;
+        if low = '[]' then return 'none dropped, or all recovered'; end if;
+        if not (context -> 'projects' @> low) or jsonb_array_length(low) <> jsonb_array_length(context -> 'projects') then return format('says %s, not %s', context -> 'projects', low); end if;
     when 'E-RET-03', 'E-RET-04' then
         if exists (select from sim.acts a where a.person = letter.user_id and a.at >= (split_part(letter.dedupe_key, ':', 3)::date + 1)::timestamptz and a.at <= public.email_now())
         then return 'came back'; end if;
