@@ -60,7 +60,7 @@ insert into public.email_types (code, name, category, capped, priority, phase, e
 ('E-ACT-02',  'Project without a deployment',           'product',       true,   60, 3, '5 days',  '{"delay": "24 hours", "new_for": "14 days", "quiet": "14 days"}'),
 ('E-ACT-03',  'Deployment started, never finished',     'product',       true,   60, 3, '5 days',  '{"delay": "48 hours"}'),
 ('E-ACT-04',  'First verdict of a project',             'product',       true,   80, 1, '3 days',  '{}'),
-('E-ACT-05',  'Critical verdict',                       'transactional', false,  95, 2, '1 day',   '{"verdicts": ["warning", "rollback_recommended"]}'),
+('E-ACT-05',  'Critical verdict',                       'transactional', false,  95, 2, '1 day',   '{"verdicts": ["warning", "rollback_recommended"], "digest_within": "1 hour"}'),
 ('E-CONV-01', 'Free quota at 80 %',                     'marketing',     true,   50, 1, '5 days',  '{"threshold": 40, "quota": 50}'),
 ('E-CONV-02', 'Free quota at 90 %',                     'marketing',     true,   55, 1, '3 days',  '{"threshold": 45, "quota": 50}'),
 ('E-CONV-03', 'Free quota reached',                     'marketing',     true,   70, 1, '3 days',  '{"quota": 50}'),

@@ -93,3 +93,5 @@ comment on index public.email_outbox_user_idx is 'What waits for, or went to, a 
 comment on index public.email_outbox_address_idx is 'What waits for, or went to, an address: the cap of a recipient without an account.';
 comment on index public.email_outbox_slot_idx is 'Who waits for a slot that is given back.';
 comment on index public.email_outbox_dunning_idx is 'Which reminders a payment makes needless.';
+create index email_outbox_alerts_idx on public.email_outbox (project_id, due_at) where email_type = 'E-ACT-05';
+comment on index public.email_outbox_alerts_idx is 'The alerts of a project: which warnings go together in one letter.';

@@ -83,3 +83,23 @@ create unique index email_trigger_errors_once_idx on public.email_trigger_errors
     (source, coalesce(email_type, ''), md5(coalesce(row_data::text, error)))
 where replayed_at is null;
 comment on index public.email_trigger_errors_once_idx is 'One open note per missed fact.';
+
+-- What the application's engine writes is a fact of its own kind: English that no letter repeats.
+create table public.email_engine_texts (
+    source  text    not null,
+    french  text    not null,
+    shown   boolean not null default true,
+    shipped text,
+    constraint email_engine_texts_pkey primary key (source),
+    constraint email_engine_texts_source_form check (source <> '' and source = btrim(regexp_replace(source, '\s+', ' ', 'g'))),
+    constraint email_engine_texts_french_said check (btrim(french) <> ''),
+    constraint email_engine_texts_nothing_raw check (french !~ '\{(any|url)\}')
+);
+comment on table public.email_engine_texts is
+'What the application''s analysis engine writes in English (summaries, details, titles, diagnoses, actions, errors of collecting), and our French for it. What is not here is left out of letters and listed by email_unknown_engine_texts.';
+comment on column public.email_engine_texts.source is
+'The text exactly as the engine writes it, runs of blanks collapsed to one. {name} stands for a number or a word that changes; {any} and {url} stand for anything, which no letter repeats.';
+comment on column public.email_engine_texts.french is 'What letters say instead; {name} is filled with what stood there. A change by hand is kept when migrate ships a new wording.';
+comment on column public.email_engine_texts.shown is
+'false: the text is known, and letters leave it out, because it says what their figures say already.';
+comment on column public.email_engine_texts.shipped is 'The French that migrate wrote last, to tell a change by hand from ours; null for rows that somebody added.';

@@ -26,7 +26,7 @@ declare
     tables constant text[] := array[
         'email_subject_variants', 'email_types', 'email_settings', 'email_secrets', 'email_outbox', 'email_events', 'email_preferences',
         'email_suppressions', 'email_project_contacts', 'email_marketing_slots', 'email_signals', 'email_trigger_errors',
-        'email_forgotten', 'email_workers', 'email_batches', 'email_rates', 'email_schedules', 'email_sql_files', 'email_schema_history'
+        'email_forgotten', 'email_engine_texts', 'email_workers', 'email_batches', 'email_rates', 'email_schedules', 'email_sql_files', 'email_schema_history'
     ];
     -- What the repeatable files made, which email_sql_files lists; migrations make no function.
     functions text[];

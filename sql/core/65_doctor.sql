@@ -60,6 +60,12 @@ begin
         case when health.open_trigger_errors > 0 then 'fail' else 'ok' end,
         case when health.open_trigger_errors > 0 then format('%s facts could not be enqueued; see email_trigger_errors, then: select public.email_replay_errors()', health.open_trigger_errors) else 'none' end;
 
+    return query select 'engine texts',
+        case when count(*) > 0 then 'warn' else 'ok' end,
+        case when count(*) > 0 then format('%s texts of the application''s engine have no French and are left out of letters; see: select * from public.email_unknown_engine_texts, then insert into public.email_engine_texts (source, french)', count(*))
+            else 'all that letters met have their French' end
+    from public.email_unknown_engine_texts u;
+
     -- Only where the application has a scheduler.
     return query select 'hand-over',
         case when s.handover and s.jobs_moved_at is null then 'warn' else 'ok' end,

@@ -336,3 +336,10 @@ comment on function public.email_hand_back() is
 revoke all on function public.email_hand_back() from public;
 
 select public.email_grant('execute on function public.email_take_jobs(), public.email_handover_pending(), public.email_handover_move(uuid[]), public.email_hand_back()', 'email_admin');
+
+-- Why nothing could be measured (23_verdicts.sql): never job_metadata, which holds a secret.
+select public.email_grant(format('select (%s) on public.scheduled_jobs', string_agg(quote_ident(a.attname), ', ')), 'email_worker')
+from pg_catalog.pg_attribute a
+where a.attrelid = 'public.scheduled_jobs'::regclass and not a.attisdropped
+and a.attname in ('deployment_id', 'job_type', 'status', 'scheduled_at', 'last_error')
+having count(*) > 0;

@@ -38,8 +38,15 @@ $$;
 create function fixture.verdict(deployment uuid, verdict text) returns uuid
 language sql
 as $$
-insert into public.deployment_verdicts (deployment_id, verdict, confidence, summary)
-values (deployment, verdict, 0.87, 'La latence a augmenté.')
+-- In the words of the application; more of them: verdicts.sql.
+insert into public.deployment_verdicts (deployment_id, verdict, confidence, summary, details)
+select deployment, verdict, w.confidence, w.summary, w.details || '{data_quality_score 1.00}'
+from (values
+    ('ok', 0.9, 'No significant issues detected', '{}'::text[]),
+    ('warning', 0.7, 'Multiple non-critical threshold violations detected', '{cpu_usage unstable in 100% of samples (limit 20%)}'),
+    ('rollback_recommended', 0.85, 'Critical threshold violations detected', '{requests_per_sec unstable in 80% of samples (limit 20%)}')
+) w (verdict, confidence, summary, details)
+where w.verdict = verdict.verdict
 returning id
 $$;
 
