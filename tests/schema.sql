@@ -118,7 +118,7 @@ CREATE FUNCTION public.email_act_04_current(ids bigint[]) RETURNS TABLE(id bigin
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_act_04_current(ids bigint[]) IS 'E-ACT-04: true while the deployment exists; the verdict''s figures.';
+COMMENT ON FUNCTION public.email_act_04_current(ids bigint[]) IS 'E-ACT-04: true while the deployment exists and E-ACT-05 does not tell the recipient of it; the verdict''s figures.';
 
 CREATE FUNCTION public.email_act_04_earlier(deployment uuid, verdict_at timestamp with time zone) RETURNS TABLE(deployment_id uuid)
     LANGUAGE sql STABLE;
@@ -159,7 +159,7 @@ CREATE FUNCTION public.email_act_05_current(ids bigint[]) RETURNS TABLE(id bigin
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_act_05_current(ids bigint[]) IS 'E-ACT-05: true while the deployment exists; the verdict''s figures.';
+COMMENT ON FUNCTION public.email_act_05_current(ids bigint[]) IS 'E-ACT-05: true while the deployment is there and its verdict critical, unless the letter of another warning tells of it; the verdict''s figures, and those of the other warnings that this letter tells of.';
 
 CREATE FUNCTION public.email_act_05_enqueue(facts jsonb) RETURNS void
     LANGUAGE plpgsql
@@ -174,10 +174,10 @@ CREATE FUNCTION public.email_act_05_facts(since timestamp with time zone, until 
 
 COMMENT ON FUNCTION public.email_act_05_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-ACT-05: the critical verdicts of a time, as its facts.';
 
-CREATE FUNCTION public.email_act_05_rows(deployment uuid, verdict text, created_at timestamp with time zone, at timestamp with time zone) RETURNS TABLE(email_type text, user_id uuid, project_id uuid, to_email text, dedupe_key text, payload jsonb, run_at timestamp with time zone)
+CREATE FUNCTION public.email_act_05_rows(deployment uuid, verdict text, created_at timestamp with time zone, at timestamp with time zone) RETURNS TABLE(email_type text, user_id uuid, project_id uuid, to_email text, dedupe_key text, payload jsonb, urgent boolean, within interval, collects timestamp with time zone)
     LANGUAGE sql STABLE;
 
-COMMENT ON FUNCTION public.email_act_05_rows(deployment uuid, verdict text, created_at timestamp with time zone, at timestamp with time zone) IS 'E-ACT-05: the outbox rows of one verdict, for the owner and the contacts on call; none for one that is not critical.';
+COMMENT ON FUNCTION public.email_act_05_rows(deployment uuid, verdict text, created_at timestamp with time zone, at timestamp with time zone) IS 'E-ACT-05: the outbox rows of one verdict, for the owner and the contacts on call, and until when warnings are being collected (collects; null: this one goes at once); none for a verdict that is not critical.';
 
 CREATE FUNCTION public.email_act_05_trigger() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -438,6 +438,12 @@ CREATE FUNCTION public.email_cleanup_slots() RETURNS integer
 
 COMMENT ON FUNCTION public.email_cleanup_slots() IS 'Removes slots that were taken longer ago than the cooldown and 31 days; answers how many. No row waits for them, and the address of a recipient without an account does not stay.';
 
+CREATE FUNCTION public.email_collect_error(deployment uuid, since timestamp with time zone, until timestamp with time zone) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_collect_error(deployment uuid, since timestamp with time zone, until timestamp with time zone) IS 'A French sentence for the sort of error the application''s collecting jobs of a deployment failed with, of those due between since and until; null when none is known.';
+
 CREATE FUNCTION public.email_conv_01_audience() RETURNS TABLE(user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, payload jsonb)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -584,6 +590,12 @@ CREATE FUNCTION public.email_deployment_recipients(deployment uuid, contact_role
 
 COMMENT ON FUNCTION public.email_deployment_recipients(deployment uuid, contact_role text) IS 'A deployment''s project and who hears about it (see email_project_recipients); a row without project and user when the deployment cannot be seen.';
 
+CREATE FUNCTION public.email_detail_metric(detail text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_detail_metric(detail text) IS 'The metric a line of a verdict''s details says fails; null when it says something else.';
+
 CREATE FUNCTION public.email_doctor() RETURNS TABLE(check_name text, status text, detail text)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -613,6 +625,18 @@ CREATE FUNCTION public.email_enable_phase(n integer) RETURNS integer
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_enable_phase(n integer) IS 'Enables the kinds of email of the phases up to n and disables the others (what they have queued is suppressed); answers how many are enabled now.';
+
+CREATE FUNCTION public.email_engine_fill(source text, french text, said text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE STRICT
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_engine_fill(source text, french text, said text) IS 'A French sentence with its {placeholders} filled from the engine''s text; decimals get their comma.';
+
+CREATE FUNCTION public.email_engine_pattern(source text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_engine_pattern(source text) IS 'The regular expression that a text of this form matches; see email_engine_texts.source.';
 
 CREATE FUNCTION public.email_enqueue(email_type text, user_id uuid, dedupe_key text, payload jsonb DEFAULT '{}'::jsonb, run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, project_id uuid DEFAULT NULL::uuid, to_email text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE sql
@@ -679,6 +703,12 @@ CREATE FUNCTION public.email_forget_user(user_id uuid) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_forget_user(user_id uuid) IS 'Erases a user''s address, name and contexts from every table of ours, drops what is queued, and sends nothing more, security included. Keys, status, reasons and times stay. What is being sent at this moment is erased when its outcome is known. Repeat it at will; the application''s own row is the application''s to erase. Answers in words what was done.';
+
+CREATE FUNCTION public.email_french(texts text[]) RETURNS TABLE(said text, french text, shown boolean)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_french(texts text[]) IS 'What letters say for each of these texts of the engine: our French (null: unknown, left out) and whether a letter shows it at all.';
 
 CREATE FUNCTION public.email_function(code text, suffix text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT
@@ -1483,6 +1513,12 @@ CREATE FUNCTION public.email_take_turn(provider text, rate double precision, urg
 
 COMMENT ON FUNCTION public.email_take_turn(provider text, rate double precision, urgent boolean) IS 'Takes the fleet''s next turn for one request, or says that none can be had yet. Granted: the request leaves after wait_seconds. Not granted: ask again after wait_seconds. rate 0 or null is unlimited.';
 
+CREATE FUNCTION public.email_texts_left_out() RETURNS TABLE(source text, letters bigint, last_seen_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_texts_left_out() IS 'The rows of email_unknown_engine_texts.';
+
 CREATE FUNCTION public.email_token(user_id uuid) RETURNS uuid
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -1708,7 +1744,13 @@ CREATE FUNCTION public.email_verdict_figures(deployments uuid[]) RETURNS TABLE(d
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_verdict_figures(deployments uuid[]) IS 'Verdict and figures of these deployments'' letters: median p95 latency after against before the release in percent, mean error rate in points, suggested actions without duplicates.';
+COMMENT ON FUNCTION public.email_verdict_figures(deployments uuid[]) IS 'Verdict and figures of these deployments'' letters: each metric as mean before and after the release with its threshold and how many samples are beyond it, the failing ones first; measured (false: the engine could not judge), reasons, diagnosis and actions in French; left_out: what the engine wrote and nobody has French for.';
+
+CREATE FUNCTION public.email_verdict_limits() RETURNS TABLE(metric text, secured double precision, tolerated double precision, at_most double precision, place integer)
+    LANGUAGE sql IMMUTABLE ROWS 5
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_verdict_limits() IS 'What the engine judges a metric by: the threshold a sample must not exceed (traffic: null, a sample must not fall more than 20 % below the mean from before the release), the share of samples that may, and the highest value that is one.';
 
 CREATE FUNCTION public.email_wake_key() RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -2143,6 +2185,26 @@ COMMENT ON COLUMN public.email_deliveries_masked.outbox_id IS 'As in email_deliv
 COMMENT ON COLUMN public.email_deliveries_masked.sent_at IS 'As in email_deliveries; null unless sent.';
 
 COMMENT ON COLUMN public.email_deliveries_masked.created_at IS 'As in email_deliveries.';
+
+CREATE TABLE public.email_engine_texts (
+    source text NOT NULL,
+    french text NOT NULL,
+    shown boolean DEFAULT true NOT NULL,
+    shipped text,
+    CONSTRAINT email_engine_texts_french_said CHECK ((btrim(french) <> ''::text)),
+    CONSTRAINT email_engine_texts_nothing_raw CHECK ((french !~ '\{(any|url)\}'::text)),
+    CONSTRAINT email_engine_texts_source_form CHECK (((source <> ''::text) AND (source = btrim(regexp_replace(source, '\s+'::text, ' '::text, 'g'::text)))))
+);
+
+COMMENT ON TABLE public.email_engine_texts IS 'What the application''s analysis engine writes in English (summaries, details, titles, diagnoses, actions, errors of collecting), and our French for it. What is not here is left out of letters and listed by email_unknown_engine_texts.';
+
+COMMENT ON COLUMN public.email_engine_texts.source IS 'The text exactly as the engine writes it, runs of blanks collapsed to one. {name} stands for a number or a word that changes; {any} and {url} stand for anything, which no letter repeats.';
+
+COMMENT ON COLUMN public.email_engine_texts.french IS 'What letters say instead; {name} is filled with what stood there. A change by hand is kept when migrate ships a new wording.';
+
+COMMENT ON COLUMN public.email_engine_texts.shown IS 'false: the text is known, and letters leave it out, because it says what their figures say already.';
+
+COMMENT ON COLUMN public.email_engine_texts.shipped IS 'The French that migrate wrote last, to tell a change by hand from ours; null for rows that somebody added.';
 
 CREATE TABLE public.email_events (
     id bigint NOT NULL,
@@ -2911,6 +2973,20 @@ COMMENT ON COLUMN public.email_type_kpis.lift_low IS 'Lower end of lift''s 95 % 
 
 COMMENT ON COLUMN public.email_type_kpis.lift_high IS 'Upper end of it.';
 
+CREATE VIEW public.email_unknown_engine_texts AS
+ SELECT t.source,
+    t.letters,
+    t.last_seen_at
+   FROM public.email_texts_left_out() t(source, letters, last_seen_at);
+
+COMMENT ON VIEW public.email_unknown_engine_texts IS 'Texts of the application''s engine that letters of the last 30 days left out because email_engine_texts has no French for them. Empty is right; doctor names them.';
+
+COMMENT ON COLUMN public.email_unknown_engine_texts.source IS 'The text, as the engine wrote it.';
+
+COMMENT ON COLUMN public.email_unknown_engine_texts.letters IS 'How many letters went without it.';
+
+COMMENT ON COLUMN public.email_unknown_engine_texts.last_seen_at IS 'When the last of them was claimed.';
+
 CREATE VIEW public.email_unknown_outcomes AS
  SELECT d.id,
     d.email_type,
@@ -3004,6 +3080,9 @@ ALTER TABLE ONLY public.email_deliveries
 ALTER TABLE public.email_deliveries
     ADD CONSTRAINT email_deliveries_status_known CHECK (((status)::text = ANY ((ARRAY['queued'::character varying, 'sent'::character varying, 'failed'::character varying, 'suppressed'::character varying])::text[]))) NOT VALID;
 
+ALTER TABLE ONLY public.email_engine_texts
+    ADD CONSTRAINT email_engine_texts_pkey PRIMARY KEY (source);
+
 ALTER TABLE ONLY public.email_events
     ADD CONSTRAINT email_events_pkey PRIMARY KEY (id);
 
@@ -3090,6 +3169,10 @@ CREATE INDEX email_events_delivery_idx ON public.email_events USING btree (email
 CREATE INDEX email_outbox_address_idx ON public.email_outbox USING btree (lower(to_email)) WHERE (to_email IS NOT NULL);
 
 COMMENT ON INDEX public.email_outbox_address_idx IS 'What waits for, or went to, an address: the cap of a recipient without an account.';
+
+CREATE INDEX email_outbox_alerts_idx ON public.email_outbox USING btree (project_id, due_at) WHERE (email_type = 'E-ACT-05'::text);
+
+COMMENT ON INDEX public.email_outbox_alerts_idx IS 'The alerts of a project: which warnings go together in one letter.';
 
 CREATE INDEX email_outbox_due_idx ON public.email_outbox USING btree (rank DESC, run_at, id) WHERE ((status = 'queued'::text) AND (retry_at IS NULL));
 
@@ -3432,6 +3515,10 @@ REVOKE ALL ON FUNCTION public.email_cleanup_slots() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_cleanup_slots() TO email_worker;
 GRANT ALL ON FUNCTION public.email_cleanup_slots() TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_collect_error(deployment uuid, since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_collect_error(deployment uuid, since timestamp with time zone, until timestamp with time zone) TO email_worker;
+GRANT ALL ON FUNCTION public.email_collect_error(deployment uuid, since timestamp with time zone, until timestamp with time zone) TO email_admin;
+
 REVOKE ALL ON FUNCTION public.email_conv_01_audience() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_conv_01_audience() TO email_worker;
 GRANT ALL ON FUNCTION public.email_conv_01_audience() TO email_admin;
@@ -3506,6 +3593,10 @@ GRANT ALL ON FUNCTION public.email_delivery_id(enqueued_at timestamp with time z
 
 REVOKE ALL ON FUNCTION public.email_deployment_recipients(deployment uuid, contact_role text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_detail_metric(detail text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_detail_metric(detail text) TO email_worker;
+GRANT ALL ON FUNCTION public.email_detail_metric(detail text) TO email_admin;
+
 REVOKE ALL ON FUNCTION public.email_doctor() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_doctor() TO email_worker;
 GRANT ALL ON FUNCTION public.email_doctor() TO email_admin;
@@ -3521,6 +3612,14 @@ REVOKE ALL ON FUNCTION public.email_dry_run_step(code text, facts jsonb, pending
 
 REVOKE ALL ON FUNCTION public.email_enable_phase(n integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_enable_phase(n integer) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_engine_fill(source text, french text, said text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_engine_fill(source text, french text, said text) TO email_worker;
+GRANT ALL ON FUNCTION public.email_engine_fill(source text, french text, said text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_engine_pattern(source text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_engine_pattern(source text) TO email_worker;
+GRANT ALL ON FUNCTION public.email_engine_pattern(source text) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_enqueue(email_type text, user_id uuid, dedupe_key text, payload jsonb, run_at timestamp with time zone, project_id uuid, to_email text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_enqueue(email_type text, user_id uuid, dedupe_key text, payload jsonb, run_at timestamp with time zone, project_id uuid, to_email text) TO email_admin;
@@ -3552,6 +3651,10 @@ GRANT ALL ON FUNCTION public.email_fingerprint(objects text[]) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_forget_user(user_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_forget_user(user_id uuid) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_french(texts text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_french(texts text[]) TO email_worker;
+GRANT ALL ON FUNCTION public.email_french(texts text[]) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_function(code text, suffix text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_function(code text, suffix text) TO email_worker;
@@ -3934,6 +4037,11 @@ GRANT ALL ON FUNCTION public.email_take_probe(worker text) TO email_worker;
 REVOKE ALL ON FUNCTION public.email_take_turn(provider text, rate double precision, urgent boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_take_turn(provider text, rate double precision, urgent boolean) TO email_worker;
 
+REVOKE ALL ON FUNCTION public.email_texts_left_out() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_texts_left_out() TO email_worker;
+GRANT ALL ON FUNCTION public.email_texts_left_out() TO email_reader;
+GRANT ALL ON FUNCTION public.email_texts_left_out() TO email_admin;
+
 REVOKE ALL ON FUNCTION public.email_token(user_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_token(user_id uuid) TO email_worker;
 
@@ -4023,6 +4131,11 @@ GRANT ALL ON FUNCTION public.email_value(of_projects uuid[], since timestamp wit
 
 REVOKE ALL ON FUNCTION public.email_verdict_figures(deployments uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_verdict_figures(deployments uuid[]) TO email_worker;
+GRANT ALL ON FUNCTION public.email_verdict_figures(deployments uuid[]) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_verdict_limits() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_verdict_limits() TO email_worker;
+GRANT ALL ON FUNCTION public.email_verdict_limits() TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_wake_key() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_wake_key() TO email_worker;
@@ -4054,6 +4167,8 @@ GRANT SELECT(confidence) ON TABLE public.deployment_verdicts TO email_worker;
 
 GRANT SELECT(summary) ON TABLE public.deployment_verdicts TO email_worker;
 GRANT SELECT(summary) ON TABLE public.deployment_verdicts TO email_admin;
+
+GRANT SELECT(details) ON TABLE public.deployment_verdicts TO email_worker;
 
 GRANT SELECT(created_at) ON TABLE public.deployment_verdicts TO email_worker;
 
@@ -4173,6 +4288,10 @@ GRANT SELECT ON TABLE public.email_cap_violations TO email_admin;
 
 GRANT SELECT ON TABLE public.email_deliveries_masked TO email_reader;
 GRANT SELECT ON TABLE public.email_deliveries_masked TO email_admin;
+
+GRANT SELECT ON TABLE public.email_engine_texts TO email_worker;
+GRANT SELECT ON TABLE public.email_engine_texts TO email_reader;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.email_engine_texts TO email_admin;
 
 GRANT SELECT ON TABLE public.email_events TO email_admin;
 
@@ -4359,6 +4478,10 @@ GRANT SELECT(created_at) ON TABLE public.email_suppressions TO email_reader;
 GRANT SELECT ON TABLE public.email_type_kpis TO email_reader;
 GRANT SELECT ON TABLE public.email_type_kpis TO email_admin;
 
+GRANT SELECT ON TABLE public.email_unknown_engine_texts TO email_worker;
+GRANT SELECT ON TABLE public.email_unknown_engine_texts TO email_reader;
+GRANT SELECT ON TABLE public.email_unknown_engine_texts TO email_admin;
+
 GRANT SELECT ON TABLE public.email_unknown_outcomes TO email_worker;
 GRANT SELECT ON TABLE public.email_unknown_outcomes TO email_reader;
 GRANT SELECT ON TABLE public.email_unknown_outcomes TO email_admin;
@@ -4372,10 +4495,16 @@ GRANT SELECT(deployment_id) ON TABLE public.metric_samples TO email_admin;
 GRANT SELECT(phase) ON TABLE public.metric_samples TO email_worker;
 GRANT SELECT(phase) ON TABLE public.metric_samples TO email_admin;
 
+GRANT SELECT(requests_per_sec) ON TABLE public.metric_samples TO email_worker;
+
 GRANT SELECT(latency_p95) ON TABLE public.metric_samples TO email_worker;
 GRANT SELECT(latency_p95) ON TABLE public.metric_samples TO email_admin;
 
 GRANT SELECT(error_rate) ON TABLE public.metric_samples TO email_worker;
+
+GRANT SELECT(cpu_usage) ON TABLE public.metric_samples TO email_worker;
+
+GRANT SELECT(memory_usage) ON TABLE public.metric_samples TO email_worker;
 
 GRANT SELECT(id) ON TABLE public.projects TO email_worker;
 GRANT SELECT(id) ON TABLE public.projects TO email_admin;
@@ -4394,6 +4523,16 @@ GRANT SELECT(plan) ON TABLE public.projects TO email_admin;
 GRANT SELECT(created_at) ON TABLE public.projects TO email_worker;
 GRANT SELECT(created_at) ON TABLE public.projects TO email_admin;
 
+GRANT SELECT(deployment_id) ON TABLE public.scheduled_jobs TO email_worker;
+
+GRANT SELECT(job_type) ON TABLE public.scheduled_jobs TO email_worker;
+
+GRANT SELECT(scheduled_at) ON TABLE public.scheduled_jobs TO email_worker;
+
+GRANT SELECT(status) ON TABLE public.scheduled_jobs TO email_worker;
+
+GRANT SELECT(last_error) ON TABLE public.scheduled_jobs TO email_worker;
+
 GRANT SELECT(deployment_id) ON TABLE public.sdh_hints TO email_worker;
 
 GRANT SELECT(metric) ON TABLE public.sdh_hints TO email_worker;
@@ -4401,6 +4540,10 @@ GRANT SELECT(metric) ON TABLE public.sdh_hints TO email_worker;
 GRANT SELECT(severity) ON TABLE public.sdh_hints TO email_worker;
 
 GRANT SELECT(confidence) ON TABLE public.sdh_hints TO email_worker;
+
+GRANT SELECT(title) ON TABLE public.sdh_hints TO email_worker;
+
+GRANT SELECT(diagnosis) ON TABLE public.sdh_hints TO email_worker;
 
 GRANT SELECT(suggested_actions) ON TABLE public.sdh_hints TO email_worker;
 

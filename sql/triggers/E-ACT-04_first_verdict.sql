@@ -3,11 +3,13 @@
 -- cause       deployment_verdicts: the first of a project is inserted; to the project's owner and its admin contacts
 -- when        now
 -- key         first_verdict_available:{project}; a contact's copy appends :{email}, in lower case
--- still true  always (as long as the project exists)
+-- still true  while the deployment is there, unless E-ACT-05 tells this recipient of it: it was sent, is being sent, would go now
+--             or went as part of another letter.  One that is held back or came to nothing does not count, so that nobody is
+--             left without a letter
 -- figures     the verdict's: see email_verdict_figures
 -- params      none
 -- reads       deployment_verdicts (deployment_id, created_at, verdict, …), deployments (id, project_id, …), projects (id,
---             owner_id, name), users (id, email), metric_samples, sdh_hints
+--             owner_id, name, plan), users (id, email), metric_samples, sdh_hints, scheduled_jobs (where it is there)
 
 -- Cause ----------------------------------------------------------------------------------------------------------------
 -- A project's verdicts before one; nearly every verdict has one.  SQL without settings of its own, so that it becomes a part of
@@ -142,21 +144,45 @@ begin
             where d.project_id = coalesce(o.project_id, (o.payload ->> 'project_id')::uuid, public.email_key_id(o.dedupe_key, 2))
             order by v.created_at, d.id
             limit 1
-        )) as deployment_id
+        )) as deployment_id, coalesce(substring(o.dedupe_key from '^[^:]+:[^:]+(:.+)$'), '') as key_suffix
         from public.email_outbox o
         where o.id = any(ids)
+    ),
+    -- The alert for the same recipient: both keys end alike.
+    alerts as materialized (
+        select r.id, a.id as alert, a.status, a.reason
+        from rows r
+        join public.email_outbox a on a.dedupe_key = 'critical_verdict_alert:' || r.deployment_id || r.key_suffix
+        where a.email_type = 'E-ACT-05'
+    ),
+    told as materialized (
+        select a.id
+        from alerts a
+        where a.status in ('sending', 'sent') or a.status = 'suppressed' and a.reason like 'told in the letter of %'
+        union
+        select a.id
+        from alerts a
+        join public.email_gates(array(select w.alert from alerts w where w.status = 'queued')) g on g.id = a.alert
+        where g.verdict = 'send' or g.reason like 'told in the letter of %'
+        union
+        -- Also one that the application's own sender sent.
+        select r.id
+        from rows r
+        join public.email_deliveries j on j.dedupe_key = 'critical_verdict_alert:' || r.deployment_id || r.key_suffix
+        where j.status = 'sent'
     )
-    select r.id, case when f.deployment_id is null then 'no such deployment' end, coalesce(f.figures, '{}')
+    select
+        r.id,
+        case
+            when f.deployment_id is null then 'no such deployment'
+            when r.id in (select t.id from told t) then 'E-ACT-05 tells this recipient of the deployment'
+        end,
+        coalesce(f.figures, '{}')
     from rows r
     left join public.email_verdict_figures(array(select w.deployment_id from rows w)) f on f.deployment_id = r.deployment_id;
 end
 $$;
-comment on function public.email_act_04_current(bigint[]) is 'E-ACT-04: true while the deployment exists; the verdict''s figures.';
+comment on function public.email_act_04_current(bigint[]) is 'E-ACT-04: true while the deployment exists and E-ACT-05 does not tell the recipient of it; the verdict''s figures.';
 revoke all on function public.email_act_04_current(bigint[]) from public;
 
 select public.email_grant('execute on function public.email_act_04_current(bigint[])', 'email_worker');
-select public.email_grant('select (id, name) on public.projects', 'email_worker');
-select public.email_grant('select (id, project_id, deployment_number, env) on public.deployments', 'email_worker');
-select public.email_grant('select (deployment_id, verdict, confidence, summary, created_at) on public.deployment_verdicts', 'email_worker');
-select public.email_grant('select (deployment_id, phase, latency_p95, error_rate) on public.metric_samples', 'email_worker');
-select public.email_grant('select (deployment_id, metric, severity, confidence, suggested_actions) on public.sdh_hints', 'email_worker');
