@@ -167,7 +167,7 @@ pub(super) const SCENES: &[Scene] = &[
             app(
                 "the verdict: warning",
                 VERDICT,
-                &["{project}2", "warning", "210", "248", "0.004", "0.017"],
+                &["{project}2", "warning", "cpu"],
             ),
         ],
         letters: &[
@@ -177,11 +177,12 @@ pub(super) const SCENES: &[Scene] = &[
                 "",
                 "no_deployment_after_project:{project}1",
             ),
-            to(
+            held(
                 "Nadia",
                 "E-ACT-04",
                 "warning",
                 "first_verdict_available:{project}2",
+                "E-ACT-05 tells this recipient of the deployment",
             ),
             to(
                 "admin@acme",
@@ -215,7 +216,7 @@ pub(super) const SCENES: &[Scene] = &[
             },
             Fact {
                 what: "Nadia clicks through to the verdict",
-                deed: Deed::Happens(Happening::Clicked, "E-ACT-04", "nadia.fournier@exemple.fr"),
+                deed: Deed::Happens(Happening::Clicked, "E-ACT-05", "nadia.fournier@exemple.fr"),
             },
             app("Nadia reads the verdict", VIEW, &["{nadia}", "{project}2"]),
             app(

@@ -51,7 +51,7 @@ pub(super) const SCENES: &[Scene] = &[
         facts: &[app(
             "Nassir's pipeline now says that it is over; the verdict: ok",
             VERDICT,
-            &["{project}1", "ok", "180", "172", "0.003", "0.002"],
+            &["{project}1", "ok", ""],
         )],
         letters: &[waits(
             "Nassir",
@@ -73,14 +73,7 @@ pub(super) const SCENES: &[Scene] = &[
             app(
                 "the verdict: rollback recommended",
                 VERDICT,
-                &[
-                    "{project}1",
-                    "rollback_recommended",
-                    "180",
-                    "412",
-                    "0.003",
-                    "0.031",
-                ],
+                &["{project}1", "rollback_recommended", "traffic"],
             ),
             signal(
                 "Éloïse's 51st deployment is refused",

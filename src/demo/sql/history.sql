@@ -55,12 +55,20 @@ from (
 insert into public.deployments (id, deployment_number, project_id, env, branch, state, pipeline_result, started_at, finished_at, duration_ms)
 select h.id, h.number, format('00000000-0000-4000-9000-%s', lpad(h.n::text, 12, '0'))::uuid, 'prod', 'main', 'analyzed', 'success', h.at, h.at + interval '4 minutes', 240000
 from history h;
-insert into public.deployment_verdicts (deployment_id, verdict, confidence, summary, created_at)
-select h.id, case when h.number % 13 = 0 then 'rollback_recommended' when h.number % 7 = 0 then 'warning' else 'ok' end, 0.9, 'Analyse terminée.', h.at + interval '20 minutes'
-from history h;
+insert into public.deployment_verdicts (deployment_id, verdict, confidence, summary, details, created_at)
+select h.id, v.verdict, v.confidence, v.summary, v.details || '{data_quality_score 1.00}', h.at + interval '20 minutes'
+from history h
+cross join lateral (select case when h.number % 13 = 0 then 'rollback_recommended' when h.number % 7 = 0 then 'warning' else 'ok' end as verdict) w
+join (values
+    ('ok', 0.9, 'No significant issues detected', '{}'::text[]),
+    ('warning', 0.7, 'Multiple non-critical threshold violations detected', '{latency_p95 unstable in 100% of samples (limit 20%)}'),
+    ('rollback_recommended', 0.85, 'Critical threshold violations detected', '{error_rate unstable in 20% of samples (limit 5%)}')
+) v (verdict, confidence, summary, details) on v.verdict = w.verdict;
 insert into public.metric_samples (deployment_id, phase, requests_per_sec, latency_p95, error_rate, cpu_usage, memory_usage, collected_at)
 select h.id, s.phase, 120, case when s.phase = 'pre' then 200 else 176 + 10 * (h.number % 7) end, 0.004, 0.4, 0.5, h.at + s.after
 from history h cross join (values ('pre', interval '-5 minutes'), ('post', interval '10 minutes')) s (phase, after);
 insert into public.sdh_hints (deployment_id, metric, severity, observed_value, threshold, confidence, title, diagnosis, suggested_actions, created_at)
-select h.id, 'latency_p95', 'warning', 260, 220, 0.8, 'Latence en hausse', 'La latence p95 a augmenté après la mise en production.', '{"comparer avec la version précédente"}', h.at + interval '20 minutes'
+select h.id, 'latency_p95', 'warning', 285, 270, 0.8, 'Persistent latency p95 breaches detected',
+    'Latency p95 exceeded the tolerated breach ratio across post-deployment sequences.',
+    '{Review sequence-level metrics for this deployment,Compare with the PRE baseline and secured threshold,Investigate recent code and config changes,Scale or rollback if persistence remains high}', h.at + interval '20 minutes'
 from history h where h.number % 7 = 0;
