@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod buttons;
+mod engine;
 mod errors;
 mod french;
 mod hostile;

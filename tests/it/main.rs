@@ -42,5 +42,6 @@ mod takeover;
 mod tls;
 mod traces;
 mod uninstall;
+mod verdict_letters;
 mod wake;
 mod webhooks;

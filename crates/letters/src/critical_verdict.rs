@@ -1,13 +1,14 @@
-//! E-ACT-05, a verdict that asks somebody to act; `warning` and `rollback_recommended` have their own words.
+//! E-ACT-05, a verdict that asks somebody to act. Urgent when going back is recommended; a warning has its own words, several
+//! warnings of an hour have one letter, and a verdict that nothing could be measured is no alarm.
 
 use serde::Deserialize;
 
 use super::RenderError;
 use super::letter::{Payload, templates};
-use super::page::{Composer, Fact, Frame, Page};
-use super::verdict::{self, Analysis, Verdict};
+use super::page::{Composer, Fact, Frame, Headline, Page};
+use super::verdict::{self, Analysis, PRO_ADDS, UNMEASURED_STEPS, Verdict};
 
-/// A critical verdict, for the owner and whoever is on call.
+/// A critical verdict, for the owner and the contacts on call.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct CriticalVerdict(pub Analysis);
@@ -19,13 +20,67 @@ templates!(
     "E-ACT-05/body.html.stpl"
 );
 
+/// What the letter is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Rollback,
+    Warning,
+    /// Nothing could be measured.
+    Unmeasured,
+    /// Several warnings of one project.
+    Several,
+}
+
 impl CriticalVerdict {
-    fn facts(&self, page: &Page<'_>) -> Vec<Fact> {
-        self.0.facts(page)
+    fn kind(&self) -> Kind {
+        match (self.0.told(), self.0.is_measured(), self.0.verdict) {
+            (2.., _, _) => Kind::Several,
+            (_, false, _) => Kind::Unmeasured,
+            (_, _, Verdict::RollbackRecommended) => Kind::Rollback,
+            _ => Kind::Warning,
+        }
     }
 
-    fn is_rollback(&self) -> bool {
-        self.0.verdict == Verdict::RollbackRecommended
+    fn facts(&self, page: &Page<'_>) -> Vec<Fact> {
+        self.0.facts(page, true)
+    }
+
+    fn headline(&self) -> Headline {
+        let many = self.0.faults() > 1;
+        let already = self.0.was_failing();
+        let number = self.0.deployment_number;
+        let (fact, about, note) = match self.kind() {
+            Kind::Rollback => (
+                self.0
+                    .headline()
+                    .unwrap_or_else(|| "Rollback recommandé".to_owned()),
+                self.0.about(),
+                format!("SEQPULSE a détecté un risque élevé sur le déploiement #{number} et recommande un rollback."),
+            ),
+            Kind::Warning => (
+                self.0
+                    .headline()
+                    .unwrap_or_else(|| "Des signaux à vérifier".to_owned()),
+                self.0.about(),
+                match (already, many) {
+                    (true, false) => "Ce seuil était déjà dépassé avant la mise en production : cette version n'en est pas forcément la cause.",
+                    (true, true) => "Ces seuils étaient déjà dépassés avant la mise en production : cette version n'en est pas forcément la cause.",
+                    (false, _) => "Rien n'impose un retour en arrière pour l'instant, mais mieux vaut vérifier avant que vos utilisateurs ne le remarquent.",
+                }
+                .to_owned(),
+            ),
+            Kind::Unmeasured => (
+                "Nous n'avons pas pu mesurer".to_owned(),
+                self.0.about(),
+                "Ni alerte ni feu vert : faute de mesures suffisantes, SEQPULSE ne se prononce pas sur cette version.".to_owned(),
+            ),
+            Kind::Several => (
+                self.0.told_in_words(),
+                format!("{} : déploiements {}", self.0.project_name, self.0.numbers()),
+                "Ils ont suivi celui que vous avez déjà reçu ; nous les avons réunis ici. Rien n'impose un retour en arrière pour l'instant.".to_owned(),
+            ),
+        };
+        Headline::new(&fact).about(&about).note(&note)
     }
 }
 
@@ -45,16 +100,24 @@ impl Payload for CriticalVerdict {
             });
         }
         let number = self.0.deployment_number;
-        composer.page(Frame {
-            kind: "Alerte",
-            tone: self.0.verdict.tone(),
-            preheader: match self.0.in_short() {
-                Some(figures) => format!("Déploiement #{number} : {figures}."),
-                None if self.is_rollback() => format!("Déploiement #{number} : risque élevé pour vos utilisateurs."),
-                None => format!("Déploiement #{number} : des signaux à vérifier."),
+        let label = match self.kind() {
+            Kind::Rollback | Kind::Warning => "Voir le verdict complet",
+            Kind::Unmeasured => "Voir le déploiement",
+            Kind::Several => "Voir le dernier déploiement",
+        };
+        let page = composer.page(Frame {
+            kind: self.0.kind(),
+            tone: self.0.tone(),
+            preheader: match (self.kind(), self.0.in_short()) {
+                (Kind::Unmeasured, _) => format!("Déploiement #{number} : pourquoi, et que faire."),
+                (Kind::Several, _) => format!("Le dernier : {}.", self.0.about()),
+                (_, Some(figures)) => format!("Déploiement #{number} : {figures}."),
+                (Kind::Rollback, None) => format!("Déploiement #{number} : risque élevé pour vos utilisateurs."),
+                (_, None) => format!("Déploiement #{number} : des signaux à vérifier."),
             },
-            cta: composer.cta("Ouvrir le runbook de remédiation"),
+            cta: composer.cta(label),
             why: "Vous recevez cette alerte parce que vous êtes propriétaire ou d'astreinte sur ce projet.",
-        })
+        })?;
+        Ok(page.opening(self.headline()))
     }
 }

@@ -4,8 +4,8 @@ use serde::Deserialize;
 
 use super::RenderError;
 use super::letter::{Payload, templates};
-use super::page::{Composer, Fact, Frame, Page, Tone};
-use super::verdict::{self, Analysis, Verdict};
+use super::page::{Composer, Fact, Frame, Page};
+use super::verdict::{self, Analysis, PRO_ADDS, UNMEASURED_STEPS, Verdict};
 
 /// The first row of `deployment_verdicts` for a project.
 #[derive(Debug, Deserialize)]
@@ -21,7 +21,11 @@ templates!(
 
 impl FirstVerdict {
     fn facts(&self, page: &Page<'_>) -> Vec<Fact> {
-        self.0.facts(page)
+        self.0.facts(page, false)
+    }
+
+    fn is(&self, verdict: Verdict) -> bool {
+        self.0.verdict == verdict && self.0.is_measured()
     }
 }
 
@@ -35,15 +39,20 @@ impl Payload for FirstVerdict {
         let number = self.0.deployment_number;
         composer.page(Frame {
             kind: "Premier verdict",
-            tone: match self.0.verdict {
-                Verdict::Ok => Tone::Good,
-                other => other.tone(),
-            },
+            tone: self.0.tone(),
             preheader: match self.0.in_short() {
                 Some(figures) => format!("Déploiement #{number} : {figures}."),
-                None => format!("Le déploiement #{number} est analysé."),
+                None if self.is(Verdict::Ok) => {
+                    format!("Déploiement #{number} : toutes les métriques sont dans leurs limites.")
+                }
+                None if self.0.is_measured() => format!("Le déploiement #{number} est analysé."),
+                None => format!("Déploiement #{number} : pourquoi, et que faire."),
             },
-            cta: composer.cta("Voir le verdict complet"),
+            cta: composer.cta(if self.0.is_measured() {
+                "Voir le verdict complet"
+            } else {
+                "Voir le déploiement"
+            }),
             why: "Vous recevez ce message parce que vous suivez ce projet sur SEQPULSE, en tant que propriétaire ou administrateur.",
         })
     }

@@ -32,6 +32,7 @@ mod error;
 mod headers;
 mod letter;
 mod links;
+mod measure;
 mod page;
 pub mod preview;
 mod quota;

@@ -3,6 +3,8 @@
 //! The people and projects are the specification's own (Nassir, Nadia, API Gateway, Checkout API). Times are fixed, so
 //! that what is rendered from them never changes by itself.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -156,64 +158,26 @@ pub fn all() -> Vec<Sample> {
             "started_at": "2026-03-01T09:12:00Z", "unfinished": 1,
         }),
     );
-    let verdict = json!({
-        "project_name": "API Gateway", "project_id": gateway, "deployment_id": deployment, "deployment_number": 12, "env": "prod",
-        "verdict": "warning", "occurred_at": "2026-03-03T13:02:00Z", "latency_delta": 18.0, "error_rate_delta": 1.3, "confidence": 0.87,
-        "summary": "La latence p95 et le taux d'erreur dépassent leur niveau d'avant la mise en production.",
-        "actions": [
-            "Vérifier les requêtes lentes de la base de données",
-            "Contrôler les délais d'attente des API externes",
-            "Relire les changements de configuration de ce déploiement",
-        ],
-    });
-    add("E-ACT-04", "", Product, verdict.clone());
-    add(
-        "E-ACT-04",
-        "ok",
-        Product,
-        with(
-            &verdict,
-            json!({
-                "verdict": "ok", "latency_delta": -4.6, "error_rate_delta": 0.0, "summary": "Aucun signal ne s'est dégradé.", "actions": [],
-            }),
-        ),
-    );
-    add(
-        "E-ACT-05",
-        "",
-        Transactional,
-        with(
-            &verdict,
-            json!({
-                "project_name": "Checkout API", "project_id": checkout, "deployment_number": 48, "verdict": "rollback_recommended",
-                "latency_delta": 64.0, "error_rate_delta": 7.2, "confidence": 0.94,
-                "summary": "Le taux d'erreur et la latence ont nettement augmenté après la mise en production.",
-                "actions": [
-                    "Revenir à la version précédente",
-                    "Vérifier les changements de base de données",
-                    "Surveiller le trafic pendant 15 min",
-                ],
-            }),
-        ),
-    );
-    add(
-        "E-ACT-05",
-        "warning",
-        Transactional,
-        with(
-            &verdict,
-            json!({
-                "project_name": "Checkout API", "project_id": checkout, "deployment_number": 47, "actions": null, "summary": null,
-            }),
-        ),
-    );
+    // What SQL gives for the application's own rows: tests/it/verdict_letters.rs prints it.
+    let verdicts: BTreeMap<String, Value> =
+        serde_json::from_str(include_str!("verdict_samples.json")).unwrap_or_default();
+    let copied = verdicts.get("E-ACT-05").cloned().unwrap_or_default();
+    for (name, keys) in verdicts {
+        let (code, category) = if name.starts_with("E-ACT-04") {
+            ("E-ACT-04", Product)
+        } else {
+            ("E-ACT-05", Transactional)
+        };
+        let variant = name[code.len()..].trim_start_matches('-');
+        add(code, variant, category, keys);
+    }
     add(
         "E-ACT-05",
         "copy",
         Transactional,
         with(
-            &verdict,
-            json!({ "first_name": null, "owner_email": "nassir@example.com", "verdict": "rollback_recommended" }),
+            &copied,
+            json!({ "first_name": null, "owner_email": "nassir@example.com" }),
         ),
     );
     let quota = json!({

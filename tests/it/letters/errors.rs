@@ -87,14 +87,14 @@ fn a_field_of_the_wrong_kind_is_named() {
 
 #[test]
 fn an_optional_figure_out_of_range_is_left_out() {
-    let absurd = with(
-        with(sample("E-ACT-05"), "latency_delta", 1e12),
-        "confidence",
-        7,
-    );
+    let mut absurd = with(sample("E-ACT-05"), "confidence", 7);
+    absurd.context["metrics"][0]["after"] = json!(1e300);
+    absurd.context["metrics"][1]["before"] = json!(-4);
     let text = written(&absurd).text;
     assert!(
-        !text.contains("Latence") && !text.contains("Confiance"),
+        !text.contains("req/s (")
+            && text.contains("taux d’erreur 0,2\u{a0}%")
+            && !text.contains("Confiance"),
         "{text}"
     );
     let text = written(&with(sample("E-CONV-01"), "estimated_days_left", -4)).text;

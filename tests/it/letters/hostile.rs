@@ -37,6 +37,7 @@ fn nasty() -> Vec<(&'static str, String)> {
 const NOT_TEXT: &[&str] = &[
     "step",
     "verdict",
+    "plan",
     "feature",
     "time_zone",
     "month",
@@ -120,7 +121,7 @@ fn names_are_escaped_in_html_and_only_there() {
     ));
     assert_eq!(
         letter.subject,
-        "Premier verdict SEQPULSE pour L’équipe R&D <3 \"beta\"\u{a0}: warning"
+        "Premier verdict SEQPULSE pour L’équipe R&D <3 \"beta\"\u{a0}: warning (déploiement #12)"
     );
     assert!(
         letter.text.contains(

@@ -43,13 +43,13 @@ const GIVEN: &[(&str, &str, &str)] = &[
     ),
     (
         "E-ACT-04",
-        "Premier verdict SEQPULSE pour API Gateway: warning",
+        "Premier verdict SEQPULSE pour API Gateway: warning (deploiement #12)",
         "Voir le verdict complet",
     ),
     (
         "E-ACT-05",
-        "Urgent: rollback recommande sur Checkout API (prod)",
-        "Ouvrir le runbook de remediation",
+        "Urgent: rollback recommande sur Checkout API (prod), deploiement #48",
+        "Voir le verdict complet",
     ),
     (
         "E-CONV-01",
@@ -200,7 +200,7 @@ fn the_bodies_that_the_specification_writes_out_keep_their_substance() {
     }
     let alert = visible(
         &written(&with(
-            sample("E-ACT-05"),
+            sample("E-ACT-05-older"),
             "actions",
             serde_json::Value::Null,
         ))
@@ -208,9 +208,9 @@ fn the_bodies_that_the_specification_writes_out_keep_their_substance() {
     );
     for phrase in [
         "risque élevé",
-        "#48",
-        "+64\u{a0}%",
-        "+7,2\u{a0}pts",
+        "#9",
+        "+187\u{a0}%",
+        "0,2\u{a0}%\u{a0}→\u{a0}3,4\u{a0}%",
         "rollback",
         "base de données",
         "15\u{a0}min",
@@ -262,14 +262,10 @@ fn nothing_is_claimed_that_is_not_known() {
             && text.contains("Le compteur repart à zéro le 1er\u{a0}avril"),
         "{text}"
     );
-    let blind = with(
-        with(sample("E-ACT-05"), "latency_delta", serde_json::Value::Null),
-        "error_rate_delta",
-        serde_json::Value::Null,
-    );
+    let blind = with(sample("E-ACT-05"), "metrics", serde_json::Value::Null);
     let text = written(&blind).text;
     assert!(
-        !text.contains("Latence") && !text.contains("Taux d’erreur"),
+        !text.contains("atence") && !text.contains("Trafic") && !text.contains("Dans les limites"),
         "{text}"
     );
     let unknown = with(
