@@ -116,7 +116,8 @@ COMMENT ON FUNCTION public.email_act_03_trigger() IS 'E-ACT-03: after deployment
 
 CREATE FUNCTION public.email_act_04_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp';
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off';
 
 COMMENT ON FUNCTION public.email_act_04_current(ids bigint[]) IS 'E-ACT-04: true while the deployment exists and E-ACT-05 does not tell the recipient of it; the verdict''s figures.';
 
@@ -157,7 +158,8 @@ COMMENT ON FUNCTION public.email_act_04_trigger() IS 'E-ACT-04: after verdicts a
 
 CREATE FUNCTION public.email_act_05_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp';
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off';
 
 COMMENT ON FUNCTION public.email_act_05_current(ids bigint[]) IS 'E-ACT-05: true while the deployment is there and its verdict critical, unless the letter of another warning tells of it; the verdict''s figures, and those of the other warnings that this letter tells of.';
 
@@ -1742,7 +1744,8 @@ COMMENT ON FUNCTION public.email_value(of_projects uuid[], since timestamp with 
 
 CREATE FUNCTION public.email_verdict_figures(deployments uuid[]) RETURNS TABLE(deployment_id uuid, verdict text, figures jsonb)
     LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp';
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off';
 
 COMMENT ON FUNCTION public.email_verdict_figures(deployments uuid[]) IS 'Verdict and figures of these deployments'' letters: each metric as mean before and after the release with its threshold and how many samples are beyond it, the failing ones first; measured (false: the engine could not judge), reasons, diagnosis and actions in French; left_out: what the engine wrote and nobody has French for.';
 

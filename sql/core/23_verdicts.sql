@@ -67,6 +67,7 @@ create or replace function public.email_verdict_figures(deployments uuid[])
 returns table (deployment_id uuid, verdict text, figures jsonb)
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set jit = off
 as $$
 #variable_conflict use_column
 begin
