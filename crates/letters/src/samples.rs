@@ -177,7 +177,7 @@ pub fn all() -> Vec<Sample> {
         Transactional,
         with(
             &copied,
-            json!({ "first_name": null, "owner_email": "nassir@example.com" }),
+            json!({ "first_name": null, "owner_email": "nassir@example.com", "deployment_number": 50 }),
         ),
     );
     let quota = json!({

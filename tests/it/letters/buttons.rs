@@ -132,7 +132,7 @@ fn buttons_lead_where_the_letter_can_be_answered() {
 #[test]
 fn a_copy_writes_to_the_owner_whatever_the_configured_path() {
     let copy = sample("E-ACT-05-copy");
-    let owner = "mailto:nassir@example.com?subject=API%20Gateway%2C%20d%C3%A9ploiement%20%2312";
+    let owner = "mailto:nassir@example.com?subject=Checkout%20API%2C%20d%C3%A9ploiement%20%2350";
     for path in [None, Some("/dashboard/SDH"), Some("{support}")] {
         let copy = with(copy.clone(), "cta_path", path);
         assert_eq!(button(&copy), owner, "{path:?}");
