@@ -9,6 +9,7 @@ create table public.email_signals (
     user_id         uuid,
     project_id      uuid,
     payload         jsonb       not null default '{}',
+    device          text,
     occurred_at     timestamptz not null,
     idempotency_key text,
     constraint email_signals_pkey primary key (id),
@@ -17,7 +18,7 @@ create table public.email_signals (
     constraint email_signals_kind_known check (kind in
         ('invitation_created', 'invitation_accepted', 'invitation_revoked', 'login', 'suspicious_login', 'quota_refused',
          'pro_feature_attempted', 'payment_failed', 'payment_succeeded', 'nps_answered', 'verdict_viewed', 'plan_changed',
-         'login_confirmed', 'login_disowned', 'still_active', 'integration_check_requested'))
+         'user_time_zone', 'project_contact', 'login_confirmed', 'login_disowned', 'still_active', 'integration_check_requested'))
 );
 comment on table public.email_signals is 'Facts the application knows and no table of its own records; written by email_signal() or a plain INSERT.';
 comment on column public.email_signals.id is 'Order of arrival.';
@@ -25,6 +26,7 @@ comment on column public.email_signals.kind is 'What happened; which payload key
 comment on column public.email_signals.user_id is 'Who did it or whom it concerns; null when it is about a project only.';
 comment on column public.email_signals.project_id is 'The project it is about; null when it is about none.';
 comment on column public.email_signals.payload is 'The kind''s own keys.';
+comment on column public.email_signals.device is 'Of a login: browser and system that its payload''s device names, without versions (email_device); null when it tells none, for other kinds, and once the personal keys were erased.';
 comment on column public.email_signals.occurred_at is 'When it happened; email_now() when not given.';
 comment on column public.email_signals.idempotency_key is 'The same key twice is stored once, so that the application may retry; null means no such protection.';
 
@@ -50,14 +52,17 @@ comment on index public.email_signals_paid_idx is 'Was this invoice paid?';
 comment on index public.email_signals_counted_idx is 'Answers and failed payments of a period: KPI views, email_requests.';
 comment on index public.email_signals_viewed_idx is 'When a verdict was first looked at.';
 
--- Whether a user ever logged in with this device or from this country.  Two, because one for both is not chosen for the second.
--- The text is cut, because an index entry has a limit that a login must not fail by.
-create index email_signals_device_idx on public.email_signals (user_id, left(lower(btrim(payload ->> 'device')), 255), occurred_at)
+-- Whether a user ever logged in with this device, from this country or city.  Three, because one for all is not chosen for the second.
+-- The text is cut (a device when it is reduced), because an index entry has a limit that a login must not fail by.
+create index email_signals_device_idx on public.email_signals (user_id, lower(device), occurred_at)
 where kind = 'login';
 create index email_signals_country_idx on public.email_signals (user_id, left(lower(btrim(payload ->> 'country')), 64), occurred_at)
 where kind = 'login';
-comment on index public.email_signals_device_idx is 'When a user logged in with a device: E-SEC-02.';
+create index email_signals_city_idx on public.email_signals (user_id, left(lower(btrim(payload ->> 'city')), 64), occurred_at)
+where kind = 'login' and payload ? 'city';
+comment on index public.email_signals_device_idx is 'When a user logged in with a browser and system: E-SEC-01, E-SEC-02.';
 comment on index public.email_signals_country_idx is 'When a user logged in from a country: E-SEC-02.';
+comment on index public.email_signals_city_idx is 'When a user logged in from a city: E-SEC-02. Empty where no login tells any.';
 
 create table public.email_trigger_errors (
     id          bigint      generated always as identity,

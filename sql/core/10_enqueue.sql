@@ -88,23 +88,28 @@ revoke all on function public.email_enqueue(text, uuid, text, jsonb, timestamptz
 
 -- email_signal ---------------------------------------------------------------------------------------------------------
 -- The time is filled by a trigger and not by a default, because a default would need the application's role to have
--- EXECUTE on email_now(): it has INSERT on this table and nothing else.
+-- EXECUTE on email_now(): it has INSERT on this table and nothing else.  So is a login's device, and for the same reason it is a column
+-- and not an expression of an index.
 create or replace function public.email_signals_fill() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    new.device := null;
     if new.occurred_at is null then
         new.occurred_at := public.email_now();
+    end if;
+    if new.kind in ('login', 'suspicious_login') then
+        new.device := public.email_device(new.payload ->> 'device');
     end if;
     return new;
 exception when others then
     -- A broken clock (a setting that is no interval) must not lose the fact.
-    new.occurred_at := now();
+    new.occurred_at := coalesce(new.occurred_at, now());
     return new;
 end
 $$;
-comment on function public.email_signals_fill() is 'Before every insert into email_signals: a fact without a time happened now.';
+comment on function public.email_signals_fill() is 'Before every insert into email_signals: a fact without a time happened now; of a login the device is kept as browser and system.';
 revoke all on function public.email_signals_fill() from public;
 
 create or replace trigger email_signals_fill before insert on public.email_signals

@@ -124,10 +124,10 @@ begin
     );
     perform public.email_erase_journal(journal_ids);
 
-    update public.email_signals s set payload = (
+    update public.email_signals s set device = null, payload = (
         select coalesce(jsonb_object_agg(k.key, k.value), '{}') from jsonb_each(s.payload) k where k.key = any(kept)
     )
-    where (s.user_id = $1 or lower(s.payload ->> 'invitee_email') = any(addresses)) and s.payload - kept <> '{}';
+    where (s.user_id = $1 or lower(s.payload ->> 'invitee_email') = any(addresses) or lower(s.payload ->> 'email') = any(addresses)) and s.payload - kept <> '{}';
     -- The facts that were missed cause nothing any more.
     update public.email_trigger_errors e set
         row_data = null, error = split_part(e.error, ':', 1) || ': erased', replayed_at = coalesce(e.replayed_at, public.email_now())

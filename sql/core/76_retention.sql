@@ -141,7 +141,7 @@ begin
         for no key update
     ),
     erased as (
-        update public.email_signals g set payload = (
+        update public.email_signals g set device = null, payload = (
             select coalesce(jsonb_object_agg(k.key, k.value), '{}') from jsonb_each(g.payload) k where k.key = any(kept)
         )
         from old

@@ -4,7 +4,9 @@
 -- when        now
 -- key         twofa_changed:{user}:{on/off}:{instant}; the instant is epoch milliseconds of the clock, not of the transaction
 -- still true  always
--- figures     login_at, login_ip, login_country, login_city, login_device: the user's latest login in the 24 hours before
+-- figures     login_at, login_ip, login_country, login_city, login_device (browser and system): the user's latest login in the 24
+--             hours before; login_device_known: whether an earlier login had the same device, null when this one tells no device
+--             or no earlier one told any
 -- params      none
 -- reads       users (id, twofa_enabled), through the trigger only
 
@@ -110,11 +112,24 @@ begin
         'login_ip', l.payload ->> 'ip',
         'login_country', l.payload ->> 'country',
         'login_city', l.payload ->> 'city',
-        'login_device', l.payload ->> 'device'
+        'login_device', l.device,
+        'login_device_known', case
+            when l.device is null then null
+            when exists (
+                select from public.email_signals p
+                where p.user_id = o.user_id and p.kind = 'login' and (p.occurred_at, p.id) < (l.occurred_at, l.id)
+                and lower(p.device) = lower(l.device)
+            ) then true
+            when exists (
+                select from public.email_signals p
+                where p.user_id = o.user_id and p.kind = 'login' and (p.occurred_at, p.id) < (l.occurred_at, l.id)
+                and lower(p.device) > ''
+            ) then false
+        end
     ))
     from public.email_outbox o
     left join lateral (
-        select s.occurred_at, s.payload
+        select s.id, s.occurred_at, s.device, s.payload
         from public.email_signals s
         where s.user_id = o.user_id and s.kind = 'login'
         and s.occurred_at <= (o.payload ->> 'changed_at')::timestamptz
@@ -125,7 +140,7 @@ begin
     where o.id = any(ids);
 end
 $$;
-comment on function public.email_sec_01_current(bigint[]) is 'E-SEC-01: always true; the latest login in the 24 hours before the change.';
+comment on function public.email_sec_01_current(bigint[]) is 'E-SEC-01: always true; the latest login in the 24 hours before the change, and whether its device was known before.';
 revoke all on function public.email_sec_01_current(bigint[]) from public;
 
 select public.email_grant('execute on function public.email_sec_01_current(bigint[])', 'email_worker');

@@ -1,7 +1,7 @@
 -- E-SEC-01: two-factor authentication was switched on or off.
 begin;
 \ir support/fixtures.sql
-select plan(17);
+select plan(20);
 
 select fixture.account('nassir') as nassir \gset
 select fixture.account('other') as other \gset
@@ -56,6 +56,18 @@ select is(
 delete from public.email_signals where payload ->> 'ip' in ('203.0.113.1', '203.0.113.24');
 select fixture.signal('login', :'other', null, '{"ip": "203.0.113.2"}', public.email_now() - interval '24 hours 1 second');
 select is(fixture.context_of(:'key') ? 'login_ip', false, 'a login more than 24 hours before says nothing about it');
+
+-- Whether the device was known, when that can be told.
+create function pg_temp.known(key text) returns text language sql
+as $$ select format('%s, known: %s', fixture.context_of(key) -> 'login_device', coalesce(fixture.context_of(key) ->> 'login_device_known', 'untold')) $$;
+savepoint known;
+select fixture.signal('login', :'other', null, '{"device": "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0"}', public.email_now() - interval '1 minute');
+select is(pg_temp.known(:'key'), '"Firefox sur Linux", known: untold', 'no earlier login told a device: nothing is said; the device is its browser and system');
+select fixture.signal('login', :'other', null, '{"device": "curl/7.88.1"}', public.email_now() - interval '300 days');
+select is(pg_temp.known(:'key'), '"Firefox sur Linux", known: false', 'earlier logins had other devices: it is new');
+select fixture.signal('login', :'other', null, '{"device": "Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:98.0) Gecko/20100101 Firefox/98.0"}', public.email_now() - interval '200 days');
+select is(pg_temp.known(:'key'), '"Firefox sur Linux", known: true', 'an older version of the browser: it is known');
+rollback to known;
 select is(fixture.gate_of(:'key'), 'send', 'the letter may go out');
 insert into public.email_preferences (user_id, marketing_opt_in, product_updates_opt_in) values (:'other', false, false);
 insert into public.email_suppressions (email, reason) values ('other@example.com', 'manual');

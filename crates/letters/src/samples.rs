@@ -103,29 +103,44 @@ pub fn all() -> Vec<Sample> {
     }
     let login = json!({
         "changed_at": "2026-03-03T21:41:00Z", "login_at": "2026-03-03T21:38:12Z", "login_ip": "203.0.113.24",
-        "login_country": "FR", "login_city": "Lyon", "login_device": "Firefox sur Linux",
+        "login_device": "Firefox sur Linux",
     });
     add(
         "E-SEC-01",
         "",
         Security,
-        with(&login, json!({ "enabled": false })),
+        with(
+            &login,
+            json!({ "enabled": false, "login_device_known": false }),
+        ),
     );
     add(
         "E-SEC-01",
         "enabled",
         Security,
-        with(&login, json!({ "enabled": true })),
+        with(
+            &login,
+            json!({ "enabled": true, "login_device_known": true }),
+        ),
     );
+    // What the application can tell today; the place has no source yet.
+    let login = json!({ "occurred_at": "2026-03-03T02:14:00Z", "ip": "198.51.100.77", "device": "Chrome sur Windows" });
     add(
         "E-SEC-02",
         "",
         Security,
-        json!({
-            "occurred_at": "2026-03-03T02:14:00Z", "ip": "198.51.100.77", "country": "VN", "city": "Hanoï",
-            "device": "Chrome sur Windows", "new_country": true, "new_device": true,
-        }),
+        with(&login, json!({ "new_device": true })),
     );
+    add(
+        "E-SEC-02",
+        "place",
+        Security,
+        with(
+            &login,
+            json!({ "country": "VN", "city": "Hanoï", "new_country": true, "new_city": true, "new_device": true }),
+        ),
+    );
+    add("E-SEC-02", "told", Security, login);
     add("E-ACT-01", "", Product, json!({}));
     let quiet = json!({
         "project_name": "Checkout API", "project_id": checkout, "env": "prod", "tech_stack": "node", "endpoint_active": false, "endpoint_failed": true,
@@ -359,15 +374,38 @@ pub fn all() -> Vec<Sample> {
             }),
         );
     }
+    let paid = json!({
+        "project_name": "API Gateway", "project_id": gateway, "invoice_id": "in_1043", "amount": 4900, "currency": "EUR",
+        "invoice_url": "https://billing.example.com/invoices/in_1043", "occurred_at": "2026-03-03T06:00:00Z", "payment": "renewal",
+        "month": "2026-02", "deployments": 47, "analysed": 45, "warnings": 6, "rollbacks": 2, "failed_pipelines": 3,
+    });
+    add("E-BILL-02", "", Transactional, paid.clone());
     add(
         "E-BILL-02",
-        "",
+        "first",
         Transactional,
-        json!({
-            "project_name": "API Gateway", "project_id": gateway, "invoice_id": "in_1043", "amount": 4900, "currency": "EUR",
-            "invoice_url": "https://billing.example.com/invoices/in_1043", "occurred_at": "2026-03-03T06:00:00Z",
-            "month": "2026-02", "deployments": 47, "warnings": 6, "rollbacks": 2,
-        }),
+        with(
+            &paid,
+            json!({ "payment": "first", "deployments": 5, "analysed": 2, "warnings": 0, "rollbacks": 0, "failed_pipelines": 1 }),
+        ),
+    );
+    add(
+        "E-BILL-02",
+        "zero",
+        Transactional,
+        with(
+            &paid,
+            json!({ "amount": 0, "analysed": 47, "failed_pipelines": 0 }),
+        ),
+    );
+    add(
+        "E-BILL-02",
+        "unknown",
+        Transactional,
+        with(
+            &paid,
+            json!({ "payment": null, "invoice_url": null, "month": null }),
+        ),
     );
     add(
         "E-ADV-01",

@@ -8,7 +8,7 @@ use super::letter::{Payload, templates};
 use super::page::{Composer, Fact, Frame, Page, Tone};
 use super::value::{Instant, Prose};
 
-/// A login from a country or device never seen for this user in 90 days, or one that the application calls suspicious.
+/// A login from a country, a city or with a device not seen for this user in 90 days, or one that the application calls suspicious.
 #[derive(Debug, Deserialize)]
 pub(crate) struct SuspiciousLogin {
     /// The signal's time.
@@ -22,12 +22,15 @@ pub(crate) struct SuspiciousLogin {
     /// Payload.
     #[serde(default, deserialize_with = "super::value::text")]
     pub city: Option<Prose>,
-    /// Payload.
+    /// Fresh: browser and system.
     #[serde(default, deserialize_with = "super::value::text")]
     pub device: Option<Prose>,
     /// The country is new for this user; null when not known.
     #[serde(default)]
     pub new_country: Option<bool>,
+    /// The city is new for this user; null when not known.
+    #[serde(default)]
+    pub new_city: Option<bool>,
     /// The device is new for this user; null when not known.
     #[serde(default)]
     pub new_device: Option<bool>,
@@ -41,7 +44,32 @@ templates!(
 );
 
 impl SuspiciousLogin {
-    /// When, with what, from where.
+    /// What differs from the logins before; a new country makes its city no news.
+    fn what_differs(&self) -> &'static str {
+        let device = self.new_device == Some(true);
+        let country = self.new_country == Some(true);
+        let city = self.new_city == Some(true);
+        match (device, country, city) {
+            (true, true, _) => {
+                "Une connexion à votre compte SEQPULSE vient d'un appareil et d'un pays inhabituels."
+            }
+            (true, false, true) => {
+                "Une connexion à votre compte SEQPULSE vient d'un appareil et d'une ville inhabituels."
+            }
+            (true, false, false) => {
+                "Une connexion à votre compte SEQPULSE vient d'un appareil inhabituel."
+            }
+            (false, true, _) => "Une connexion à votre compte SEQPULSE vient d'un pays inhabituel.",
+            (false, false, true) => {
+                "Une connexion à votre compte SEQPULSE vient d'une ville inhabituelle."
+            }
+            (false, false, false) => {
+                "Une connexion à votre compte SEQPULSE a été signalée comme suspecte."
+            }
+        }
+    }
+
+    /// When, with what, from where; the sentence above them says what of it is new.
     fn facts(&self, page: &Page<'_>) -> Vec<Fact> {
         let mut facts = vec![Fact::new(
             "Date",
@@ -51,25 +79,15 @@ impl SuspiciousLogin {
                 page.zone.label()
             ),
         )];
-        facts.extend(self.device.as_ref().map(|device| {
-            if self.new_device == Some(true) {
-                Fact::new("Appareil", &format!("{device} (appareil inhabituel)"))
-            } else {
-                Fact::new("Appareil", device.as_str())
-            }
-        }));
-        facts.extend(place_of(
-            self.city.as_ref(),
-            self.country.as_ref(),
-            self.new_country == Some(true),
-        ));
+        facts.extend(Fact::known("Appareil", self.device.as_ref()));
+        facts.extend(place_of(self.city.as_ref(), self.country.as_ref()));
         facts.extend(Fact::known("Adresse IP", self.ip.as_ref()));
         facts
     }
 }
 
 /// `Hanoï, Vietnam`; only ever approximate, which the label says.
-pub(crate) fn place_of(city: Option<&Prose>, country: Option<&Prose>, new: bool) -> Option<Fact> {
+pub(crate) fn place_of(city: Option<&Prose>, country: Option<&Prose>) -> Option<Fact> {
     let country = country.map(|country| country::french(country.as_str()));
     let place = match (city, country) {
         (Some(city), Some(country)) => format!("{city}, {country}"),
@@ -77,14 +95,7 @@ pub(crate) fn place_of(city: Option<&Prose>, country: Option<&Prose>, new: bool)
         (None, Some(country)) => country.to_owned(),
         (None, None) => return None,
     };
-    Some(Fact::new(
-        "Lieu approximatif",
-        &if new {
-            format!("{place} (pays inhabituel)")
-        } else {
-            place
-        },
-    ))
+    Some(Fact::new("Lieu approximatif", &place))
 }
 
 impl Payload for SuspiciousLogin {

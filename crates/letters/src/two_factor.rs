@@ -27,9 +27,12 @@ pub(crate) struct TwoFactor {
     /// Fresh.
     #[serde(default, deserialize_with = "super::value::text")]
     pub login_city: Option<Prose>,
-    /// Fresh.
+    /// Fresh: browser and system.
     #[serde(default, deserialize_with = "super::value::text")]
     pub login_device: Option<Prose>,
+    /// Fresh: whether an earlier login had this device; null when that cannot be known, and then nothing is said.
+    #[serde(default)]
+    pub login_device_known: Option<bool>,
 }
 
 templates!(
@@ -63,11 +66,17 @@ impl TwoFactor {
         if let Some(at) = self.login_at {
             facts.push(Fact::new("Dernière connexion", &page.zone.moment(at)));
         }
-        facts.extend(Fact::known("Appareil", self.login_device.as_ref()));
+        facts.extend(self.login_device.as_ref().map(|device| {
+            let seen = match self.login_device_known {
+                Some(true) => " (déjà utilisé)",
+                Some(false) => " (nouvel appareil)",
+                None => "",
+            };
+            Fact::new("Appareil", &format!("{device}{seen}"))
+        }));
         facts.extend(place_of(
             self.login_city.as_ref(),
             self.login_country.as_ref(),
-            false,
         ));
         facts.extend(Fact::known("Adresse IP", self.login_ip.as_ref()));
         facts

@@ -23,12 +23,12 @@ pub(super) const SCENES: &[Scene] = &[
                 &["{lucas}", "Lucas Petit", "lucas.petti@exemple.fr"],
             ),
             signal(
-                "Nassir logs in, from Paris",
+                "Nassir logs in, with Firefox on Linux",
                 &[
                     "login",
                     "{nassir}",
                     "",
-                    r#"{"ip": "203.0.113.10", "country": "FR", "city": "Paris", "device": "Firefox sur Linux"}"#,
+                    r#"{"ip": "203.0.113.10", "device": "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0"}"#,
                 ],
             ),
             signal(
@@ -123,12 +123,12 @@ pub(super) const SCENES: &[Scene] = &[
                 &["{nadia}", "false"],
             ),
             signal(
-                "Nassir logs in, from São Paulo this time",
+                "Nassir logs in, with Chrome on Windows this time",
                 &[
                     "login",
                     "{nassir}",
                     "",
-                    r#"{"ip": "198.51.100.7", "country": "BR", "city": "São Paulo", "device": "Chrome sur Windows"}"#,
+                    r#"{"ip": "198.51.100.7", "device": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"}"#,
                 ],
             ),
             Fact {

@@ -213,16 +213,25 @@ fn security_letters_say_what_when_where_and_what_to_do() {
             [
                 "désactivée",
                 "mardi 3\u{a0}mars 2026 à 22:41 (heure de Paris)",
-                "Lyon, France",
+                "Firefox sur Linux (nouvel appareil)",
                 "changer de mot de passe ne ferme pas une session",
+            ],
+        ),
+        (
+            "E-SEC-02-place",
+            [
+                "vient d’un appareil et d’un pays inhabituels",
+                "mardi 3\u{a0}mars 2026 à 03:14 (heure de Paris)",
+                "Hanoï, Vietnam",
+                "changez votre mot de passe",
             ],
         ),
         (
             "E-SEC-02",
             [
-                "connexion",
+                "appareil inhabituel",
                 "mardi 3\u{a0}mars 2026 à 03:14 (heure de Paris)",
-                "Hanoï, Vietnam",
+                "Chrome sur Windows",
                 "changez votre mot de passe",
             ],
         ),
