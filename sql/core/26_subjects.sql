@@ -27,7 +27,7 @@ select array['first_name'] || coalesce((
     ('E-RET-03', array['step', 'project_name', 'project_id']::text[]),
     ('E-RET-04', array['step', 'project_name', 'project_id']::text[]),
     ('E-BILL-01', array['step', 'invoice_id', 'amount', 'currency', 'update_url', 'project_name', 'project_id']::text[]),
-    ('E-BILL-02', array['amount', 'currency', 'invoice_id', 'invoice_url', 'project_name', 'project_id', 'month', 'deployments', 'warnings', 'rollbacks']::text[]),
+    ('E-BILL-02', array['amount', 'currency', 'invoice_id', 'invoice_url', 'project_name', 'project_id', 'payment', 'month', 'deployments', 'analysed', 'warnings', 'rollbacks', 'failed_pipelines']::text[]),
     ('E-ADV-01', array['deployments', 'active_days']::text[]),
     ('E-ADV-02', array['score']::text[])
     ) k (code, keys)

@@ -4,11 +4,12 @@
 --             the signal's user).  The same invoice failing again starts nothing new.
 -- when        params.steps after it: J0, J+3, J+7, J+10
 -- key         payment_failed:{invoice_id}:J0, J3, J7, J10
--- still true  no later signal payment_succeeded of the project (or, where either has none, of the invoice); one that arrives
---             suppresses what is left at once
+-- still true  no later signal payment_succeeded of the invoice, nor one without invoice_id of the project (where either names no
+--             project: of the user); one that arrives suppresses what is left at once.  And the project, if it is about one, is
+--             there and not free
 -- figures     project_name, project_id; invoice_id and step where the payload has none
 -- params      steps: name and delay of each
--- reads       projects (id, owner_id, name)
+-- reads       projects (id, owner_id, name, plan)
 
 -- Cause ----------------------------------------------------------------------------------------------------------------
 create or replace function public.email_bill_01_signal(s public.email_signals) returns void
@@ -32,16 +33,24 @@ begin
         where t.code = 'E-BILL-01' and t.enabled and s.occurred_at >= t.active_since
         on conflict (dedupe_key) do nothing;
     else
-        ids := array(
-            select o.id from public.email_outbox o
-            where o.email_type = 'E-BILL-01' and o.status = 'queued' and o.project_id = s.project_id
-            union
-            select o.id
-            from public.email_types t
-            cross join lateral unnest(public.email_step_keys('payment_failed:' || (s.payload ->> 'invoice_id') || ':', t.params)) as k (dedupe_key)
-            join public.email_outbox o on o.dedupe_key = k.dedupe_key
-            where t.code = 'E-BILL-01' and o.email_type = 'E-BILL-01' and o.status = 'queued'
-        );
+        if s.payload ->> 'invoice_id' <> '' then
+            ids := array(
+                select o.id
+                from public.email_types t
+                cross join lateral unnest(public.email_step_keys('payment_failed:' || (s.payload ->> 'invoice_id') || ':', t.params)) as k (dedupe_key)
+                join public.email_outbox o on o.dedupe_key = k.dedupe_key
+                where t.code = 'E-BILL-01' and o.email_type = 'E-BILL-01' and o.status = 'queued'
+            );
+        else
+            ids := array(
+                select o.id from public.email_outbox o
+                where o.email_type = 'E-BILL-01' and o.status = 'queued' and o.project_id = s.project_id
+                union
+                select o.id from public.email_outbox o
+                where o.email_type = 'E-BILL-01' and o.status = 'queued' and o.user_id = s.user_id
+                and (o.project_id is null or s.project_id is null)
+            );
+        end if;
         -- Few payments are those that a reminder waits for.
         if cardinality(ids) > 0 then
             perform public.email_suppress_untrue('E-BILL-01', ids);
@@ -95,17 +104,28 @@ begin
     return query
     select
         o.id,
-        case when (
+        case
             -- "Later" by time, and of two at the same time by arrival.
-            select true from public.email_signals s
-            where s.kind = 'payment_succeeded' and s.project_id = i.project_id and (s.occurred_at, s.id) > (failed.at, failed.signal_id) and s.occurred_at <= as_of
-            limit 1
-        ) or (
-            select true from public.email_signals s
-            where s.kind = 'payment_succeeded' and s.payload ->> 'invoice_id' = i.invoice_id and (s.occurred_at, s.id) > (failed.at, failed.signal_id) and s.occurred_at <= as_of
-            and (s.project_id is null or i.project_id is null)
-            limit 1
-        ) then 'paid since' end,
+            when (
+                select true from public.email_signals s
+                where s.kind = 'payment_succeeded' and s.payload ->> 'invoice_id' = i.invoice_id
+                and (s.occurred_at, s.id) > (failed.at, failed.signal_id) and s.occurred_at <= as_of
+                limit 1
+            ) or (
+                select true from public.email_signals s
+                where s.kind = 'payment_succeeded' and s.project_id = i.project_id and coalesce(s.payload ->> 'invoice_id', '') = ''
+                and (s.occurred_at, s.id) > (failed.at, failed.signal_id) and s.occurred_at <= as_of
+                limit 1
+            ) or (
+                select true from public.email_signals s
+                where s.kind = 'payment_succeeded' and s.user_id = o.user_id and coalesce(s.payload ->> 'invoice_id', '') = ''
+                and (s.project_id is null or i.project_id is null)
+                and (s.occurred_at, s.id) > (failed.at, failed.signal_id) and s.occurred_at <= as_of
+                limit 1
+            ) then 'paid since'
+            when i.project_id is not null and p.id is null then 'project is gone'
+            when p.plan = 'free' then 'project is not Pro any more'
+        end,
         jsonb_strip_nulls(jsonb_build_object(
             'project_name', p.name,
             'project_id', p.id,
@@ -130,8 +150,8 @@ begin
     where o.id = any(ids);
 end
 $$;
-comment on function public.email_bill_01_current(bigint[]) is 'E-BILL-01: true until a later payment of the project succeeds; project_name.';
+comment on function public.email_bill_01_current(bigint[]) is 'E-BILL-01: true until the invoice is paid or the project is free or gone; project_name.';
 revoke all on function public.email_bill_01_current(bigint[]) from public;
 
 select public.email_grant('execute on function public.email_bill_01_current(bigint[])', 'email_worker');
-select public.email_grant('select (id, name) on public.projects', 'email_worker');
+select public.email_grant('select (id, name, plan) on public.projects', 'email_worker');

@@ -5,10 +5,14 @@
 -- when        now
 -- key         payment_succeeded:{invoice_id}
 -- still true  always
--- figures     project_name, project_id, invoice_id where the payload has none; month (the last full UTC month before the
---             payment) and its deployments, warnings, rollbacks, left out when the project had no deployment in it
+-- figures     project_name, project_id, invoice_id where the payload has none; payment: renewal when the project (without one the
+--             user) paid before, first when it did not, no payment failed, and it was created or upgraded within the month before, else left out:
+--             nothing tells what was paid before this was installed; month (the last full UTC month before the payment) and its
+--             deployments, analysed (those with a verdict), warnings, rollbacks and failed_pipelines, left out when the project
+--             had no deployment in it
 -- params      none
--- reads       projects (id, owner_id, name), deployments (id, project_id, started_at), deployment_verdicts (deployment_id, verdict)
+-- reads       projects (id, owner_id, name, created_at), deployments (id, project_id, started_at, pipeline_result),
+--             deployment_verdicts (deployment_id, verdict)
 
 -- Cause ----------------------------------------------------------------------------------------------------------------
 create or replace function public.email_bill_02_signal(s public.email_signals) returns void
@@ -77,22 +81,46 @@ begin
             'project_name', p.name,
             'project_id', p.id,
             'invoice_id', coalesce(o.payload ->> 'invoice_id', substring(o.dedupe_key from '^payment_succeeded:(.+)$')),
+            'payment', case
+                when exists (
+                    select from public.email_signals s
+                    where s.kind = 'payment_succeeded' and s.project_id = i.project_id and s.occurred_at < c.paid_at
+                ) or i.project_id is null and exists (
+                    select from public.email_signals s
+                    where s.kind = 'payment_succeeded' and s.user_id = o.user_id and s.project_id is null and s.occurred_at < c.paid_at
+                ) then 'renewal'
+                when exists (
+                    select from public.email_signals s
+                    where s.kind = 'payment_failed' and s.project_id = i.project_id and s.occurred_at < c.paid_at
+                ) then null
+                when p.created_at >= c.paid_at - interval '1 month' or exists (
+                    select from public.email_signals s
+                    where s.kind = 'plan_changed' and s.project_id = i.project_id
+                    and s.occurred_at >= c.paid_at - interval '1 month' and s.occurred_at <= c.paid_at + interval '1 day'
+                    and s.payload ->> 'from' = 'free' and s.payload ->> 'to' <> 'free'
+                ) then 'first'
+            end,
             'month', case when v.deployments > 0 then to_char(m.starts at time zone 'UTC', 'YYYY-MM') end,
             'deployments', nullif(v.deployments, 0),
             'warnings', case when v.deployments > 0 then v.warnings end,
-            'rollbacks', case when v.deployments > 0 then v.rollbacks end
+            'analysed', case when v.deployments > 0 then v.analysed end,
+            'rollbacks', case when v.deployments > 0 then v.rollbacks end,
+            'failed_pipelines', case when v.deployments > 0 then v.failed_pipelines end
         ))
     from public.email_outbox o
     cross join lateral (
-        select date_trunc('month', coalesce((o.payload ->> 'occurred_at')::timestamptz, o.due_at) at time zone 'UTC') as this_month
-    ) c
+        select coalesce((o.payload ->> 'occurred_at')::timestamptz, o.due_at) as paid_at, coalesce(o.project_id, (o.payload ->> 'project_id')::uuid) as project_id
+    ) i
+    cross join lateral (select i.paid_at, date_trunc('month', i.paid_at at time zone 'UTC') as this_month) c
     cross join lateral (
         select (c.this_month - interval '1 month') at time zone 'UTC' as starts, c.this_month at time zone 'UTC' as ends
     ) m
-    left join public.projects p on p.id = coalesce(o.project_id, (o.payload ->> 'project_id')::uuid)
+    left join public.projects p on p.id = i.project_id
     left join lateral (
         select
             count(*) as deployments,
+            count(dv.deployment_id) as analysed,
+            count(*) filter (where d.pipeline_result = 'failed') as failed_pipelines,
             count(*) filter (where dv.verdict = 'warning') as warnings,
             count(*) filter (where dv.verdict = 'rollback_recommended') as rollbacks
         from public.deployments d
@@ -102,10 +130,10 @@ begin
     where o.id = any(ids);
 end
 $$;
-comment on function public.email_bill_02_current(bigint[]) is 'E-BILL-02: always true; project_name, and what the month before the payment was worth.';
+comment on function public.email_bill_02_current(bigint[]) is 'E-BILL-02: always true; project_name, whether it is the first payment or a renewal, and what the month before it was worth.';
 revoke all on function public.email_bill_02_current(bigint[]) from public;
 
 select public.email_grant('execute on function public.email_bill_02_current(bigint[])', 'email_worker');
-select public.email_grant('select (id, name) on public.projects', 'email_worker');
-select public.email_grant('select (id, project_id, started_at) on public.deployments', 'email_worker');
+select public.email_grant('select (id, name, created_at) on public.projects', 'email_worker');
+select public.email_grant('select (id, project_id, started_at, pipeline_result) on public.deployments', 'email_worker');
 select public.email_grant('select (deployment_id, verdict) on public.deployment_verdicts', 'email_worker');

@@ -1,7 +1,7 @@
 -- E-BILL-01: a payment failed; three reminders, and what ends them.
 begin;
 \ir support/fixtures.sql
-select plan(39);
+select plan(47);
 
 select fixture.account('nassir') as nassir \gset
 select fixture.account('payer') as payer \gset
@@ -44,10 +44,12 @@ select is((fixture.row_of('payment_failed:in_1042:J7')).status, 'queued', 'a pay
 select fixture.signal('payment_succeeded', :'nassir', :'project', '{"invoice_id": "in_1041", "amount": 100, "currency": "EUR"}', now() - interval '1 second');
 select is((fixture.row_of('payment_failed:in_1042:J7')).status, 'queued', 'nor does one of before the failure, told late');
 select fixture.signal('payment_succeeded', :'nassir', :'project', '{"invoice_id": "in_1099", "amount": 4900, "currency": "EUR"}');
+select is((fixture.row_of('payment_failed:in_1042:J7')).status, 'queued', 'nor does one of another invoice of the project');
+select fixture.signal('payment_succeeded', :'nassir', :'project', '{"invoice_id": "in_1042", "amount": 4900, "currency": "EUR"}');
 select results_eq(
     $$ select status, reason from fixture.rows_of('E-BILL-01') where payload ->> 'step' in ('J7', 'J10') $$,
     $$ values ('suppressed', 'paid since'), ('suppressed', 'paid since') $$,
-    'a later payment of the project ends what is left at once, whatever its invoice'
+    'its own payment ends what is left at once'
 );
 select results_eq(
     $$ select dedupe_key::text, status::text, payload_json ->> 'reason' from public.email_deliveries where dedupe_key like 'payment_failed:in_1042:J_%' and status = 'suppressed' order by created_at, dedupe_key desc $$,
@@ -63,10 +65,10 @@ select fixture.move_clock('0');
 
 -- Failed and paid in the same instant: what arrived last counts.
 select fixture.project(:'nassir', 'Instant', 'pro') as instant \gset
-select fixture.signal('payment_succeeded', :'nassir', :'instant', '{"invoice_id": "in_8"}');
+select fixture.signal('payment_succeeded', :'nassir', :'instant', '{"invoice_id": "in_9"}');
 select fixture.signal('payment_failed', :'nassir', :'instant', '{"invoice_id": "in_9"}');
 select is(fixture.gate_of('payment_failed:in_9:J0'), 'send', 'paid, then failed: due');
-select fixture.signal('payment_succeeded', :'nassir', :'instant', '{"invoice_id": "in_10"}');
+select fixture.signal('payment_succeeded', :'nassir', :'instant', '{"invoice_id": "in_9"}');
 select is((fixture.row_of('payment_failed:in_9:J0')).reason, 'paid since', 'failed, then paid: not');
 
 -- Told late: the steps run from the failure.
@@ -115,10 +117,32 @@ select is(
     fixture.context_of('payment_failed:in_4000:J3') - '{first_name,time_zone,cta_path}'::text[],
     jsonb_build_object('invoice_id', 'in_4000', 'step', 'J3', 'project_name', 'Late', 'project_id', :'late'), 'a plain insert needs no more than the key'
 );
-select fixture.signal('payment_succeeded', :'nassir', :'late', '{"invoice_id": "in_4001"}', now() - interval '1 minute');
+select fixture.signal('payment_succeeded', :'nassir', :'late', '{"invoice_id": "in_4000"}', now() - interval '1 minute');
 select is(fixture.gate_of('payment_failed:in_4000:J3'), 'send', 'its step tells when the payment failed: an earlier success does not count');
-select fixture.signal('payment_succeeded', :'nassir', :'late', '{"invoice_id": "in_4002"}', now() + interval '1 minute');
+select fixture.signal('payment_succeeded', :'nassir', :'late', '{"invoice_id": "in_4000"}', now() + interval '1 minute');
 select is((fixture.row_of('payment_failed:in_4000:J3')).reason, 'paid since', 'a later one does');
+
+-- A payment that names no invoice: of the project, or of the user where either names no project.  Its own letter lacks the number.
+select fixture.project(:'nassir', 'Unnamed', 'pro') as unnamed \gset
+select fixture.project(:'nassir', 'Unnamed too', 'pro') as unnamed_too \gset
+select fixture.signal('payment_failed', :'payer', :'unnamed', '{"invoice_id": "in_7000"}');
+select fixture.signal('payment_failed', :'nassir', :'unnamed_too', '{"invoice_id": "in_7001"}');
+select fixture.signal('payment_succeeded', :'nassir', :'unnamed', '{"amount": 4900, "currency": "EUR"}');
+select is((fixture.row_of('payment_failed:in_7000:J3')).reason, 'paid since', 'a later payment of the project without an invoice ends it');
+select is((fixture.row_of('payment_failed:in_7001:J3')).status, 'queued', 'and that of another project not');
+select fixture.signal('payment_succeeded', :'nassir', null, '{"invoice_id": "", "amount": 4900, "currency": "EUR"}');
+select is((fixture.row_of('payment_failed:in_7001:J3')).reason, 'paid since', 'without a project either it is the user''s');
+
+-- What the letters threaten has come true, or there is nothing left to pay for.
+select fixture.project(:'nassir', 'Downgraded', 'pro') as downgraded \gset
+select fixture.signal('payment_failed', :'payer', :'downgraded', '{"invoice_id": "in_8000"}');
+select is(fixture.gate_of('payment_failed:in_8000:J0'), 'send', 'a Pro project is reminded');
+update public.projects set plan = 'enterprise' where id = :'downgraded';
+select is(fixture.gate_of('payment_failed:in_8000:J0'), 'send', 'one of another paid plan too');
+update public.projects set plan = 'free' where id = :'downgraded';
+select is(fixture.gate_of('payment_failed:in_8000:J0'), 'suppress: project is not Pro any more', 'one that is free again is not');
+delete from public.projects where id = :'downgraded';
+select is(fixture.gate_of('payment_failed:in_8000:J0'), 'suppress: project is gone', 'nor is one that is gone');
 
 -- What a fact lacks.
 select fixture.signal('payment_failed', :'payer', :'project', '{"amount": 4900}');

@@ -1,7 +1,7 @@
 -- E-BILL-02: a payment succeeded.
 begin;
 \ir support/fixtures.sql
-select plan(16);
+select plan(22);
 
 select fixture.account('nassir') as nassir \gset
 select fixture.account('payer') as payer \gset
@@ -22,7 +22,7 @@ select is(fixture.gate_of(:'key'), 'send', 'whatever the owner refuses and wheth
 select is(
     fixture.context_of(:'key') - '{first_name,time_zone,cta_path}'::text[],
     jsonb_build_object('invoice_id', 'in_1042', 'amount', 4900, 'currency', 'EUR', 'invoice_url', 'https://billing.example/in_1042.pdf',
-        'occurred_at', now(), 'project_name', 'API Gateway', 'project_id', :'project', 'signal_id', :paid),
+        'occurred_at', now(), 'project_name', 'API Gateway', 'project_id', :'project', 'signal_id', :paid, 'payment', 'first'),
     'without deployments in the month before, the letter tells no figures'
 );
 select date_trunc('month', now() at time zone 'UTC') at time zone 'UTC' as this_month, (date_trunc('month', now() at time zone 'UTC') - interval '1 month') at time zone 'UTC' as last_month \gset
@@ -36,10 +36,11 @@ insert into public.deployments (project_id, deployment_number, env, state, start
 insert into public.deployment_verdicts (deployment_id, verdict, confidence)
 select d.id, (array['rollback_recommended', 'warning', 'rollback_recommended', 'warning', null, 'warning'])[d.deployment_number], 0.5
 from public.deployments d where d.deployment_number <> 5;
+update public.deployments set pipeline_result = case deployment_number when 4 then 'failed' when 1 then 'failed' else 'success' end where deployment_number <= 4;
 select is(
-    fixture.context_of(:'key') - '{first_name,time_zone,cta_path,invoice_id,amount,currency,invoice_url,occurred_at,project_name,project_id,signal_id}'::text[],
-    jsonb_build_object('month', to_char(:'last_month'::timestamptz at time zone 'UTC', 'YYYY-MM'), 'deployments', 4, 'warnings', 2, 'rollbacks', 1),
-    'the figures are those of the last full UTC month'
+    fixture.context_of(:'key') - '{first_name,time_zone,cta_path,invoice_id,amount,currency,invoice_url,occurred_at,project_name,project_id,signal_id,payment}'::text[],
+    jsonb_build_object('month', to_char(:'last_month'::timestamptz at time zone 'UTC', 'YYYY-MM'), 'deployments', 4, 'analysed', 3, 'warnings', 2, 'rollbacks', 1, 'failed_pipelines', 1),
+    'the figures are those of the last full UTC month: three of four have a verdict, one pipeline failed'
 );
 delete from public.projects;
 select is(fixture.gate_of(:'key'), 'send', 'a payment is confirmed even when the project is gone');
@@ -65,6 +66,27 @@ select results_eq(
 );
 insert into public.email_outbox (email_type, user_id, dedupe_key) values ('E-BILL-02', :'payer', 'payment_succeeded:in_5');
 select is(fixture.context_of('payment_succeeded:in_5') ->> 'invoice_id', 'in_5', 'a plain insert finds its invoice in the key');
+
+-- First payment, renewal, or neither known.
+create function pg_temp.payment(invoice text) returns text language sql as $$ select fixture.context_of('payment_succeeded:' || invoice) ->> 'payment' $$;
+select fixture.project(:'nassir', 'Old', 'pro') as old \gset
+update public.projects set created_at = now() - interval '1 year' where id = :'old';
+select fixture.signal('payment_succeeded', :'payer', :'old', '{"invoice_id": "old_1"}');
+select is(pg_temp.payment('old_1'), null, 'a project that was Pro before we came: nothing tells whether it paid before');
+select fixture.signal('payment_succeeded', :'payer', :'old', '{"invoice_id": "old_2"}', now() + interval '1 month');
+select is(pg_temp.payment('old_2'), 'renewal', 'its next payment is a renewal');
+select is(pg_temp.payment('old_1'), null, 'which makes the first one no more certain');
+select fixture.project(:'nassir', 'Upgraded') as upgraded \gset
+update public.projects set created_at = now() - interval '1 year' where id = :'upgraded';
+update public.projects set plan = 'pro' where id = :'upgraded';
+select fixture.signal('payment_succeeded', :'payer', :'upgraded', '{"invoice_id": "up_1"}');
+select is(pg_temp.payment('up_1'), 'first', 'one that was free until now pays for the first time');
+select fixture.project(:'nassir', 'Reminded', 'pro') as reminded \gset
+select fixture.signal('payment_failed', :'payer', :'reminded', '{"invoice_id": "late_1"}', now() - interval '3 days');
+select fixture.signal('payment_succeeded', :'payer', :'reminded', '{"invoice_id": "late_1"}');
+select is(pg_temp.payment('late_1'), null, 'what was reminded of does not begin with the payment');
+select fixture.signal('payment_succeeded', :'payer', null, '{"invoice_id": "none_1"}', now() + interval '1 day');
+select is(pg_temp.payment('none_1'), 'renewal', 'without a project the user''s payments without one are compared');
 
 select is_empty(
     $$ select fixture.broken_by('E-BILL-02', 'insert into public.email_signals (kind, user_id, payload) select ''payment_succeeded'', id, ''{"invoice_id": "in_6"}'' from public.users limit 1') $$,

@@ -9,8 +9,9 @@ set session_replication_role = replica;
 insert into public.users (id, name, email, hashed_password, is_active, created_at)
 select md5('u' || n)::uuid, 'Nadia ' || n, 'nadia' || n || '@example.com', 'x', n <> 3, now() - n * interval '1 day' from generate_series(1, 20) n;
 -- Every second of them made a project: an hour later, or every fourth not before the third hour.
-insert into public.projects (id, owner_id, name, api_key, hmac_secret, created_at)
-select md5('p' || n)::uuid, md5('u' || n)::uuid, 'Projet', n, n, now() - n * interval '1 day' + case when n % 4 = 0 then interval '3 hours' else interval '1 hour' end
+insert into public.projects (id, owner_id, name, api_key, hmac_secret, plan, created_at)
+select md5('p' || n)::uuid, md5('u' || n)::uuid, 'Projet', n, n, case when n <= 4 then 'pro' else 'free' end,
+    now() - n * interval '1 day' + case when n % 4 = 0 then interval '3 hours' else interval '1 hour' end
 from generate_series(2, 20, 2) n;
 insert into public.email_preferences (user_id, product_updates_opt_in) values (md5('u5')::uuid, false);
 insert into public.email_signals (kind, user_id, project_id, payload, occurred_at) values

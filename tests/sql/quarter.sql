@@ -144,9 +144,9 @@ select is_empty(
        cross join (values ('J0', interval '0'), ('J3', interval '3 days'), ('J7', interval '7 days'), ('J10', interval '10 days')) s (step, delay) cross join sim.bounds b
        where f.at >= b.starts and f.at + s.delay < b.ends - interval '2 hours'
        and (exists (select from sim.sent t where t.key = 'payment_failed:' || (f.data ->> 'invoice_id') || ':' || s.step)
-           = exists (select from sim.plan a where a.kind = 'pays' and a.project = f.project and a.at > f.at
+           = exists (select from sim.plan a where a.kind = 'pays' and a.data ->> 'invoice_id' = f.data ->> 'invoice_id' and a.at > f.at
                      and a.at <= date_bin('2 hours', f.at + s.delay, b.starts) + interval '2 hours')) $$,
-    'each step of a dunning went out exactly when nothing was paid before'
+    'each step of a dunning went out exactly when its invoice was not paid before'
 );
 -- How much it is ---------------------------------------------------------------------------------------------------------------
 select is_empty(

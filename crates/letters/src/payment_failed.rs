@@ -51,9 +51,12 @@ templates!(
 );
 
 impl PaymentFailed {
-    /// `49,00 €`, when both halves are known.
+    /// `49,00 €`, when both halves are known; a failed payment of nothing is a figure nobody meant.
     fn money(&self) -> Option<String> {
-        french::money(self.amount?, self.currency.as_deref()?)
+        french::money(
+            self.amount.filter(|&amount| amount > 0)?,
+            self.currency.as_deref()?,
+        )
     }
 
     fn facts(&self, page: &Page<'_>) -> Vec<Fact> {
@@ -78,15 +81,15 @@ impl Payload for PaymentFailed {
         let (tone, preheader) = match self.step {
             Step::J0 => (
                 Tone::Caution,
-                "Rien d'alarmant : il suffit de mettre à jour votre moyen de paiement.",
+                "Rien d'alarmant : c'est le plus souvent une carte expirée ou remplacée.",
             ),
             Step::J3 => (
                 Tone::Caution,
-                "Le règlement n'est toujours pas passé. Deux minutes suffisent.",
+                "Le règlement n'est toujours pas passé, et la facture reste ouverte.",
             ),
             Step::J7 => (
                 Tone::Danger,
-                "Sans règlement, votre projet perdra les fonctionnalités Pro.",
+                "Sans règlement, votre projet pourra repasser en Free.",
             ),
             Step::J10 => (Tone::Danger, "C'est notre dernier message à ce sujet."),
         };

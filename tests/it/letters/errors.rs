@@ -101,6 +101,50 @@ fn an_optional_figure_out_of_range_is_left_out() {
     assert!(!text.contains("Au rythme actuel"), "{text}");
     let text = written(&with(sample("E-BILL-01-J0"), "amount", -4900)).text;
     assert!(!text.contains("Montant"), "{text}");
+    for missing in ["amount", "currency"] {
+        let text = written(&with(sample("E-BILL-01-J7"), missing, json!(null))).text;
+        assert!(
+            !text.contains("Montant") && text.contains("la facture de l’abonnement Pro"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_suspicious_login_says_what_differs_and_nothing_else() {
+    let said = |device: Option<bool>, country: Option<bool>, city: Option<bool>| {
+        let letter = with(sample("E-SEC-02-place"), "new_device", json!(device));
+        let letter = with(letter, "new_country", json!(country));
+        let text = written(&with(letter, "new_city", json!(city))).text;
+        text.lines()
+            .find(|line| line.starts_with("Une connexion"))
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let (new, known) = (Some(true), Some(false));
+    for (device, country, city, sentence) in [
+        (new, known, None, "vient d’un appareil inhabituel."),
+        (None, new, new, "vient d’un pays inhabituel."),
+        (
+            new,
+            new,
+            new,
+            "vient d’un appareil et d’un pays inhabituels.",
+        ),
+        (known, None, new, "vient d’une ville inhabituelle."),
+        (
+            new,
+            None,
+            new,
+            "vient d’un appareil et d’une ville inhabituels.",
+        ),
+        (None, None, None, "a été signalée comme suspecte."),
+    ] {
+        assert_eq!(
+            said(device, country, city),
+            format!("Une connexion à votre compte SEQPULSE {sentence}")
+        );
+    }
 }
 
 #[test]
