@@ -72,7 +72,7 @@ insert into public.email_types (code, name, category, capped, priority, phase, e
 ('E-RET-04',  'Inactive for 30 days',                   'marketing',     true,   36, 3, '5 days',  '{"steps": {"J30": "30 days", "J37": "37 days"}}'),
 ('E-BILL-01', 'Payment failed',                         'transactional', false,  92, 2, '3 days',  '{"steps": {"J0": "0 days", "J3": "3 days", "J7": "7 days", "J10": "10 days"}}'),
 ('E-BILL-02', 'Payment succeeded',                      'transactional', false,  85, 2, '7 days',  '{}'),
-('E-ADV-01',  'NPS survey after a milestone',           'marketing',     true,   15, 3, '7 days',  '{"active_days": 30, "min_deployments": 20}'),
+('E-ADV-01',  'NPS survey after a milestone',           'marketing',     true,   15, 3, '7 days',  '{"milestones": {"days": [30, 180], "then_every": 365}, "active_days": 30, "min_deployments": 20, "spread": "28 days", "quiet": "150 days"}'),
 ('E-ADV-02',  'Review request to a promoter',           'marketing',     true,   16, 3, '14 days', '{"delay": "1 day", "min_score": 9}');
 
 -- Where each letter's button leads: see sql/core/27_buttons.sql.

@@ -11,7 +11,7 @@ use crate::support::{Sidecar, SidecarBuilder, TestDb, sandbox, wait_for};
 const USERS: usize = 500;
 
 /// What every user has waiting, heaviest first.
-const BY_WEIGHT: [&str; 5] = ["E-ACT-01", "E-CONV-04", "E-RET-03", "E-ADV-02", "E-ADV-01"];
+const BY_WEIGHT: [&str; 5] = ["E-ACT-01", "E-CONV-04", "E-RET-04", "E-RET-03", "E-ADV-02"];
 
 /// Five due capped letters each, in one statement. They stay true: no projects, nothing done for three weeks.
 const FIVE_EACH: &str = "
@@ -19,8 +19,9 @@ insert into public.email_outbox (email_type, user_id, dedupe_key, payload)
 select c.code, u.id, replace(c.key, '{user}', u.id::text), '{\"feature\": \"sdh\"}'
 from public.users u
 cross join (values
-    ('E-ADV-01', 'nps_survey:{user}:30d'), ('E-ADV-02', 'review_request:{user}'), ('E-ACT-01', 'no_project_after_signup:{user}'),
-    ('E-CONV-04', 'pro_feature:{user}:sdh:2026-01'), ('E-RET-03', 'inactive_14d:{user}:' || to_char((now() - interval '21 days') at time zone 'UTC', 'YYYY-MM-DD'))
+    ('E-ADV-02', 'review_request:{user}'), ('E-ACT-01', 'no_project_after_signup:{user}'), ('E-CONV-04', 'pro_feature:{user}:sdh:2026-01'),
+    ('E-RET-04', 'inactive_30d:{user}:' || to_char((now() - interval '21 days') at time zone 'UTC', 'YYYY-MM-DD') || ':J30'),
+    ('E-RET-03', 'inactive_14d:{user}:' || to_char((now() - interval '21 days') at time zone 'UTC', 'YYYY-MM-DD'))
 ) c (code, key)
 order by md5(u.id::text || c.code)";
 

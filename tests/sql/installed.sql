@@ -14,7 +14,7 @@ select results_eq(
         ('E-ACT-03', 'product', true, 60, 3, '5 days', '{"delay": "48 hours"}'),
         ('E-ACT-04', 'product', true, 80, 1, '3 days', '{}'),
         ('E-ACT-05', 'transactional', false, 95, 2, '1 day', '{"verdicts": ["warning", "rollback_recommended"], "digest_within": "1 hour"}'),
-        ('E-ADV-01', 'marketing', true, 15, 3, '7 days', '{"active_days": 30, "min_deployments": 20}'),
+        ('E-ADV-01', 'marketing', true, 15, 3, '7 days', '{"milestones": {"days": [30, 180], "then_every": 365}, "active_days": 30, "min_deployments": 20, "spread": "28 days", "quiet": "150 days"}'),
         ('E-ADV-02', 'marketing', true, 16, 3, '14 days', '{"delay": "1 day", "min_score": 9}'),
         ('E-BILL-01', 'transactional', false, 92, 2, '3 days', '{"steps": {"J0": "0 days", "J3": "3 days", "J7": "7 days", "J10": "10 days"}}'),
         ('E-BILL-02', 'transactional', false, 85, 2, '7 days', '{}'),

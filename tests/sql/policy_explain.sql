@@ -88,11 +88,11 @@ insert into public.email_batches (batch_id, state, provider, endpoint, worker, r
 select o.batch_id, state, 'resend', '/emails/batch', 'fixture', 'repeat', clock_timestamp(), clock_timestamp() + interval '1 day', array[o.id], 'k', decode(repeat('00', 32), 'hex'), '{}', array[false]
 from public.email_outbox o where o.status = 'sending'
 $$;
--- Makes the row a survey, which is lighter than the letter about projects that is due in an hour.
+-- Makes the row a request for a review, which is lighter than the letter about projects that is due in an hour.
 create function fixture.heavier(user_id uuid) returns void
 language sql
 as $$
-update public.email_outbox set email_type = 'E-ADV-01' where dedupe_key = 'row';
+update public.email_outbox set email_type = 'E-ADV-02' where dedupe_key = 'row';
 select public.email_enqueue('E-ACT-01', user_id, 'heavier', run_at => public.email_now() + interval '1 hour')
 $$;
 

@@ -30,11 +30,12 @@ update email_types set active_since = email_now();
 select pg_temp.deploy(pg_temp.project(pg_temp.person('old' || n || '@example.com', '2022-01-01Z', (array['Europe/Paris', 'Asia/Kolkata', 'Pacific/Apia'])[1 + n % 3]), 'P', '2022-01-02Z'),
     60 + n, timestamptz '2022-01-02Z' + n * interval '1 day', timestamptz '2026-03-20Z' - n * interval '40 days') from generate_series(1, 30) n;
 select pg_temp.deploy(pg_temp.project(pg_temp.person('new@example.com', '2026-01-01Z'), 'P', '2026-01-02Z'), 200, '2026-01-02Z', '2026-03-20Z');
-select is((select sum(email_scan(t.code)) from email_types t), 0::bigint, 'nothing is written about the past, whatever it holds');
+-- The survey asks about today whoever passed its milestone before: tests/sql/E-ADV-01.sql.
+select is((select sum(email_scan(t.code)) from email_types t where t.code <> 'E-ADV-01'), 0::bigint, 'nothing is written about the past, whatever it holds');
 select pg_temp.at('2026-03-21 06:20Z');
-select is((select sum(email_scan(t.code)) from email_types t), 0::bigint, 'nor a day later');
+select is((select sum(email_scan(t.code)) from email_types t where t.code <> 'E-ADV-01'), 0::bigint, 'nor a day later');
 select pg_temp.at('2026-03-23 07:00Z');
-select is((select array_agg(t.code || ' ' || n) from email_types t cross join lateral email_scan(t.code) n where n > 0), array['E-RET-01 1'], 'the first Monday reports the week, to who was active in it');
+select is((select array_agg(t.code || ' ' || n) from email_types t cross join lateral email_scan(t.code) n where n > 0 and t.code <> 'E-ADV-01'), array['E-RET-01 1'], 'the first Monday reports the week, to who was active in it');
 rollback to s;
 
 -- The blast limit ------------------------------------------------------------------------------------------------------------

@@ -281,9 +281,14 @@ begin
     when 'E-BILL-01' then
         if exists (
             select from sim.plan l join sim.plan f on f.kind = 'fails' and f.data ->> 'invoice_id' = split_part(letter.dedupe_key, ':', 2)
-            where l.kind = 'pays' and l.project = letter.project_id and l.at > f.at and l.at <= public.email_now()
+            where l.kind = 'pays' and l.data ->> 'invoice_id' = f.data ->> 'invoice_id' and l.at > f.at and l.at <= public.email_now()
         ) then return 'paid'; end if;
+        if plan = 'free' then return 'not Pro'; end if;
     when 'E-ADV-01' then
+        if (public.email_now() at time zone 'UTC')::date - (person.joined at time zone 'UTC')::date + 1 < substring(letter.dedupe_key from '([0-9]+)d$')::integer
+        then return 'not so long here'; end if;
+        if exists (select from sim.sent s where s.email_type = 'E-ADV-01' and s.person = letter.user_id and s.at > public.email_now() - interval '150 days')
+        then return 'asked lately'; end if;
         if (select count(*) from public.deployments d join sim.projects p on p.id = d.project_id where p.owner = letter.user_id) <= 20
             or (select count(distinct date_trunc('day', a.at)) from sim.acts a where a.person = letter.user_id) < 30
         then return 'no milestone'; end if;
