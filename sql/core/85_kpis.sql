@@ -186,47 +186,52 @@ begin
     value := public.email_percent(numerator, denominator);
     return next;
 
-    -- Per project and month: three letters about one month's quota are one attempt.
+    -- Per project and month: three letters about one month's quota are one attempt, whose window ends with that of its last letter.
     kpi := 'quota_email_to_upgrade';
-    select count(u.upgraded_at), count(*)
+    select count(*) filter (where exists (
+            select from unnest(q.letters) as l (at)
+            cross join lateral public.email_kpi_upgraded(q.project_id, q.user_id, l.at, l.at + interval '7 days') u
+            where u.upgraded_at is not null
+        )), count(*)
     into numerator, denominator
     from (
-        select l.project_id, case when l.project_id is null then l.user_id end as user_id, min(l.at) as first_at
+        select l.project_id, case when l.project_id is null then l.user_id end as user_id, array_agg(l.at) as letters, max(l.at) as last_at
         from public.email_kpi_letters(array['E-CONV-01', 'E-CONV-02', 'E-CONV-03'], since - interval '45 days', until) l
         where not l.held_out
         group by l.project_id, case when l.project_id is null then l.user_id end,
             coalesce(substring(l.dedupe_key from ':([0-9]{4}-[0-9]{2})$'), to_char(l.at, 'YYYY-MM'))
     ) q
-    cross join lateral public.email_kpi_upgraded(q.project_id, q.user_id, q.first_at, q.first_at + interval '7 days') u
-    where q.first_at > since - interval '7 days' and q.first_at <= until - interval '7 days';
+    where q.last_at > since - interval '7 days' and q.last_at <= until - interval '7 days';
     measured := denominator;
     value := public.email_percent(numerator, denominator);
     return next;
 
-    -- Every alert sent counts, copies to on-call people too; opens are known of those who consented to tracking only.
+    -- Every alert sent counts, copies to on-call people too; opens are known of those who consented to tracking only, and the value
+    -- is about them.
     kpi := 'alert_open_rate';
     select count(*) filter (where f.opened), count(*), count(*) filter (where f.tracked)
     into numerator, denominator, measured
     from public.email_kpi_letters(array['E-ACT-05'], since, until) l
     cross join lateral public.email_kpi_feedback(l.id, l.user_id, l.dedupe_key) f
     where not l.held_out;
-    value := case when measured > 0 then public.email_percent(numerator, denominator) end;
+    value := public.email_percent(numerator, measured);
     return next;
 
-    -- Per lapse: E-RET-03 and both letters of E-RET-04 about one absence are one attempt.
+    -- Per lapse: E-RET-03 and both letters of E-RET-04 about one absence are one attempt, whose window ends with that of its last letter.
     kpi := 'reactivation_rate';
     begin
         select count(*) filter (where exists (
-                select from public.email_activity(r.user_id, r.first_at, r.first_at + interval '7 days 1 microsecond')
+                select from unnest(r.letters) as l (at)
+                cross join lateral public.email_activity(r.user_id, l.at, l.at + interval '7 days 1 microsecond')
             )), count(*)
         into numerator, denominator
         from (
-            select l.user_id, min(l.at) as first_at
+            select l.user_id, array_agg(l.at) as letters, max(l.at) as last_at
             from public.email_kpi_letters(array['E-RET-03', 'E-RET-04'], since - interval '45 days', until) l
             where not l.held_out
             group by l.user_id, substring(l.dedupe_key from ':([0-9]{4}-[0-9]{2}-[0-9]{2})')
         ) r
-        where r.first_at > since - interval '7 days' and r.first_at <= until - interval '7 days';
+        where r.last_at > since - interval '7 days' and r.last_at <= until - interval '7 days';
         measured := denominator;
     exception when undefined_column or undefined_table then
         numerator := 0; denominator := 0; measured := 0;
@@ -252,7 +257,7 @@ select k.kpi, k.value, k.numerator, k.denominator, k.measured from public.email_
 comment on view public.email_kpis is
 'The specification''s seven KPIs over 30 days. A cohort counts once its window is over. It reads users, projects and the journal: for dashboards, not for every request.';
 comment on column public.email_kpis.kpi is 'The specification''s name for it; defined in docs/kpis.md.';
-comment on column public.email_kpis.value is 'numerator of denominator in percent, two decimals; null when nothing could be measured.';
+comment on column public.email_kpis.value is 'numerator of measured in percent, two decimals; null when nothing could be measured.';
 comment on column public.email_kpis.numerator is 'How many reached the aim.';
 comment on column public.email_kpis.denominator is 'How many could have: sign-ups, projects, alerts, invoices, … whose window is over.';
 comment on column public.email_kpis.measured is 'How many of the denominator could be measured at all: for opens those who consented to tracking, otherwise all; 0 when a source is missing.';

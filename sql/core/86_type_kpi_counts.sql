@@ -75,11 +75,13 @@ begin
         where d.user_id = l.user_id and d.email_type = 'E-SEC-01' and split_part(d.dedupe_key, ':', 3) = 'on'
         and d.created_at > l.at and d.created_at <= l.at + interval '7 days'
     ) r
-    where not l.held_out and split_part(l.dedupe_key, ':', 3) = 'off';
+    where not l.held_out and split_part(l.dedupe_key, ':', 3) = 'off'
+    -- On again within an hour: a new telephone was set up, nobody reacted to anything.
+    and (r.reacted_at is null or r.reacted_at > l.at + interval '1 hour');
 end
 $$;
 comment on function public.email_type_kpi_twofa(timestamptz, timestamptz) is
-'A step of email_type_kpi_counts(). E-SEC-01: from the alert that two-factor authentication is off to its being on again, within seven days.';
+'A step of email_type_kpi_counts(). E-SEC-01: from the alert that two-factor authentication is off to its being on again, within seven days and not within an hour.';
 revoke all on function public.email_type_kpi_twofa(timestamptz, timestamptz) from public;
 
 create or replace function public.email_type_kpi_deployments(since timestamptz, until timestamptz)
@@ -242,23 +244,21 @@ set timezone = 'UTC'
 as $$
 #variable_conflict use_column
 begin
-    -- Active within seven days of the letter (for a sequence: of its first).
+    -- Active within seven days of the letter (for a sequence: of any of its letters).
     begin
         return query
         select r.email_type, case r.email_type when 'E-RET-01' then 'weekly_return' when 'E-RET-03' then 'return_14_to_21d' else 'win_back_7d' end, r.held_out,
             count(*) filter (where exists (
-                select from public.email_activity(r.user_id, r.first_at, r.first_at + interval '7 days 1 microsecond')
+                select from unnest(r.letters) as l (at) cross join lateral public.email_activity(r.user_id, l.at, l.at + interval '7 days 1 microsecond')
             )), count(*), count(*), null::numeric
         from (
-            select l.email_type, l.user_id, substring(l.dedupe_key from ':([0-9]{4}-[0-9]{2}-[0-9]{2})') as day, l.held_out, min(l.at) as first_at
+            select l.email_type, l.user_id, substring(l.dedupe_key from ':([0-9]{4}-[0-9]{2}-[0-9]{2})') as day, l.held_out, array_agg(l.at) as letters, min(l.at) as first_at, max(l.at) as last_at
             from public.email_kpi_letters(array['E-RET-01', 'E-RET-03', 'E-RET-04'], since - interval '22 days', until) l
             group by l.email_type, l.user_id, substring(l.dedupe_key from ':([0-9]{4}-[0-9]{2}-[0-9]{2})'), l.held_out,
                 case when l.email_type = 'E-RET-01' then l.dedupe_key end
         ) r
-        where r.first_at > since - interval '7 days' and r.first_at <= until - interval '7 days'
-        and (r.day is null or not exists (
-            select from public.email_activity(r.user_id, (public.email_day(r.day) + 1)::timestamptz, r.first_at)
-        ))
+        where r.last_at > since - interval '7 days' and r.last_at <= until - interval '7 days'
+        and (r.day is null or not exists (select from public.email_activity(r.user_id, (public.email_day(r.day) + 1)::timestamptz, r.first_at)))
         group by r.email_type, r.held_out;
     exception when undefined_column or undefined_table then null;
     end;

@@ -51,7 +51,7 @@ begin
         case
             when coalesce(s.measured, 0) = 0 then null
             when k.unit = 'minutes' then s.minutes::numeric(12, 2)
-            else public.email_percent(s.reached, s.cases)
+            else public.email_percent(s.reached, s.measured)
         end,
         coalesce(s.reached, 0), coalesce(s.cases, 0), coalesce(s.measured, 0),
         public.email_percent(h.reached, h.cases), h.reached, h.cases, l.lift, l.low, l.high

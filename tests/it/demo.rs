@@ -62,13 +62,13 @@ async fn every_letter_arrives_and_nothing_is_left() {
     ] {
         assert!(printed.contains(told), "{told} is missing\n{printed}");
     }
-    // What happened in the two weeks, worked out from the scenes: Chloé's and Maëlys' lapses ended, one invoice was
-    // paid, Éloïse upgraded after her first quota letter.
+    // What happened in the two weeks, worked out from the scenes: Chloé came back, the 7 days of
+    // Maëlys' last letter are not over, one invoice was paid, Éloïse upgraded after her first quota letter.
     for (kpi, of) in [
-        // Three alerts, one of them to somebody who consents; opened.
-        ("alert_open_rate", "33.33 %   1 of 3, 1 measured"),
+        // Three alerts, one of them to a user who consents; opened.
+        ("alert_open_rate", "100.00 %   1 of 3, 1 measured"),
         ("dunning_recovery_rate", "100.00 %   1 of 1"),
-        ("reactivation_rate", "100.00 %   2 of 2"),
+        ("reactivation_rate", "100.00 %   1 of 1"),
         ("quota_email_to_upgrade", "100.00 %   1 of 1"),
     ] {
         let line = printed

@@ -71,28 +71,33 @@ rollback to s;
 
 -- quota_email_to_upgrade -------------------------------------------------------------------------------------------------
 -- Project   letters                              upgrade    counts
--- a         CONV-01 day 20, CONV-02 day 16       day 15     once, reached: 5 days after the first
--- b         CONV-01 day 20, CONV-03 day 12       day 12     once, too late: 8 days after the first
+-- a         CONV-01 day 20, CONV-02 day 16       day 15     once, reached: 5 days after the first, 1 after the second
+-- b         CONV-01 day 20, CONV-03 day 12       day 11     once, reached: 9 days after the first, 1 after the second
 -- c         CONV-03 day 10                       day 11     once; it upgraded before the letter, and came back
 -- d         CONV-01 day 3                        day 2      no, its 7 days are not over
 -- e         CONV-01 day 20, not sent             day 19     no
--- f         CONV-01 day 37.5, CONV-02 day 36     day 35     no, its first letter is too long ago
--- 1 of 3 = 33.33 %
+-- f         CONV-01 day 39, CONV-02 day 38       day 37     no, its last letter is too long ago
+-- g         CONV-01 day 20, CONV-02 day 18       day 10.5   once, too late: 7.5 days after the second
+-- h         CONV-01 day 12, CONV-02 day 4        day 11     no, the 7 days of its last letter are not over
+-- 2 of 4 = 50 %
 select kpi.person('ada', 70);
-select kpi.project('ada', p, 60) from unnest('{a,b,c,d,e,f}'::text[]) p;
+select kpi.project('ada', p, 60) from unnest('{a,b,c,d,e,f,g,h}'::text[]) p;
 select kpi.quota_letter('E-CONV-01', 'free_quota_80', 'a', 20), kpi.quota_letter('E-CONV-02', 'free_quota_90', 'a', 16), kpi.plan('a', 'free', 'pro', 15),
-    kpi.quota_letter('E-CONV-01', 'free_quota_80', 'b', 20), kpi.quota_letter('E-CONV-03', 'free_quota_reached', 'b', 12), kpi.plan('b', 'free', 'pro', 12),
+    kpi.quota_letter('E-CONV-01', 'free_quota_80', 'b', 20), kpi.quota_letter('E-CONV-03', 'free_quota_reached', 'b', 12), kpi.plan('b', 'free', 'pro', 11),
     kpi.quota_letter('E-CONV-03', 'free_quota_reached', 'c', 10), kpi.plan('c', 'free', 'pro', 11), kpi.plan('c', 'pro', 'free', 10.5),
     kpi.quota_letter('E-CONV-01', 'free_quota_80', 'd', 3), kpi.plan('d', 'free', 'pro', 2),
     kpi.quota_letter('E-CONV-01', 'free_quota_80', 'e', 20, status => 'suppressed'), kpi.plan('e', 'free', 'pro', 19),
-    kpi.quota_letter('E-CONV-01', 'free_quota_80', 'f', 37.5), kpi.quota_letter('E-CONV-02', 'free_quota_90', 'f', 36), kpi.plan('f', 'free', 'pro', 35);
-select is(pg_temp.kpi('quota_email_to_upgrade'), '33.33 = 1/3, measured 3', 'quota_email_to_upgrade');
+    kpi.quota_letter('E-CONV-01', 'free_quota_80', 'f', 39), kpi.quota_letter('E-CONV-02', 'free_quota_90', 'f', 38), kpi.plan('f', 'free', 'pro', 37),
+    kpi.quota_letter('E-CONV-01', 'free_quota_80', 'g', 20), kpi.quota_letter('E-CONV-02', 'free_quota_90', 'g', 18), kpi.plan('g', 'free', 'pro', 10.5),
+    kpi.quota_letter('E-CONV-01', 'free_quota_80', 'h', 12), kpi.quota_letter('E-CONV-02', 'free_quota_90', 'h', 4), kpi.plan('h', 'free', 'pro', 11);
+select is(pg_temp.kpi('quota_email_to_upgrade'), '50.00 = 2/4, measured 4', 'quota_email_to_upgrade: within 7 days of any of the three');
 savepoint t;
 update email_deliveries set dedupe_key = replace(dedupe_key, ':2001-01', ':2001-02') where email_type = 'E-CONV-03' and project_id = kpi.id('b');
-select is(pg_temp.kpi('quota_email_to_upgrade'), '50.00 = 2/4, measured 4', 'another month''s quota is another attempt');
+-- b's two letters apart: the first too late, the second reached: 2 of 5.
+select is(pg_temp.kpi('quota_email_to_upgrade'), '40.00 = 2/5, measured 5', 'another month''s quota is another attempt');
 rollback to t;
 update email_deliveries set project_id = null;
-select is(pg_temp.kpi('quota_email_to_upgrade'), '33.33 = 1/3, measured 3', 'a journal row without project_id is read by its key');
+select is(pg_temp.kpi('quota_email_to_upgrade'), '50.00 = 2/4, measured 4', 'a journal row without project_id is read by its key');
 rollback to s;
 
 -- alert_open_rate --------------------------------------------------------------------------------------------------------
@@ -103,23 +108,23 @@ rollback to s;
 -- dot        day 2    yes       opened, machine  sent, measured: nobody read it
 -- eve        day 31   yes       opened           no, longer ago
 -- fay        day 2    yes       failed           no, it was not sent
--- 1 of 4 = 25 %, 3 of them measured
+-- 1 opened of 4, of whom 3 could be measured: 1 of 3 = 33.33 %
 select kpi.person('ada', 50, consent => true), kpi.person('bob', 50, consent => true), kpi.person('cyd', 50), kpi.person('dot', 50, consent => true),
     kpi.person('eve', 50, consent => true), kpi.person('fay', 50, consent => true);
 select kpi.letter('E-ACT-05', who, 'critical_verdict_alert:' || gen_random_uuid(), day, status => status)
 from (values ('ada', 2, 'sent'), ('bob', 2, 'sent'), ('cyd', 2, 'sent'), ('dot', 2, 'sent'), ('eve', 31, 'sent'), ('fay', 2, 'failed')) v (who, day, status);
 select kpi.event('E-ACT-05', 'ada', 'opened', 1.9), kpi.event('E-ACT-05', 'ada', 'opened', 1.8), kpi.event('E-ACT-05', 'dot', 'opened', 1.99, '{"machine": true}'),
     kpi.event('E-ACT-05', 'eve', 'opened', 30.9);
-select is(pg_temp.kpi('alert_open_rate'), '25.00 = 1/4, measured 3', 'alert_open_rate counts every alert sent');
+select is(pg_temp.kpi('alert_open_rate'), '33.33 = 1/4, measured 3', 'alert_open_rate counts every alert sent, and is about those that could be measured');
 savepoint t;
 -- A copy to a contact without an account carries ada's id, not her consent; bob's, at his own address, has his.
 select kpi.project('ada', 'a', 40);
 insert into email_project_contacts (project_id, email, role, user_id) values (kpi.id('a'), 'Ops@example.com', 'on_call', null), (kpi.id('a'), 'bob@example.com', 'on_call', kpi.id('bob'));
 select kpi.letter('E-ACT-05', 'ada', 'critical_verdict_alert:x:ops@example.com', 2), kpi.letter('E-ACT-05', 'bob', 'critical_verdict_alert:x:bob@example.com', 2);
-select is(pg_temp.kpi('alert_open_rate'), '16.67 = 1/6, measured 4', 'consent is the recipient''s own');
+select is(pg_temp.kpi('alert_open_rate'), '25.00 = 1/6, measured 4', 'consent is the recipient''s own');
 rollback to t;
 delete from email_preferences;
-select is(pg_temp.kpi('alert_open_rate'), '25.00 = 1/4, measured 2', 'what is stored was measured, whatever the recipient says today');
+select is(pg_temp.kpi('alert_open_rate'), '50.00 = 1/4, measured 2', 'what is stored was measured, whatever the recipient says today');
 delete from email_events;
 select is(pg_temp.kpi('alert_open_rate'), 'null = 0/4, measured 0', 'nobody consented: not 0 %, but unknown');
 rollback to t;
@@ -128,19 +133,22 @@ rollback to s;
 -- reactivation_rate ------------------------------------------------------------------------------------------------------
 -- User   letters                                  back                 counts
 -- ada    RET-03 day 20                            login day 15         once, reached
--- bob    RET-03 day 24, RET-04 day 8 (one lapse)  login day 5          once, too late: 19 days after the first
+-- bob    RET-03 day 24, RET-04 day 8 (one lapse)  login day 5          once, reached: 19 days after the first, 3 after the second
 -- cyd    RET-04 J30 day 20, J37 day 13            deployment day 14    once, reached: 6 days after the first
 -- dot    RET-03 day 20                            never                once
 -- eve    RET-03 day 5                             login day 4          no, its 7 days are not over
 -- fay    RET-03 day 34 and day 10 (two lapses)    login day 9          twice, one reached
--- 3 of 6 = 50 %
-select kpi.person(w, 200) from unnest('{ada,bob,cyd,dot,eve,fay}'::text[]) w;
+-- gil    RET-04 J30 day 20, J37 day 13            login day 5.5        once, too late: 7.5 days after the second
+-- hal    RET-03 day 22, RET-04 day 6 (one lapse)  login day 5          no, the 7 days of the second are not over
+-- 4 of 7 = 57.14 %
+select kpi.person(w, 200) from unnest('{ada,bob,cyd,dot,eve,fay,gil,hal}'::text[]) w;
 select kpi.project('cyd', 'c', 190);
 select kpi.lapse_letter('E-RET-03', 'ada', 34, 20), kpi.lapse_letter('E-RET-03', 'bob', 38, 24), kpi.lapse_letter('E-RET-04', 'bob', 38, 8, 'J30'),
     kpi.lapse_letter('E-RET-04', 'cyd', 50, 20, 'J30'), kpi.lapse_letter('E-RET-04', 'cyd', 50, 13, 'J37'), kpi.lapse_letter('E-RET-03', 'dot', 34, 20),
-    kpi.lapse_letter('E-RET-03', 'eve', 19, 5), kpi.lapse_letter('E-RET-03', 'fay', 48, 34), kpi.lapse_letter('E-RET-03', 'fay', 24, 10);
-select kpi.login('ada', 15), kpi.login('bob', 5), kpi.deployment('c', 14), kpi.login('eve', 4), kpi.login('fay', 9);
-select is(pg_temp.kpi('reactivation_rate'), '50.00 = 3/6, measured 6', 'reactivation_rate');
+    kpi.lapse_letter('E-RET-03', 'eve', 19, 5), kpi.lapse_letter('E-RET-03', 'fay', 48, 34), kpi.lapse_letter('E-RET-03', 'fay', 24, 10),
+    kpi.lapse_letter('E-RET-04', 'gil', 50, 20, 'J30'), kpi.lapse_letter('E-RET-04', 'gil', 50, 13, 'J37'), kpi.lapse_letter('E-RET-03', 'hal', 36, 22), kpi.lapse_letter('E-RET-04', 'hal', 36, 6, 'J30');
+select kpi.login('ada', 15), kpi.login('bob', 5), kpi.deployment('c', 14), kpi.login('eve', 4), kpi.login('fay', 9), kpi.login('gil', 5.5), kpi.login('hal', 5);
+select is(pg_temp.kpi('reactivation_rate'), '57.14 = 4/7, measured 7', 'reactivation_rate: within 7 days of any letter of the lapse');
 rollback to s;
 
 -- dunning_recovery_rate --------------------------------------------------------------------------------------------------
@@ -214,7 +222,7 @@ select results_eq(
        from email_deliveries d left join email_events e on e.email_delivery_id = d.id and e.event_type = 'opened'
        where d.email_type = 'E-ACT-05' and d.status = 'sent' and d.sent_at >= now() - interval '30 days' $$,
     $$ values (1::bigint, 2::bigint) $$, 'SEQPULSE counts what was opened');
-select is(pg_temp.kpi('alert_open_rate'), '50.00 = 1/2, measured 1', 'and comes to the same');
+select is(pg_temp.kpi('alert_open_rate'), '100.00 = 1/2, measured 1', 'and comes to the same; the rate is of those measured');
 rollback to s;
 
 select finish();
