@@ -36,7 +36,7 @@ comment on table public.email_types is 'The catalogue: one row per kind of email
 comment on column public.email_types.code is 'The code of the specification, such as E-TRX-01.';
 comment on column public.email_types.name is 'What it is, for people.';
 comment on column public.email_types.category is 'security and transactional always go out; product obeys email_preferences.product_updates_opt_in, marketing obeys marketing_opt_in.';
-comment on column public.email_types.capped is 'Whether it counts against, and waits for, the recipient''s one capped email per email_settings.marketing_cooldown.';
+comment on column public.email_types.capped is 'Whether it counts against, and waits for, the recipient''s one capped email of its category per email_settings.marketing_cooldown.';
 comment on column public.email_types.priority is 'Higher goes first, in the queue and for the recipient''s slot. A row''s own priority wins.';
 comment on column public.email_types.enabled is 'false: nothing is enqueued any more, and what was queued becomes suppressed (type disabled). Enabling again sets active_since to now.';
 comment on column public.email_types.paused_at is 'When it was paused; null means running. Rows of a paused type wait; nothing is lost.';
@@ -59,11 +59,11 @@ insert into public.email_types (code, name, category, capped, priority, phase, e
 ('E-ACT-01',  'Signed up, no project yet',              'product',       true,   60, 1, '3 days',  '{"delay": "2 hours"}'),
 ('E-ACT-02',  'Project without a deployment',           'product',       true,   60, 3, '5 days',  '{"delay": "24 hours", "new_for": "14 days", "quiet": "14 days"}'),
 ('E-ACT-03',  'Deployment started, never finished',     'product',       true,   60, 3, '5 days',  '{"delay": "48 hours"}'),
-('E-ACT-04',  'First verdict of a project',             'product',       true,   80, 1, '3 days',  '{}'),
+('E-ACT-04',  'First verdict of a project',             'product',       false,  80, 1, '3 days',  '{}'),
 ('E-ACT-05',  'Critical verdict',                       'transactional', false,  95, 2, '1 day',   '{"verdicts": ["warning", "rollback_recommended"], "digest_within": "1 hour"}'),
 ('E-CONV-01', 'Free quota at 80 %',                     'marketing',     true,   50, 1, '5 days',  '{"threshold": 40, "quota": 50}'),
 ('E-CONV-02', 'Free quota at 90 %',                     'marketing',     true,   55, 1, '3 days',  '{"threshold": 45, "quota": 50}'),
-('E-CONV-03', 'Free quota reached',                     'marketing',     true,   70, 1, '3 days',  '{"quota": 50}'),
+('E-CONV-03', 'Free quota reached',                     'transactional', false,  70, 1, '3 days',  '{"quota": 50}'),
 ('E-CONV-04', 'Pro feature attempted',                  'marketing',     true,   40, 3, '3 days',  '{"quiet": "7 days"}'),
 ('E-CONV-05', 'Monthly value report of free projects', 'marketing',     true,   20, 3, '7 days',  '{"local_time": "09:00", "ahead": "3 hours", "blast_limit": null}'),
 ('E-RET-01',  'Weekly usage report',                    'product',       true,   30, 2, '1 day',   '{"local_time": "08:00", "ahead": "3 hours", "blast_limit": null}'),

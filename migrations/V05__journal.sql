@@ -26,6 +26,7 @@ create table if not exists public.email_deliveries (
     provider            text,
     variant             text,
     slot                text,
+    slot_category       text,
     constraint email_deliveries_pkey primary key (id)
 );
 
@@ -35,6 +36,7 @@ alter table public.email_deliveries
     add column if not exists provider text,
     add column if not exists variant text,
     add column if not exists slot text,
+    add column if not exists slot_category text,
     alter column id set default gen_random_uuid(),
     alter column created_at set default public.email_now();
 alter table public.email_deliveries
@@ -69,7 +71,8 @@ comment on column public.email_deliveries.created_at is 'When it was first claim
 comment on column public.email_deliveries.outbox_id is 'The email_outbox row it came from, which is gone after the retention; null for rows of the application''s own sender.';
 comment on column public.email_deliveries.provider is 'Which provider it was handed to; null for rows of the application''s own sender and for rows never handed to one.';
 comment on column public.email_deliveries.variant is 'The A/B subject used (email_subject_variants); null means the letter''s own subject.';
-comment on column public.email_deliveries.slot is 'The key of email_marketing_slots that this letter took; null: not capped, never handed to a provider, or sent by the application''s own sender.';
+comment on column public.email_deliveries.slot_category is 'The category of the slot that this letter took, product or marketing; kept because its type may be given another one. null: as slot.';
+comment on column public.email_deliveries.slot is 'Whose slot (email_marketing_slots.recipient) this letter took; null: not capped, never handed to a provider, or sent by the application''s own sender.';
 
 -- Under these names src/migrate/sql/journal_indexes.sql builds those of an adopted journal before.  The provider's id changes once,
 -- when a row is settled: that update is not HOT.

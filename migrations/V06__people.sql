@@ -64,12 +64,15 @@ comment on column public.email_project_contacts.created_at is 'Since when.';
 
 create table public.email_marketing_slots (
     recipient text        not null,
+    category  text        not null,
     last_at   timestamptz not null,
     outbox_id bigint      not null,
-    constraint email_marketing_slots_pkey primary key (recipient)
+    constraint email_marketing_slots_pkey primary key (recipient, category),
+    constraint email_marketing_slots_category_known check (category in ('marketing', 'product'))
 ) with (fillfactor = 80);
-comment on table public.email_marketing_slots is 'Who holds a recipient''s slot: at most one capped email per email_settings.marketing_cooldown.';
+comment on table public.email_marketing_slots is 'Who holds a recipient''s slot of a category: at most one capped email of it per email_settings.marketing_cooldown.';
 comment on column public.email_marketing_slots.recipient is 'The user id, or the lower-case address of someone without an account.';
+comment on column public.email_marketing_slots.category is 'marketing or product: mail of the one never delays mail of the other.';
 comment on column public.email_marketing_slots.last_at is 'When the slot was taken, or the letter sent, by email_now().';
 comment on column public.email_marketing_slots.outbox_id is 'The email_outbox row that holds it.';
 

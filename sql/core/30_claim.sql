@@ -225,13 +225,14 @@ begin
             array_agg(d.reader) as readers, array_agg(d.token) as tokens, array_agg(d.tracking) as trackings,
             array_agg(d.id order by d.place) filter (where d.slot is not null) as capped_ids,
             array_agg(d.slot order by d.place) filter (where d.slot is not null) as capped_slots,
+            array_agg(d.category order by d.place) filter (where d.slot is not null) as capped_categories,
             array_agg(d.id) filter (where d.row_slot is not null and d.verdict in ('suppress', 'fail')) as freed_ids,
             array_agg(d.row_slot) filter (where d.row_slot is not null and d.verdict in ('suppress', 'fail')) as freed_slots,
             count(*) filter (where d.verdict = 'send') as sends,
             count(*) filter (where d.verdict = 'send' and d.reader is not null and d.token is null) as new_readers
         into decided
         from (
-            select g.id, p.place, g.row_slot, g.recipient, g.context, g.tracking, g.verdict, g.reason,
+            select g.id, p.place, g.category, g.row_slot, g.recipient, g.context, g.tracking, g.verdict, g.reason,
                 case when g.verdict = 'send' and g.capped then g.slot end as slot,
                 -- Whose links the letter carries; security and transactional letters have none.
                 case when g.category in ('product', 'marketing') then g.reader end as reader,
@@ -243,7 +244,7 @@ begin
         freed_ids := freed_ids || decided.freed_ids;
         freed_slots := freed_slots || decided.freed_slots;
         select s.asked, s.waiting, s.run_ats, s.reasons into slots
-        from public.email_slots_take(decided.capped_ids, decided.capped_slots) s
+        from public.email_slots_take(decided.capped_ids, decided.capped_slots, decided.capped_categories) s
         where decided.capped_ids is not null;
         sends := decided.sends - coalesce(cardinality(slots.waiting), 0);
         -- Only for those that are sent, and so after all slots were asked for: two claims must not wait for each other.
@@ -269,7 +270,7 @@ begin
         ),
         journaled as (
             insert into public.email_deliveries as j
-                (id, user_id, project_id, email_type, dedupe_key, status, payload_json, error_message, created_at, outbox_id, provider, variant, slot)
+                (id, user_id, project_id, email_type, dedupe_key, status, payload_json, error_message, created_at, outbox_id, provider, variant, slot, slot_category)
             select
                 -- Unless the key of the row that has it was renamed.  A scalar subquery, because "exists" may be planned as a hash of the whole journal by a session that met it empty.
                 case when (select x.id from public.email_deliveries x where x.id = d.own_id) is not null then gen_random_uuid() else d.own_id end,
@@ -282,12 +283,14 @@ begin
                 end,
                 case when d.final = 'fail' then d.final_reason end,
                 public.email_now(), d.id, case when d.final = 'send' then $2 end,
-                case when d.final = 'send' then d.context ->> 'subject_variant' end, case when d.final = 'send' then d.taken end
+                case when d.final = 'send' then d.context ->> 'subject_variant' end, case when d.final = 'send' then d.taken end,
+                case when d.final = 'send' and d.taken is not null then d.category end
             from judged d
             where d.final in ('send', 'suppress', 'fail')
             on conflict (dedupe_key) do update set
                 status = excluded.status, payload_json = excluded.payload_json, error_message = excluded.error_message,
-                outbox_id = excluded.outbox_id, provider = excluded.provider, variant = excluded.variant, slot = excluded.slot
+                outbox_id = excluded.outbox_id, provider = excluded.provider, variant = excluded.variant, slot = excluded.slot,
+                slot_category = excluded.slot_category
             where (j.outbox_id = excluded.outbox_id and j.status in ('queued', 'failed'))
             or (j.status = 'failed' and j.provider_message_id is null)
             returning j.id as delivery_id, j.outbox_id

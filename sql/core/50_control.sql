@@ -98,7 +98,8 @@ begin
         where o.email_type = new.code and o.status = 'queued' and o.run_at = 'infinity';
         perform pg_notify('email_outbox', '');
     end if;
-    if old.capped and not new.capped then
+    -- Of another category they wait for another slot.
+    if old.capped and (not new.capped or old.category <> new.category) then
         update public.email_outbox o set run_at = o.due_at, reason = null
         where o.email_type = new.code and o.status = 'queued' and o.slot is not null and o.reason like 'cap: %';
         perform pg_notify('email_outbox', '');

@@ -1,7 +1,7 @@
 -- "Why has this one not gone out?": one sentence per gate with the value it saw, and what is going to happen when.
 
 -- Asking for a slot is taking it: this asks, and takes it back.
-create or replace function public.email_slots_ask(row_id bigint, slot_key text, out run_at timestamptz, out reason text)
+create or replace function public.email_slots_ask(row_id bigint, slot_key text, slot_category text, out run_at timestamptz, out reason text)
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
@@ -9,7 +9,7 @@ declare
     answer record;
 begin
     begin
-        select t.run_ats[1] as run_at, t.reasons[1] as reason into answer from public.email_slots_take(array[row_id], array[slot_key]) t;
+        select t.run_ats[1] as run_at, t.reasons[1] as reason into answer from public.email_slots_take(array[row_id], array[slot_key], array[slot_category]) t;
         raise exception using errcode = 'ZZ001', message = 'undone';
     exception when sqlstate 'ZZ001' then
         run_at := answer.run_at;
@@ -17,9 +17,9 @@ begin
     end;
 end
 $$;
-comment on function public.email_slots_ask(bigint, text) is
+comment on function public.email_slots_ask(bigint, text, text) is
 'Whether a capped row would get its recipient''s slot now: run_at and reason are null when it would, and otherwise say until when it would wait and why. Takes nothing.';
-revoke all on function public.email_slots_ask(bigint, text) from public;
+revoke all on function public.email_slots_ask(bigint, text, text) from public;
 
 -- The gates of one row of the outbox, in their order, and the slot; the last sentence is the verdict.
 -- One sentence per gate in the order the gates are asked: long, because it is read as that list.
@@ -103,12 +103,12 @@ begin
         else 'It is still true.' end;
     return next;
 
-    select x.run_at, x.reason into wait from public.email_slots_ask(row_id, g.slot) x where t.capped;
+    select x.run_at, x.reason into wait from public.email_slots_ask(row_id, g.slot, t.category) x where t.capped;
     sentence := case
         when not t.capped then format('%s is not capped: it needs no slot.', t.code)
-        when wait.reason is not null then format('It does not get the recipient''s slot before %s: %s.', public.email_instant(wait.run_at), substr(wait.reason, 6))
-        when exists (select from public.email_marketing_slots x where x.recipient = g.slot and x.outbox_id = row_id) then 'It holds the recipient''s slot already.'
-        else 'The recipient''s slot is free.' end;
+        when wait.reason is not null then format('It does not get the recipient''s %s slot before %s: %s.', t.category, public.email_instant(wait.run_at), substr(wait.reason, 6))
+        when exists (select from public.email_marketing_slots x where x.recipient = g.slot and x.category = t.category and x.outbox_id = row_id) then format('It holds the recipient''s %s slot already.', t.category)
+        else format('The recipient''s %s slot is free.', t.category) end;
     return next;
 
     -- What comes of it.
@@ -224,7 +224,7 @@ begin
             return next;
         end if;
         if d.slot is not null then
-            sentence := 'It holds the recipient''s slot of the cap until its outcome is known.';
+            sentence := format('It holds the recipient''s %s slot of the cap until its outcome is known.', d.slot_category);
             return next;
         end if;
     else

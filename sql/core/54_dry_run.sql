@@ -68,7 +68,7 @@ begin
         pending := pending || array(select o.id from public.email_outbox o where o.id > newest and o.email_type = email_dry_run_step.code);
     end if;
 
-    select t.capped, s.marketing_cooldown as cooldown, public.email_now() - s.marketing_cooldown as free_since, public.email_now() as instant into kind
+    select t.capped, t.category, s.marketing_cooldown as cooldown, public.email_now() - s.marketing_cooldown as free_since, public.email_now() as instant into kind
     from public.email_types t cross join public.email_settings s where t.code = email_dry_run_step.code;
     with due as materialized (
         select array_agg(o.id) as ids from public.email_outbox o where o.id = any(pending) and o.status = 'queued' and o.run_at <= kind.instant
@@ -84,10 +84,10 @@ begin
         select g.*, case when g.verdict = 'send' and kind.capped then greatest(
             (
                 select max(d.sent_at) from public.email_deliveries d
-                where d.user_id = g.user_id and d.slot = g.slot and d.sent_at > kind.free_since and d.sent_at <= kind.instant
+                where d.user_id = g.user_id and d.slot = g.slot and d.slot_category = kind.category and d.sent_at > kind.free_since and d.sent_at <= kind.instant
             ), (
                 select max(o.finished_at) from public.email_outbox o
-                where o.user_id = g.user_id and o.slot = g.slot and o.status = 'sent' and o.finished_at > kind.free_since and o.finished_at <= kind.instant
+                where o.id = any(pending) and o.user_id = g.user_id and o.slot = g.slot and o.status = 'sent' and o.finished_at > kind.free_since and o.finished_at <= kind.instant
             ),
             case when g.place > 1 and kind.cooldown > '0' then kind.instant end
         ) end as taken_at

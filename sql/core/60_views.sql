@@ -87,22 +87,22 @@ comment on column public.email_upcoming.attempts is 'Requests that failed so far
 drop view if exists public.email_cap_violations;
 create view public.email_cap_violations as
 select l.user_id, l.earlier_type, l.earlier_delivery_id, l.earlier_sent_at, l.email_type as later_type, l.id as later_delivery_id, l.sent_at as later_sent_at,
-    l.sent_at - l.earlier_sent_at as gap
+    l.sent_at - l.earlier_sent_at as gap, l.category
 from (
-    select d.id, d.user_id, d.email_type, d.sent_at,
+    select d.id, d.user_id, d.email_type, d.sent_at, coalesce(d.slot_category, t.category) as category,
         lag(d.email_type) over w as earlier_type, lag(d.id) over w as earlier_delivery_id, lag(d.sent_at) over w as earlier_sent_at
     from public.email_deliveries d
     join public.email_types t on t.code = d.email_type
     where d.sent_at is not null
     -- What took a slot; of the application's own sender, what would have to.
     and (d.slot is not null or d.outbox_id is null and t.capped)
-    window w as (partition by coalesce(d.slot, d.user_id::text) order by d.sent_at, d.id)
+    window w as (partition by coalesce(d.slot, d.user_id::text), coalesce(d.slot_category, t.category) order by d.sent_at, d.id)
 ) l
 cross join public.email_settings s
 where l.sent_at - l.earlier_sent_at < s.marketing_cooldown
 and l.earlier_sent_at > coalesce(s.cooldown_raised_at, '-infinity');
 comment on view public.email_cap_violations is
-'The proof of the cap, over the whole journal: two capped letters of one recipient closer to each other than email_settings.marketing_cooldown. Always empty, save for what an adopted journal brings along.';
+'The proof of the cap, over the whole journal: two capped letters of one recipient and category closer to each other than email_settings.marketing_cooldown. Always empty, save for what an adopted journal brings along.';
 comment on column public.email_cap_violations.user_id is 'The user of the later letter.';
 comment on column public.email_cap_violations.earlier_type is 'The code of the earlier letter.';
 comment on column public.email_cap_violations.earlier_delivery_id is 'Its email_deliveries.id.';
@@ -111,5 +111,6 @@ comment on column public.email_cap_violations.later_type is 'The code of the lat
 comment on column public.email_cap_violations.later_delivery_id is 'Its email_deliveries.id.';
 comment on column public.email_cap_violations.later_sent_at is 'When it was sent.';
 comment on column public.email_cap_violations.gap is 'The time between them.';
+comment on column public.email_cap_violations.category is 'Whose slot both had: product or marketing, as it was when they took it.';
 
 select public.email_grant('select on public.email_upcoming, public.email_cap_violations', r.role_name) from unnest(array['email_reader', 'email_admin']) r (role_name);

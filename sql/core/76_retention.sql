@@ -49,8 +49,8 @@ begin
     perform public.email_cleanup_batches();
     -- A recipient who has had no capped letter for so long holds no slot any more; taking the slot makes the row anew.
     delete from public.email_marketing_slots h
-    where h.recipient in (
-        select m.recipient from public.email_marketing_slots m
+    where (h.recipient, h.category) in (
+        select m.recipient, m.category from public.email_marketing_slots m
         where m.last_at < public.email_now() - (select greatest(2 * s.marketing_cooldown, s.retention_failed) from public.email_settings s)
         limit batch
         for update skip locked

@@ -1,4 +1,4 @@
--- E-ACT-04  First verdict of a project                               product, capped, priority 80
+-- E-ACT-04  First verdict of a project                               product, not capped, priority 80
 --
 -- cause       deployment_verdicts: the first of a project is inserted; to the project's owner and its admin contacts
 -- when        now

@@ -1,4 +1,4 @@
--- E-CONV-03  Free quota reached                                      marketing, capped, priority 70
+-- E-CONV-03  Free quota reached                                      transactional, not capped, priority 70
 --
 -- cause       signal quota_refused {}; project_id says which project; to its owner
 -- when        now

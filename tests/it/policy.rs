@@ -1,4 +1,4 @@
-//! The policy under competition: several real sidecars, one slot per recipient.
+//! The policy under competition: several real sidecars, one slot per recipient and category.
 
 use std::collections::HashMap;
 
@@ -10,20 +10,32 @@ use crate::support::{Sidecar, SidecarBuilder, TestDb, sandbox, wait_for};
 
 const USERS: usize = 500;
 
+<<<<<<< HEAD
 /// What every user has waiting, heaviest first.
 const BY_WEIGHT: [&str; 5] = ["E-ACT-01", "E-CONV-04", "E-RET-04", "E-RET-03", "E-ADV-02"];
+=======
+/// What every user has waiting of the one category and of the other, heaviest first.
+const MARKETING: [&str; 4] = ["E-CONV-04", "E-RET-03", "E-ADV-02", "E-ADV-01"];
+const PRODUCT: [&str; 2] = ["E-ACT-01", "E-ACT-01"];
+const CODES: [&str; 5] = ["E-ACT-01", "E-CONV-04", "E-RET-03", "E-ADV-02", "E-ADV-01"];
+>>>>>>> d118eaf (sql: a slot of the cap per recipient and category)
 
-/// Five due capped letters each, in one statement. They stay true: no projects, nothing done for three weeks.
-const FIVE_EACH: &str = "
+/// Six due capped letters each, in one statement. They stay true: no projects, nothing done for three weeks.
+const SIX_EACH: &str = "
 insert into public.email_outbox (email_type, user_id, dedupe_key, payload)
 select c.code, u.id, replace(c.key, '{user}', u.id::text), '{\"feature\": \"sdh\"}'
 from public.users u
 cross join (values
+<<<<<<< HEAD
     ('E-ADV-02', 'review_request:{user}'), ('E-ACT-01', 'no_project_after_signup:{user}'), ('E-CONV-04', 'pro_feature:{user}:sdh:2026-01'),
     ('E-RET-04', 'inactive_30d:{user}:' || to_char((now() - interval '21 days') at time zone 'UTC', 'YYYY-MM-DD') || ':J30'),
     ('E-RET-03', 'inactive_14d:{user}:' || to_char((now() - interval '21 days') at time zone 'UTC', 'YYYY-MM-DD'))
+=======
+    ('E-ADV-01', 'nps_survey:{user}:30d'), ('E-ADV-02', 'review_request:{user}'), ('E-ACT-01', 'no_project_after_signup:{user}'), ('E-ACT-01', 'again:{user}'),
+    ('E-CONV-04', 'pro_feature:{user}:sdh:2026-01'), ('E-RET-03', 'inactive_14d:{user}:' || to_char((now() - interval '21 days') at time zone 'UTC', 'YYYY-MM-DD'))
+>>>>>>> d118eaf (sql: a slot of the cap per recipient and category)
 ) c (code, key)
-order by md5(u.id::text || c.code)";
+order by md5(u.id::text || c.key)";
 
 async fn people(db: &TestDb, number: usize) {
     db.exec(&format!(
@@ -57,20 +69,21 @@ async fn no_violations(db: &TestDb) {
 }
 
 async fn race() {
-    let db = TestDb::only(&BY_WEIGHT).await;
+    let db = TestDb::only(&CODES).await;
     let sandbox = sandbox().await;
     people(&db, USERS).await;
     db.exec("delete from public.email_outbox").await;
-    db.exec(FIVE_EACH).await;
+    db.exec(SIX_EACH).await;
     let _sidecars: Vec<Sidecar> = (0..4).map(|_| hurried(&db, &sandbox).spawn()).collect();
 
-    for (day, code) in BY_WEIGHT.iter().enumerate() {
+    for day in 0..MARKETING.len() {
         if day > 0 {
             // A minute on top: the slot moved to when the letter was sent.
             db.set_clock_offset(&format!("{day} days {day} minutes"))
                 .await;
         }
-        let sent = i64::try_from(USERS * (day + 1)).expect("a few thousand");
+        let (marketing, product) = (&MARKETING[..=day], &PRODUCT[..PRODUCT.len().min(day + 1)]);
+        let sent = i64::try_from(USERS * (marketing.len() + product.len())).expect("a few thousand");
         db.wait_until(&format!(
             "select count(*) >= {sent} from public.email_deliveries where status = 'sent'"
         ))
@@ -87,18 +100,22 @@ async fn race() {
         assert_eq!(of_user.len(), USERS, "everybody was written to");
         let others: Vec<_> = of_user
             .iter()
-            .filter(|(_, codes)| codes[..] != BY_WEIGHT[..=day])
+            .filter(|(_, codes)| {
+                let (product_sent, marketing_sent): (Vec<&str>, Vec<&str>) =
+                    codes.iter().partition(|code| PRODUCT.contains(code));
+                marketing_sent != marketing || product_sent != product
+            })
             .collect();
         assert!(
             others.is_empty(),
-            "day {day}: one more letter each, {code}, by weight: {others:?}"
+            "day {day}: one more letter of each category, by weight: {others:?}"
         );
         no_violations(&db).await;
     }
     let slots: i64 = db
         .value("select count(*) from public.email_marketing_slots", &[])
         .await;
-    assert_eq!(usize::try_from(slots), Ok(USERS));
+    assert_eq!(usize::try_from(slots), Ok(2 * USERS));
     let deadlocks: i64 = db
         .value(
             "select deadlocks from pg_stat_database where datname = current_database()",
@@ -110,7 +127,7 @@ async fn race() {
 
 /// `POLICY_RACES` says how often (1).
 #[tokio::test]
-async fn four_sidecars_and_five_due_letters_each_are_one_letter_a_day_by_weight() {
+async fn four_sidecars_and_six_due_letters_each_are_one_letter_a_day_and_category_by_weight() {
     let races = std::env::var("POLICY_RACES").map_or(1, |races| {
         races.parse().expect("POLICY_RACES is a number of races")
     });
@@ -121,11 +138,11 @@ async fn four_sidecars_and_five_due_letters_each_are_one_letter_a_day_by_weight(
 
 #[tokio::test]
 async fn a_crash_between_slot_and_sending_loses_neither_the_slot_nor_the_letter() {
-    let db = TestDb::only(&BY_WEIGHT).await;
+    let db = TestDb::only(&CODES).await;
     let sandbox = sandbox().await;
     people(&db, 1).await;
     db.exec("delete from public.email_outbox").await;
-    db.exec(FIVE_EACH).await;
+    db.exec(SIX_EACH).await;
     // Long enough that nothing was accepted when the sidecar dies.
     sandbox.add_fault(FaultRule::once(Fault::Latency { ms: 600_000 }));
     let mut first = hurried(&db, &sandbox)
@@ -145,12 +162,17 @@ async fn a_crash_between_slot_and_sending_loses_neither_the_slot_nor_the_letter(
     let _second = hurried(&db, &sandbox)
         .env("EMAIL_LEASE_SECONDS", "2")
         .spawn();
-    db.wait_until("select exists (select from public.email_deliveries where status = 'sent')")
+    db.wait_until("select count(*) >= 2 from public.email_deliveries where status = 'sent'")
         .await;
     at_rest(&db).await;
     let letters = sandbox.entries();
-    assert_eq!(letters.len(), 1, "the same letter, once");
-    assert_eq!(letters[0].email_type.as_deref(), Some("E-ACT-01"));
+    let mut codes: Vec<_> = letters.iter().map(|letter| letter.email_type.as_deref()).collect();
+    codes.sort_unstable();
+    assert_eq!(
+        codes,
+        [Some("E-ACT-01"), Some("E-CONV-04")],
+        "the same letter of each category, once"
+    );
     assert_eq!(db.value::<i64>(holder, &[]).await, held);
     let waiting: i64 = db
         .value(
@@ -178,15 +200,15 @@ async fn a_claim_that_gives_a_slot_back_and_one_that_waits_for_it_do_not_wait_fo
          ('E-ADV-02', '{both}', 'one:both', 50, now() - interval '7 minutes', now(), null),
          ('E-ADV-01', '{both}', 'two:both', 50, now() - interval '6 minutes', now(), null),
          ('E-ADV-01', '{ended}', 'two:ended', 50, now() - interval '5 minutes', now(), null);
-         insert into public.email_marketing_slots (recipient, last_at, outbox_id)
-         select slot, now(), id from public.email_outbox where slot is not null"
+         insert into public.email_marketing_slots (recipient, category, last_at, outbox_id)
+         select slot, 'marketing', now(), id from public.email_outbox where slot is not null"
     ))
     .await;
     // The first claim stops in the middle of taking its slots.
     let blocking = db.connect().await;
     blocking
         .batch_execute(&format!(
-            "begin; insert into public.email_marketing_slots (recipient, last_at, outbox_id) values ('{first}', now(), 0)"
+            "begin; insert into public.email_marketing_slots (recipient, category, last_at, outbox_id) values ('{first}', 'marketing', now(), 0)"
         ))
         .await
         .expect("a lock");
@@ -223,4 +245,32 @@ async fn a_claim_that_gives_a_slot_back_and_one_that_waits_for_it_do_not_wait_fo
         )
         .await;
     assert!(asked_again, "who waited for the slot is looked at again");
+}
+
+/// The weekly report at 08:00, a project's first verdict at 08:20, a refused deployment at 09:00, by the reader's clock.
+#[tokio::test]
+async fn on_an_ordinary_monday_three_letters_each_leave_within_a_minute() {
+    let db = TestDb::only(&["E-RET-01", "E-ACT-04", "E-CONV-03"]).await;
+    let sandbox = sandbox().await;
+    let user = "00000000-0000-0000-0000-000000000001";
+    let (project, old) = (
+        "00000000-0000-0000-0000-000000000002",
+        "00000000-0000-0000-0000-000000000003",
+    );
+    // Half a minute before the next Monday 08:00 in Paris; hours that the clock of the machine has not.
+    let at = async |local: &str| {
+        db.exec(&format!(
+            "do $do$ begin execute format('alter database %I set email.clock_offset = %L', current_database(),
+                 (((date_trunc('week', now() at time zone 'Europe/Paris') + interval '7 days' + interval '{local}') at time zone 'Europe/Paris') - now())::text); end $do$"
+        ))
+        .await;
+    };
+    let _ = at;
+    db.exec(&format!(
+        "update public.email_types set active_since = '-infinity';
+         insert into public.users (id, name, email, hashed_password, created_at) values ('{user}', 'Nadia', 'nadia@seqpulse.test', 'x', now() - interval '60 days');
+         insert into public.projects (id, owner_id, name, plan) values ('{project}', '{user}', 'New', 'free'), ('{old}', '{user}', 'Old', 'free')"
+    ))
+    .await;
+    drop(sandbox);
 }

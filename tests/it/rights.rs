@@ -380,7 +380,7 @@ from claimed c group by c.batch_id;
 insert into public.email_events (email_delivery_id, event_type, occurred_at, provider_event_id, details)
 select d.id, 'bounced', now(), 'zebrafish' || d.id, '{\"ip\": \"203.0.113.77\", \"to\": \"zebrafish@mail.test\"}' from public.email_deliveries d;
 insert into public.email_trigger_errors (source, email_type, error, row_data) values ('users', 'E-TRX-01', '23505: zebrafish@mail.test', '{\"name\": \"Quagga\"}');
-insert into public.email_marketing_slots (recipient, last_at, outbox_id) values ('zebrafish@mail.test', now(), 1);
+insert into public.email_marketing_slots (recipient, category, last_at, outbox_id) values ('zebrafish@mail.test', 'marketing', now(), 1);
 drop table claimed;";
 
 #[tokio::test]

@@ -49,7 +49,7 @@ select fixture.move_clock(:'next_month'::timestamptz - now());
 select is(fixture.gate_of(:'key'), 'suppress: the quota has started anew', 'not once the quota is new');
 select fixture.move_clock('0');
 insert into public.email_preferences (user_id, marketing_opt_in) values (:'nassir', false);
-select is(fixture.gate_of(:'key'), 'suppress: opted out of marketing', 'nor to an owner who refuses marketing');
+select is(fixture.gate_of(:'key'), 'send', 'an owner who refuses marketing is told too: it is transactional');
 delete from public.email_preferences;
 delete from public.projects;
 select is(fixture.gate_of(:'key'), 'suppress: no such project', 'the letter is untrue once the project is gone');

@@ -14,7 +14,7 @@ create table fixture.explained (place integer generated always as identity, what
 insert into fixture.explained (what, setup, says, becomes) values
 ('due', 'select', array['Sending is on: the database is armed and nothing is paused as a whole.', 'E-ACT-01 is not paused.', 'It is not a step of a sequence.', 'It does not expire before %',
     'E-ACT-01 is enabled.', 'The user was not forgotten.', 'User %s exists.', 'n…@example.com is not suppressed.', 'The recipient''s account is active and has not opted out of product updates.',
-    'Nobody is held out of E-ACT-01.', 'It is still true.', 'The recipient''s slot is free.', 'So it goes out with the next claim, to n…@example.com.'], 'sending'),
+    'Nobody is held out of E-ACT-01.', 'It is still true.', 'The recipient''s product slot is free.', 'So it goes out with the next claim, to n…@example.com.'], 'sending'),
 ('not due yet', 'update public.email_outbox set run_at = public.email_now() + interval ''2 hours'', due_at = public.email_now() + interval ''2 hours'' where id = $1',
     array['It is still true.', 'So it waits until {+2 hours}, the moment it is due.'], 'queued'),
 ('everything paused', 'update public.email_settings set paused_at = public.email_now(), paused_reason = ''migration''',
@@ -34,16 +34,16 @@ insert into fixture.explained (what, setup, says, becomes) values
 ('not held out', 'update public.email_types set holdout_percent = 1 where code = ''E-ACT-01''', array['The recipient is not among the 1 % held out of E-ACT-01.', 'So it goes out with the next claim, to n…@example.com.'], 'sending'),
 ('untrue', 'select fixture.project($2)', array['It is not true any more: owns a project.', 'So it will be suppressed with the next claim: owns a project.'], 'suppressed: owns a project'),
 ('the question is broken', 'select fixture.break()', array['Whether it is still true cannot be told: 42P01:%', 'So it waits; it is asked again at {+0}.'], 'queued'),
-('slot taken', 'insert into public.email_marketing_slots (recipient, last_at, outbox_id) values ($2::text, public.email_now() - interval ''1 hour'', 77)',
-    array['It does not get the recipient''s slot before {+23 hours}: one capped email in 24:00:00, the slot is free at {+23 hours} (outbox 77 has it).', 'So it waits until {+23 hours}.'], 'queued: cap: %'),
-('deferred by the cap', 'insert into public.email_marketing_slots (recipient, last_at, outbox_id) values ($2::text, public.email_now() - interval ''1 hour'', 77); select fixture.send_due()',
-    array['It waits: cap: one capped email in 24:00:00, the slot is free at {+23 hours} (outbox 77 has it).', 'It does not get the recipient''s slot before {+23 hours}:%', 'So it waits until {+23 hours}.'], 'queued: cap: %'),
-('its own slot', 'insert into public.email_marketing_slots (recipient, last_at, outbox_id) values ($2::text, public.email_now(), $1)', array['It holds the recipient''s slot already.', 'So it goes out with the next claim, to n…@example.com.'], 'sending'),
-('will expire waiting', 'insert into public.email_marketing_slots (recipient, last_at, outbox_id) values ($2::text, public.email_now(), 77); update public.email_outbox set due_at = due_at - interval ''2 days 1 hour'' where id = $1',
+('slot taken', 'insert into public.email_marketing_slots (recipient, category, last_at, outbox_id) values ($2::text, ''product'', public.email_now() - interval ''1 hour'', 77)',
+    array['It does not get the recipient''s product slot before {+23 hours}: one capped product email in 24:00:00, the slot is free at {+23 hours} (outbox 77 has it).', 'So it waits until {+23 hours}.'], 'queued: cap: %'),
+('deferred by the cap', 'insert into public.email_marketing_slots (recipient, category, last_at, outbox_id) values ($2::text, ''product'', public.email_now() - interval ''1 hour'', 77); select fixture.send_due()',
+    array['It waits: cap: one capped product email in 24:00:00, the slot is free at {+23 hours} (outbox 77 has it).', 'It does not get the recipient''s product slot before {+23 hours}:%', 'So it waits until {+23 hours}.'], 'queued: cap: %'),
+('its own slot', 'insert into public.email_marketing_slots (recipient, category, last_at, outbox_id) values ($2::text, ''product'', public.email_now(), $1)', array['It holds the recipient''s product slot already.', 'So it goes out with the next claim, to n…@example.com.'], 'sending'),
+('will expire waiting', 'insert into public.email_marketing_slots (recipient, category, last_at, outbox_id) values ($2::text, ''product'', public.email_now(), 77); update public.email_outbox set due_at = due_at - interval ''2 days 1 hour'' where id = $1',
     array['It does not expire before {+23 hours}.', 'So it waits until {+1 day}, and will be suppressed as expired then.'], 'queued: cap: %'),
-('a heavier one is near', 'select fixture.heavier($2)', array['It does not get the recipient''s slot before {+1 hour}: E-ACT-01 (outbox %) is heavier and due at {+1 hour}.', 'So it waits until {+1 hour}.'], 'queued: cap: %'),
-('to be tried again', 'select fixture.fly(''transient'')', array['So it is tried again at %: said no (attempt 2 of 10).', 'It holds the recipient''s slot already.'], 'queued'),
-('in flight, not sent yet', 'select fixture.fly(null)', array['It passed every gate and was claimed at % by fixture, whose lease holds until %', 'Its request has not left yet.', 'It holds the recipient''s slot of the cap until its outcome is known.'], 'sending'),
+('a heavier one is near', 'select fixture.heavier($2)', array['It does not get the recipient''s product slot before {+1 hour}: E-ACT-01 (outbox %) is heavier and due at {+1 hour}.', 'So it waits until {+1 hour}.'], 'queued: cap: %'),
+('to be tried again', 'select fixture.fly(''transient'')', array['So it is tried again at %: said no (attempt 2 of 10).', 'It holds the recipient''s product slot already.'], 'queued'),
+('in flight, not sent yet', 'select fixture.fly(null)', array['It passed every gate and was claimed at % by fixture, whose lease holds until %', 'Its request has not left yet.', 'It holds the recipient''s product slot of the cap until its outcome is known.'], 'sending'),
 ('in flight', 'select fixture.fly(null); select fixture.request(''sending'')', array['Its request left at %; the answer is awaited.'], 'sending'),
 ('nobody knows yet', 'select fixture.fly(null); select fixture.request(''unknown'')', array['Its request left at % and nobody knows whether it was accepted; that is being found out (by repeating it under its key) until %, and asked again at %'], 'sending'),
 ('cancelled in flight', 'select fixture.fly(null); select public.email_cancel($1, ''a mistake'')', array['Should the provider not have accepted it, it will be suppressed: a mistake.'], 'sending'),
@@ -51,7 +51,7 @@ insert into fixture.explained (what, setup, says, becomes) values
 ('sent, refused later', 'select fixture.send_due(); update public.email_deliveries set status = ''failed'', error_message = ''mailbox n@example.com full''',
     array['The provider said later that it failed: mailbox n…@example.com full.'], 'sent'),
 ('failed', 'select fixture.fly(''permanent'')', array['It failed at {+0} after 1 attempts: said no.', 'Were it tried now, it would be sent.'], 'failed'),
-('unknown outcome', 'select fixture.fly(''lost'')', array['It failed at {+0} after 0 attempts: unknown outcome, said no.', 'Nobody knows whether the provider accepted it,%', 'It holds the recipient''s slot already.'], 'failed: unknown outcome'),
+('unknown outcome', 'select fixture.fly(''lost'')', array['It failed at {+0} after 0 attempts: unknown outcome, said no.', 'Nobody knows whether the provider accepted it,%', 'It holds the recipient''s product slot already.'], 'failed: unknown outcome'),
 ('suppressed', 'select fixture.project($2); select fixture.send_due()', array['It was suppressed at {+0}: owns a project.', 'It is not true any more: owns a project.', 'Were it tried now, it would be suppressed: owns a project.'], 'suppressed: owns a project'),
 ('cancelled', 'select public.email_cancel($1, ''by hand'')', array['It was suppressed at {+0}: by hand.', 'Were it tried now, it would be sent.'], 'suppressed: by hand'),
 ('type disabled', 'update public.email_types set enabled = false where code = ''E-ACT-01''', array['It was suppressed at {+0}: type disabled.', 'E-ACT-01 is disabled.', 'Were it tried now, it would be suppressed: type disabled.'], 'suppressed: type disabled'),
@@ -158,11 +158,11 @@ select public.email_cancel(:row) \g /dev/null
 delete from public.email_outbox;
 delete from public.email_deliveries;
 create function pg_temp.asked(code text) returns text language sql as $$ select string_agg(e, ' ') from public.email_explain((select u.id from public.users u), code) e $$;
-select matches(pg_temp.asked('E-ACT-01'), '^E-ACT-01 was never sent to user .*\. None waits for them: a fact causes E-ACT-01, and none .* It is still true\. The recipient''s slot is free\. Were it tried now, it would be sent\.$', 'yes, were it caused');
+select matches(pg_temp.asked('E-ACT-01'), '^E-ACT-01 was never sent to user .*\. None waits for them: a fact causes E-ACT-01, and none .* It is still true\. The recipient''s product slot is free\. Were it tried now, it would be sent\.$', 'yes, were it caused');
 select matches(pg_temp.asked('E-RET-03'), 'None waits for them; a scan now would enqueue inactive_14d:\S+ for .* It is still true\. .*Were it tried now, it would be sent\.$', 'yes, with the next scan');
 select matches(pg_temp.asked('E-ADV-01'), 'None waits for them, and a scan now would not find them\.', 'no, the scan does not find them');
-insert into public.email_marketing_slots (recipient, last_at, outbox_id) values (:'user', public.email_now(), 77);
-select matches(pg_temp.asked('E-RET-03'), 'It does not get the recipient''s slot before .*Were it tried now, it would wait\.$', 'not before the slot is free');
+insert into public.email_marketing_slots (recipient, category, last_at, outbox_id) values (:'user', 'marketing', public.email_now(), 77);
+select matches(pg_temp.asked('E-RET-03'), 'It does not get the recipient''s marketing slot before .*Were it tried now, it would wait\.$', 'not before the slot is free');
 update public.email_preferences set marketing_opt_in = false;
 insert into public.email_preferences (user_id, marketing_opt_in) values (:'user', false) on conflict do nothing;
 select matches(pg_temp.asked('E-RET-03'), 'has opted out of marketing\..*Were it tried now, it would be suppressed: opted out of marketing\.$', 'no, they opted out');

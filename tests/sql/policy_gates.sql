@@ -32,7 +32,7 @@ update public.email_types set paused_at = now(), enabled = false, holdout_percen
 insert into public.email_forgotten (user_id) values (:user);
 insert into public.email_suppressions (email, reason) values ('GONE@example.com', 'complained');
 insert into public.email_preferences (user_id, marketing_opt_in) values (:user, false);
-insert into public.email_marketing_slots (recipient, last_at, outbox_id) values (:user, public.email_now() - interval '1 hour', 0);
+insert into public.email_marketing_slots (recipient, category, last_at, outbox_id) values (:user, 'marketing', public.email_now() - interval '1 hour', 0);
 
 select is(pg_temp.judged(:key), 'queued: type paused', '1: a paused type waits');
 select is((select o.run_at from public.email_outbox o where o.id = :row), public.email_now() - interval '6 days', 'what was judged is undone');
@@ -59,7 +59,7 @@ update public.email_types set holdout_percent = 0 where code = 'E-RET-04';
 select fixture.project(:user) as project \gset
 select matches(pg_temp.judged(:key), '^suppressed: active again since ', '11: it is no longer true');
 delete from public.projects where id = :'project';
-select matches(pg_temp.judged(:key), '^queued: cap: one capped email in 24:00:00', '12: the slot is taken');
+select matches(pg_temp.judged(:key), '^queued: cap: one capped marketing email in 24:00:00', '12: the slot is taken');
 delete from public.email_marketing_slots;
 select is(pg_temp.judged(:key), 'sending', 'and then it goes');
 select is((select count(*) from public.email_deliveries), 0::bigint, 'each verdict was undone');

@@ -180,7 +180,7 @@ select is(public.email_forget_user(gen_random_uuid()), 'forgotten: 0 queued lett
 select throws_ok('select public.email_forget_user(null)', 'whom? user_id is null', 'email_forget_user(null) is an error');
 
 -- Slots ------------------------------------------------------------------------------------------------------------------------------
-insert into public.email_marketing_slots (recipient, last_at, outbox_id) values ('old@example.com', public.email_now() - interval '32 days', 1), ('new@example.com', public.email_now() - interval '30 days', 2);
+insert into public.email_marketing_slots (recipient, category, last_at, outbox_id) values ('old@example.com', 'marketing', public.email_now() - interval '32 days', 1), ('new@example.com', 'marketing', public.email_now() - interval '30 days', 2);
 select is(public.email_cleanup_slots(), 1, 'email_cleanup_slots removes slots older than cooldown and 31 days');
 select set_eq('select s.recipient from public.email_marketing_slots s', array['new@example.com'], 'email_cleanup_slots leaves younger slots');
 

@@ -49,10 +49,11 @@ from generate_series(1, 2) n;
 select email_erase_contexts() \g /dev/null
 select results_eq($$ select slot = 'erased:' || id, slot like '%@%' from email_deliveries where dedupe_key like 's %' order by dedupe_key $$,
     $$ values (true, false), (false, false) $$, 'a slot that is an address is erased too, that of a user stays');
-insert into email_marketing_slots (recipient, last_at, outbox_id) values
-    ('long@example.com', email_now() - interval '91 days', 1), ('lately@example.com', email_now() - interval '89 days', 2);
+insert into email_marketing_slots (recipient, category, last_at, outbox_id) values
+    ('long@example.com', 'product', email_now() - interval '91 days', 1), ('lately@example.com', 'product', email_now() - interval '89 days', 2),
+    ('lately@example.com', 'marketing', email_now() - interval '91 days', 3);
 select email_cleanup() \g /dev/null
-select is((select array_agg(recipient) from email_marketing_slots where recipient like '%@%'), '{lately@example.com}', 'a slot that was not taken for 90 days goes');
+select is((select array_agg(recipient || ' ' || category) from email_marketing_slots where recipient like '%@%'), '{lately@example.com product}', 'a slot that was not taken for 90 days goes, that of the other category stays');
 
 -- Signals --------------------------------------------------------------------------------------------------------------------
 -- A day in the past of email_settings' mark: a fact that arrives as late as that was never seen.

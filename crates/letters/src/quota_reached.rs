@@ -57,6 +57,15 @@ impl QuotaReached {
         )
     }
 
+    /// When deployments go through again.
+    fn resumption(&self) -> String {
+        let when = self.resets_on.map_or_else(
+            || "au début du mois prochain".to_owned(),
+            |day| format!("le {}", french::date(day)),
+        );
+        format!("Les déploiements reprennent {when}, ou dès que le projet passe en Pro.")
+    }
+
     fn facts(&self, page: &Page<'_>) -> Vec<Fact> {
         let mut facts = Vec::new();
         if let Some(at) = self.occurred_at {
@@ -64,9 +73,6 @@ impl QuotaReached {
                 "Déploiement refusé",
                 &format!("{} ({})", page.zone.moment(at), page.zone.label()),
             ));
-        }
-        if let Some(day) = self.resets_on {
-            facts.push(Fact::new("Remise à zéro", &french::date(day)));
         }
         facts
     }

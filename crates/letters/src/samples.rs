@@ -214,7 +214,7 @@ pub fn all() -> Vec<Sample> {
     add(
         "E-CONV-03",
         "",
-        Marketing,
+        Transactional,
         with(
             &quota,
             json!({ "deployments_used": 50, "occurred_at": "2026-03-18T09:24:00Z" }),

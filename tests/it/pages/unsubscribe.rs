@@ -134,14 +134,14 @@ async fn leaving_is_recorded_once_with_the_newest_letter_of_the_list() {
 
 #[tokio::test]
 async fn what_is_queued_or_waits_for_a_retry_does_not_go_out_any_more() {
-    let db = TestDb::only(&["E-CONV-03", "E-SEC-02"]).await;
+    let db = TestDb::only(&["E-CONV-04", "E-SEC-02"]).await;
     let (user, token) = reader(&db, "lea").await;
     let enqueue = "select public.email_enqueue($1, $2, $3, $4)";
     let payload =
         serde_json::json!({"feature": "sdh", "ip": "192.0.2.1", "country": "FR", "device": "x"});
-    db.query(enqueue, &[&"E-CONV-03", &user, &"first", &payload])
+    db.query(enqueue, &[&"E-CONV-04", &user, &"first", &payload])
         .await;
-    db.query(enqueue, &[&"E-CONV-03", &user, &"retried", &payload])
+    db.query(enqueue, &[&"E-CONV-04", &user, &"retried", &payload])
         .await;
     db.query(enqueue, &[&"E-SEC-02", &user, &"security", &payload])
         .await;
