@@ -10,15 +10,10 @@ use crate::support::{Sidecar, SidecarBuilder, TestDb, sandbox, wait_for};
 
 const USERS: usize = 500;
 
-<<<<<<< HEAD
-/// What every user has waiting, heaviest first.
-const BY_WEIGHT: [&str; 5] = ["E-ACT-01", "E-CONV-04", "E-RET-04", "E-RET-03", "E-ADV-02"];
-=======
 /// What every user has waiting of the one category and of the other, heaviest first.
-const MARKETING: [&str; 4] = ["E-CONV-04", "E-RET-03", "E-ADV-02", "E-ADV-01"];
+const MARKETING: [&str; 4] = ["E-CONV-04", "E-RET-04", "E-RET-03", "E-ADV-02"];
 const PRODUCT: [&str; 2] = ["E-ACT-01", "E-ACT-01"];
-const CODES: [&str; 5] = ["E-ACT-01", "E-CONV-04", "E-RET-03", "E-ADV-02", "E-ADV-01"];
->>>>>>> d118eaf (sql: a slot of the cap per recipient and category)
+const CODES: [&str; 5] = ["E-ACT-01", "E-CONV-04", "E-RET-04", "E-RET-03", "E-ADV-02"];
 
 /// Six due capped letters each, in one statement. They stay true: no projects, nothing done for three weeks.
 const SIX_EACH: &str = "
@@ -26,14 +21,9 @@ insert into public.email_outbox (email_type, user_id, dedupe_key, payload)
 select c.code, u.id, replace(c.key, '{user}', u.id::text), '{\"feature\": \"sdh\"}'
 from public.users u
 cross join (values
-<<<<<<< HEAD
-    ('E-ADV-02', 'review_request:{user}'), ('E-ACT-01', 'no_project_after_signup:{user}'), ('E-CONV-04', 'pro_feature:{user}:sdh:2026-01'),
-    ('E-RET-04', 'inactive_30d:{user}:' || to_char((now() - interval '21 days') at time zone 'UTC', 'YYYY-MM-DD') || ':J30'),
-    ('E-RET-03', 'inactive_14d:{user}:' || to_char((now() - interval '21 days') at time zone 'UTC', 'YYYY-MM-DD'))
-=======
-    ('E-ADV-01', 'nps_survey:{user}:30d'), ('E-ADV-02', 'review_request:{user}'), ('E-ACT-01', 'no_project_after_signup:{user}'), ('E-ACT-01', 'again:{user}'),
-    ('E-CONV-04', 'pro_feature:{user}:sdh:2026-01'), ('E-RET-03', 'inactive_14d:{user}:' || to_char((now() - interval '21 days') at time zone 'UTC', 'YYYY-MM-DD'))
->>>>>>> d118eaf (sql: a slot of the cap per recipient and category)
+    ('E-ADV-02', 'review_request:{user}'), ('E-ACT-01', 'no_project_after_signup:{user}'), ('E-ACT-01', 'again:{user}'),
+    ('E-CONV-04', 'pro_feature:{user}:sdh:2026-01'),
+    ('E-RET-04', 'inactive_30d:{user}:' || to_char((now() - interval '21 days') at time zone 'UTC', 'YYYY-MM-DD') || ':J30'), ('E-RET-03', 'inactive_14d:{user}:' || to_char((now() - interval '21 days') at time zone 'UTC', 'YYYY-MM-DD'))
 ) c (code, key)
 order by md5(u.id::text || c.key)";
 
@@ -83,7 +73,8 @@ async fn race() {
                 .await;
         }
         let (marketing, product) = (&MARKETING[..=day], &PRODUCT[..PRODUCT.len().min(day + 1)]);
-        let sent = i64::try_from(USERS * (marketing.len() + product.len())).expect("a few thousand");
+        let sent =
+            i64::try_from(USERS * (marketing.len() + product.len())).expect("a few thousand");
         db.wait_until(&format!(
             "select count(*) >= {sent} from public.email_deliveries where status = 'sent'"
         ))
@@ -166,7 +157,10 @@ async fn a_crash_between_slot_and_sending_loses_neither_the_slot_nor_the_letter(
         .await;
     at_rest(&db).await;
     let letters = sandbox.entries();
-    let mut codes: Vec<_> = letters.iter().map(|letter| letter.email_type.as_deref()).collect();
+    let mut codes: Vec<_> = letters
+        .iter()
+        .map(|letter| letter.email_type.as_deref())
+        .collect();
     codes.sort_unstable();
     assert_eq!(
         codes,
@@ -247,30 +241,71 @@ async fn a_claim_that_gives_a_slot_back_and_one_that_waits_for_it_do_not_wait_fo
     assert!(asked_again, "who waited for the slot is looked at again");
 }
 
-/// The weekly report at 08:00, a project's first verdict at 08:20, a refused deployment at 09:00, by the reader's clock.
+/// The clock of the database's `email_now()` at this time of the coming Monday in Paris.
+async fn monday(db: &TestDb, time: &str) {
+    let offset: String = db
+        .value(
+            "select (((date_trunc('week', now() at time zone 'Europe/Paris') + interval '7 days' + $1::text::interval) at time zone 'Europe/Paris') - now())::text",
+            &[&time],
+        )
+        .await;
+    db.set_clock_offset(&offset).await;
+}
+
+/// The weekly report at 08:00, a first verdict at 08:20, a refused deployment at 09:00.
 #[tokio::test]
-async fn on_an_ordinary_monday_three_letters_each_leave_within_a_minute() {
+async fn three_letters_of_an_ordinary_monday_leave_within_a_minute_of_their_causes() {
     let db = TestDb::only(&["E-RET-01", "E-ACT-04", "E-CONV-03"]).await;
     let sandbox = sandbox().await;
-    let user = "00000000-0000-0000-0000-000000000001";
-    let (project, old) = (
-        "00000000-0000-0000-0000-000000000002",
-        "00000000-0000-0000-0000-000000000003",
-    );
-    // Half a minute before the next Monday 08:00 in Paris; hours that the clock of the machine has not.
-    let at = async |local: &str| {
-        db.exec(&format!(
-            "do $do$ begin execute format('alter database %I set email.clock_offset = %L', current_database(),
-                 (((date_trunc('week', now() at time zone 'Europe/Paris') + interval '7 days' + interval '{local}') at time zone 'Europe/Paris') - now())::text); end $do$"
+    let id = |n: usize| format!("00000000-0000-0000-0000-00000000000{n}");
+    let (user, project, deployment, old) = (id(1), id(2), id(3), id(4));
+    db.exec("update public.email_types set active_since = '-infinity'")
+        .await;
+    // Last week's deployment and its verdict, in another project, are what the report is about.
+    monday(&db, "-3 days").await;
+    db.exec(&format!(
+        "insert into public.users (id, name, email, hashed_password, created_at) values ('{user}', 'Nadia', 'nadia@seqpulse.test', 'x', now() - interval '60 days');
+         insert into public.projects (id, owner_id, name, plan, api_key, hmac_secret) values ('{project}', '{user}', 'New', 'free', 'new', 'new'), ('{old}', '{user}', 'Old', 'free', 'old', 'old');
+         insert into public.deployments (project_id, deployment_number, env, state, started_at, finished_at)
+         values ('{old}', 1, 'prod', 'analyzed', public.email_now(), public.email_now());
+         insert into public.email_signals (kind, user_id, occurred_at) values ('verdict_viewed', '{user}', public.email_now())"
+    ))
+    .await;
+    monday(&db, "7 hours 59 minutes 55 seconds").await;
+    let _sidecar = hurried(&db, &sandbox).spawn();
+    let sent = async |code: &str| {
+        db.wait_until(&format!(
+            "select exists (select from public.email_deliveries where status = 'sent' and email_type = '{code}')"
         ))
         .await;
     };
-    let _ = at;
+    db.exec("select public.email_scan('E-RET-01')").await;
+    sent("E-RET-01").await;
+
+    monday(&db, "8 hours 20 minutes").await;
     db.exec(&format!(
-        "update public.email_types set active_since = '-infinity';
-         insert into public.users (id, name, email, hashed_password, created_at) values ('{user}', 'Nadia', 'nadia@seqpulse.test', 'x', now() - interval '60 days');
-         insert into public.projects (id, owner_id, name, plan) values ('{project}', '{user}', 'New', 'free'), ('{old}', '{user}', 'Old', 'free')"
+        "insert into public.deployments (id, project_id, deployment_number, env, state, started_at, finished_at)
+         values ('{deployment}', '{project}', 1, 'prod', 'analyzed', public.email_now() - interval '5 minutes', public.email_now());
+         insert into public.deployment_verdicts (deployment_id, verdict, confidence, created_at) values ('{deployment}', 'ok', 0.9, public.email_now())"
     ))
     .await;
-    drop(sandbox);
+    sent("E-ACT-04").await;
+
+    monday(&db, "9 hours").await;
+    db.exec(&format!(
+        "insert into public.email_signals (kind, user_id, project_id, occurred_at) values ('quota_refused', '{user}', '{project}', public.email_now())"
+    ))
+    .await;
+    sent("E-CONV-03").await;
+
+    let late: i64 = db
+        .value(
+            "select count(*) from public.email_outbox o join public.email_deliveries d on d.outbox_id = o.id
+             where d.sent_at - o.due_at not between interval '0' and interval '1 minute'",
+            &[],
+        )
+        .await;
+    assert_eq!(late, 0, "each within a minute of its cause");
+    assert_eq!(sandbox.count(), 3);
+    no_violations(&db).await;
 }

@@ -1,8 +1,11 @@
 -- The cap (docs/rules.md#cap) in one session: whose slot it is, who goes first, who waits until when, and what gives it back.
 begin;
 \ir support/fixtures.sql
-select plan(56);
+select plan(70);
 update public.email_types set active_since = '-infinity', enabled = code in ('E-ACT-01', 'E-CONV-04', 'E-ADV-01', 'E-ADV-02');
+
+-- The heaviest of one category: here all four are marketing.
+update public.email_types set category = 'marketing' where code = 'E-ACT-01';
 
 -- One capped row of a code that stays true, due at once; for a copy, to an address.
 create function pg_temp.capped(code text, user_id uuid, due interval default '0', to_email text default null) returns bigint
@@ -62,7 +65,7 @@ select is(pg_temp.holder(:'nassir'), :project::bigint, 'the letter that goes hol
 select is((select s.last_at from public.email_marketing_slots s where s.recipient = :'nassir'), public.email_now(), 'a slot is taken from the moment of the claim');
 select is(array[pg_temp.about(:feature), pg_temp.about(:review), pg_temp.about(:survey)], array['queued +1 day', 'queued +1 day', 'queued +1 day'],
     'letters that do not get the slot wait until slot + cooldown');
-select matches(pg_temp.reason(:feature), '^cap: one capped email in 24:00:00, the slot is free at .*Z \(outbox \d+ has it, E-ACT-01\)$', 'a letter that waits for the slot names the cap, when the slot is free and which row has it');
+select matches(pg_temp.reason(:feature), '^cap: one capped marketing email in 24:00:00, the slot is free at .*Z \(outbox \d+ has it, E-ACT-01\)$', 'a letter that waits for the slot names the cap, when the slot is free and which row has it');
 select is((select o.due_at from public.email_outbox o where o.id = :feature), public.email_now(), 'the expiry of a letter that waits for the slot counts from when it was due');
 select is((select count(*) from public.email_deliveries d where d.outbox_id in (:feature, :review, :survey)), 0::bigint, 'what waits is not in the journal');
 select is((select d.slot from public.email_deliveries d where d.outbox_id = :project), :'nassir', 'the journal knows which slot the letter took');
@@ -155,12 +158,72 @@ select pg_temp.person('ahead') as ahead \gset
 select pg_temp.capped('E-ADV-01', :'ahead') as survey, pg_temp.capped('E-ACT-01', :'ahead', '1 hour 59 minutes') as project, pg_temp.capped('E-ADV-02', :'ahead', '3 hours') as review \gset
 select is(pg_temp.claim(), null, 'a lighter letter does not take the slot');
 select is(array[pg_temp.about(:survey), pg_temp.reason(:survey)],
-    array['queued +01:59:00', format('cap: E-ACT-01 (outbox %s) is heavier and due at %s', :project, public.email_instant(public.email_now() + interval '1 hour 59 minutes'))],
+    array['queued +01:59:00', format('cap: E-ACT-01 (outbox %s) is heavier marketing mail, due at %s', :project, public.email_instant(public.email_now() + interval '1 hour 59 minutes'))],
     'a lighter letter waits for a heavier one that falls due within the look-ahead, and names it');
 select fixture.project(:'ahead') \g /dev/null
 update public.email_outbox set run_at = public.email_now() where id = :survey;
 select is(pg_temp.claim(), array[:survey::bigint], 'a lighter letter takes the slot when the heavier one is no longer true');
 select is(pg_temp.settle(array[:survey], 'sent'), 1, 'a lighter letter goes out when the heavier one is no longer true');
+
+-- Two categories ------------------------------------------------------------------------------------------------------------------------
+update public.email_types set category = 'product' where code = 'E-ACT-01';
+create function pg_temp.holders(slot text) returns text[]
+language sql
+as $$ select array_agg(s.category || ' ' || s.outbox_id order by s.category) from public.email_marketing_slots s where s.recipient = slot $$;
+select pg_temp.person('both') as both \gset
+select pg_temp.capped('E-ACT-01', :'both') as project, pg_temp.capped('E-CONV-04', :'both') as feature, pg_temp.capped('E-ADV-01', :'both') as survey \gset
+select is((select array_agg(c order by c) from unnest(pg_temp.claim()) c where c >= :project), array[:project, :feature]::bigint[], 'a product and a marketing letter that are due together both go, two of a category do not');
+select is(pg_temp.holders(:'both'), array['marketing ' || :feature, 'product ' || :project], 'each category has a slot of its own');
+select matches(pg_temp.reason(:survey), format('^cap: one capped marketing email in 24:00:00, the slot is free at .*Z \(outbox %s has it, E-CONV-04\)$', :feature),
+    'a letter that waits names its category, and the letter of it that has the slot');
+select results_eq(format('select d.email_type::text, d.slot_category from public.email_deliveries d where d.slot = %L order by 1', :'both'),
+    $$ values ('E-ACT-01', 'product'), ('E-CONV-04', 'marketing') $$, 'the journal knows of which category the slot was');
+select is(pg_temp.settle(array[:project, :feature], 'sent'), 2, 'the provider accepts both');
+select fixture.move_clock('12 hours');
+update public.email_outbox set run_at = public.email_now() where id = :survey;
+select is(pg_temp.claim(), null, 'half a day later the second marketing letter still waits');
+select fixture.move_clock('0');
+
+-- Given back: only that of the letter.
+select pg_temp.person('one of two') as part \gset
+select pg_temp.capped('E-ACT-01', :'part') as project, pg_temp.capped('E-CONV-04', :'part') as feature, pg_temp.capped('E-ADV-01', :'part') as survey \gset
+select is(array_length(pg_temp.claim(1), 1), 1, 'the product letter is claimed');
+select is(pg_temp.claim(), array[:feature::bigint], 'and the marketing letter by another claim');
+select is(pg_temp.settle(array[:project], 'permanent'), 1, 'the product letter is rejected for good');
+select is(pg_temp.holders(:'part'), array['marketing ' || :feature], 'it gives its own slot back, not that of the other category');
+select is(pg_temp.claim(), null, 'so the second marketing letter goes on waiting');
+
+-- A heavier letter of the other category is nothing to wait for.
+select pg_temp.person('apart') as apart \gset
+select pg_temp.capped('E-ADV-01', :'apart') as survey, pg_temp.capped('E-ACT-01', :'apart', '1 hour') as project \gset
+select is(pg_temp.claim(), array[:survey::bigint], 'looking ahead is within the category');
+
+-- The proof, with the gate broken on purpose: slots vanish after each letter.
+select pg_temp.person('broken') as broken \gset
+create function pg_temp.without_gate(code text, key text) returns integer
+language plpgsql
+as $$
+begin
+    insert into public.email_outbox (email_type, user_id, dedupe_key, payload) values (code, (select u.id from public.users u where u.email = 'broken@example.com'), key, '{"feature": "sdh"}');
+    delete from public.email_marketing_slots;
+    return fixture.send_due();
+end
+$$;
+select pg_temp.without_gate(c, 'broken ' || c || n) from unnest('{E-ACT-01,E-ADV-01}'::text[]) c, generate_series(1, 2) n \g /dev/null
+-- What they are now does not change what they were.
+update public.email_types set category = 'marketing' where code = 'E-ACT-01';
+select results_eq(format('select category, earlier_type::text, later_type::text from public.email_cap_violations where user_id = %L order by 1', :'broken'),
+    $$ values ('marketing', 'E-ADV-01', 'E-ADV-01'), ('product', 'E-ACT-01', 'E-ACT-01') $$, 'email_cap_violations names a broken cap of either category');
+delete from public.email_deliveries where user_id = :'broken';
+
+-- Seeding: the last cooldown of both, from an application's own sender.
+select pg_temp.person('adopted') as adopted \gset
+update public.email_types set category = 'product' where code = 'E-ACT-01';
+insert into public.email_deliveries (user_id, email_type, dedupe_key, status, payload_json, sent_at, created_at)
+select :'adopted', c, 'adopted ' || c, 'sent', '{}', public.email_now() - interval '1 hour', public.email_now() - interval '1 hour' from unnest('{E-ACT-01,E-ADV-01,E-ACT-04,E-CONV-03}'::text[]) c;
+select public.email_slots_seed() \g /dev/null
+select is(pg_temp.holders(:'adopted'), array['marketing 0', 'product 0'], 'adopting a journal takes the slots of both categories');
+update public.email_types set category = 'marketing' where code = 'E-ACT-01';
 
 -- Changing the rules ------------------------------------------------------------------------------------------------------------------
 select pg_temp.person('rules') as rules \gset

@@ -1,7 +1,7 @@
 -- email_dry_run: what a kind of email would have done over a past time, without doing it.
 begin;
 \ir support/fixtures.sql
-select plan(22);
+select plan(23);
 update public.email_types set active_since = '-infinity';
 
 -- A while of the application, before the mailer was there: inserted around its triggers.
@@ -57,9 +57,12 @@ select is(pg_temp.run('E-RET-03', '3 days'), array['enqueued 3', 'sent 3'], 'a s
 select is(pg_temp.run('E-ADV-01', '30 days'), array['enqueued 0', 'sent 0'], 'nothing is an answer too');
 select is(pg_temp.state(), :'before', 'nothing was changed in any table, and the clock is back');
 
--- What really went counts.
-insert into public.email_deliveries (user_id, email_type, dedupe_key, status, payload_json, sent_at, created_at, outbox_id, slot)
-values (md5('u6')::uuid, 'E-ADV-02', 'really', 'sent', '{}', now() - interval '5 days 1 hour', now() - interval '5 days 1 hour', 1, md5('u6')::uuid::text);
+-- What really went counts, of the same category.
+insert into public.email_deliveries (user_id, email_type, dedupe_key, status, payload_json, sent_at, created_at, outbox_id, slot, slot_category)
+values (md5('u6')::uuid, 'E-RET-01', 'apart', 'sent', '{}', now() - interval '5 days 1 hour', now() - interval '5 days 1 hour', 1, md5('u6')::uuid::text, 'product');
+select is(pg_temp.run('E-CONV-04', '30 days'), array['enqueued 2', 'sent 1', 'suppressed 1 such a letter went out on …, and params.quiet is 7 days'], 'a product letter defers no marketing letter');
+insert into public.email_deliveries (user_id, email_type, dedupe_key, status, payload_json, sent_at, created_at, outbox_id, slot, slot_category)
+values (md5('u6')::uuid, 'E-ADV-02', 'really', 'sent', '{}', now() - interval '5 days 1 hour', now() - interval '5 days 1 hour', 2, md5('u6')::uuid::text, 'marketing');
 select is(pg_temp.run('E-CONV-04', '30 days'), array['enqueued 2', 'sent 1', 'deferred 1 cap', 'suppressed 1 named in the letter pro_feature:…:sdh:…'], 'another letter that took the slot defers the first, which then names the second');
 update public.email_settings set marketing_cooldown = '0';
 select is(pg_temp.run('E-CONV-04', '30 days'), array['enqueued 2', 'sent 1', 'suppressed 1 such a letter went out on …, and params.quiet is 7 days'], 'without a cooldown nobody waits');

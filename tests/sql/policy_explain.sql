@@ -41,7 +41,7 @@ insert into fixture.explained (what, setup, says, becomes) values
 ('its own slot', 'insert into public.email_marketing_slots (recipient, category, last_at, outbox_id) values ($2::text, ''product'', public.email_now(), $1)', array['It holds the recipient''s product slot already.', 'So it goes out with the next claim, to n…@example.com.'], 'sending'),
 ('will expire waiting', 'insert into public.email_marketing_slots (recipient, category, last_at, outbox_id) values ($2::text, ''product'', public.email_now(), 77); update public.email_outbox set due_at = due_at - interval ''2 days 1 hour'' where id = $1',
     array['It does not expire before {+23 hours}.', 'So it waits until {+1 day}, and will be suppressed as expired then.'], 'queued: cap: %'),
-('a heavier one is near', 'select fixture.heavier($2)', array['It does not get the recipient''s product slot before {+1 hour}: E-ACT-01 (outbox %) is heavier and due at {+1 hour}.', 'So it waits until {+1 hour}.'], 'queued: cap: %'),
+('a heavier one is near', 'select fixture.heavier($2)', array['It does not get the recipient''s marketing slot before {+1 hour}: E-ACT-01 (outbox %) is heavier marketing mail, due at {+1 hour}.', 'So it waits until {+1 hour}.'], 'queued: cap: %'),
 ('to be tried again', 'select fixture.fly(''transient'')', array['So it is tried again at %: said no (attempt 2 of 10).', 'It holds the recipient''s product slot already.'], 'queued'),
 ('in flight, not sent yet', 'select fixture.fly(null)', array['It passed every gate and was claimed at % by fixture, whose lease holds until %', 'Its request has not left yet.', 'It holds the recipient''s product slot of the cap until its outcome is known.'], 'sending'),
 ('in flight', 'select fixture.fly(null); select fixture.request(''sending'')', array['Its request left at %; the answer is awaited.'], 'sending'),
@@ -93,6 +93,8 @@ create function fixture.heavier(user_id uuid) returns void
 language sql
 as $$
 update public.email_outbox set email_type = 'E-ADV-02' where dedupe_key = 'row';
+-- Of the other's category, or it would not wait.
+update public.email_types set category = 'marketing' where code = 'E-ACT-01';
 select public.email_enqueue('E-ACT-01', user_id, 'heavier', run_at => public.email_now() + interval '1 hour')
 $$;
 

@@ -2,7 +2,7 @@
 -- what they are sent is held against the facts.  Not one transaction: each step commits, as a sidecar does.
 \ir support/scans.sql
 set client_min_messages = error;
-select plan(30);
+select plan(33);
 \ir support/quarter.sql
 select email_arm();
 update email_types set active_since = (select starts from sim.bounds);
@@ -27,9 +27,26 @@ select is_empty($$ select key from sim.sent s join sim.bounds b on s.run_at < b.
 
 select is_empty(
     $$ select e.recipient, e.key, e.at, l.key, l.at from sim.sent e join sim.sent l on l.recipient = e.recipient and l.capped and e.capped
-       and (l.at, l.id) > (e.at, e.id) and l.at < e.at + interval '24 hours' $$,
-    'nobody got two capped letters within a day'
+       and (l.at, l.id) > (e.at, e.id) and l.at < e.at + interval '24 hours' and l.category = e.category $$,
+    'nobody got two capped letters of a category within a day'
 );
+select is_empty('select * from email_cap_violations', 'and the journal proves it');
+select is_empty(
+    $$ select s.key, s.run_at, s.at from sim.sent s where s.email_type in ('E-ACT-04', 'E-CONV-03') and s.at - s.run_at >= interval '2 hours' $$,
+    'what answers the person at once waited for no slot: it left at the next step'
+);
+
+-- What a person got in the weeks they were there.
+create view sim.weekly as
+select p.id as person, w.monday, (select count(*) from sim.sent s where s.recipient = lower(u.email) and s.at >= w.monday and s.at < w.monday + interval '7 days') as letters
+from sim.people p
+join public.users u on u.id = p.id
+cross join sim.bounds b
+cross join generate_series(b.starts, b.ends - interval '7 days', interval '7 days') w (monday)
+where p.joined < w.monday + interval '7 days' and (p.closes is null or p.closes > w.monday);
+select diag(format('letters per person and week: median %s, p95 %s, most %s', percentile_disc(0.5) within group (order by letters),
+    percentile_disc(0.95) within group (order by letters), max(letters))) from sim.weekly;
+select is_empty('select * from sim.weekly where letters > 21', 'nobody got more than 3 letters a day on average in a week');
 
 -- Local times ----------------------------------------------------------------------------------------------------------------
 select is_empty(

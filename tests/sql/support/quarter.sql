@@ -123,7 +123,7 @@ create index on sim.plan (at);
 -- What happened (the oracle's own record of activity), and what was sent.
 create table sim.acts (person uuid not null, at timestamptz not null);
 create index on sim.acts (person, at);
-create table sim.sent (id bigint, email_type text, key text, person uuid, project uuid, recipient text, capped boolean, run_at timestamptz, at timestamptz, context jsonb, payload jsonb, untrue text);
+create table sim.sent (id bigint, email_type text, key text, person uuid, project uuid, recipient text, capped boolean, category text, run_at timestamptz, at timestamptz, context jsonb, payload jsonb, untrue text);
 
 create procedure sim.happen(since timestamptz, until timestamptz) language plpgsql
 as $$
@@ -317,7 +317,7 @@ begin
             continue;
         end if;
         insert into sim.sent
-        select o.id, o.email_type, o.dedupe_key, o.user_id, o.project_id, c.recipient, t.capped, o.due_at, public.email_now(), c.context, o.payload, sim.objection(o, c.context)
+        select o.id, o.email_type, o.dedupe_key, o.user_id, o.project_id, c.recipient, t.capped, t.category, o.due_at, public.email_now(), c.context, o.payload, sim.objection(o, c.context)
         from claimed c join public.email_outbox o on o.id = c.id join public.email_types t on t.code = o.email_type;
         -- Who is asked for a score gives one.
         insert into sim.plan (at, kind, person, data)
