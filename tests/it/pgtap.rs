@@ -127,7 +127,12 @@ async fn prove(file: PathBuf) -> Result<String, String> {
             .nth(1)
             .and_then(|rest| rest.split(',').next())
             .unwrap_or("?");
-        Ok(format!("{name}: {tests} assertions hold"))
+        // What the file measured, told with diag().
+        let notes: String = printed
+            .lines()
+            .filter(|line| line.starts_with("# "))
+            .fold(String::new(), |notes, line| notes + "\n  " + line);
+        Ok(format!("{name}: {tests} assertions hold{notes}"))
     } else {
         Err(format!("--- {name}\n{printed}"))
     }

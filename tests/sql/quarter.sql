@@ -46,7 +46,10 @@ cross join generate_series(b.starts, b.ends - interval '7 days', interval '7 day
 where p.joined < w.monday + interval '7 days' and (p.closes is null or p.closes > w.monday);
 select diag(format('letters per person and week: median %s, p95 %s, most %s', percentile_disc(0.5) within group (order by letters),
     percentile_disc(0.95) within group (order by letters), max(letters))) from sim.weekly;
-select is_empty('select * from sim.weekly where letters > 21', 'nobody got more than 3 letters a day on average in a week');
+-- Alerts of critical verdicts are most of what the busiest got; a rule that writes more must say so here.
+select ok(percentile_disc(0.5) within group (order by letters) <= 3 and percentile_disc(0.95) within group (order by letters) <= 8 and max(letters) <= 16,
+    'half of the people got at most 3 letters a week, 95 % at most 8, nobody more than 16')
+from sim.weekly;
 
 -- Local times ----------------------------------------------------------------------------------------------------------------
 select is_empty(
