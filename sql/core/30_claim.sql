@@ -224,8 +224,7 @@ begin
             array_agg(d.recipient) as recipients, array_agg(d.slot) as slots, array_agg(d.context) as contexts,
             array_agg(d.reader) as readers, array_agg(d.token) as tokens, array_agg(d.tracking) as trackings,
             array_agg(d.id order by d.place) filter (where d.slot is not null) as capped_ids,
-            array_agg(d.slot order by d.place) filter (where d.slot is not null) as capped_slots,
-            array_agg(d.category order by d.place) filter (where d.slot is not null) as capped_categories,
+            array_agg(d.slot order by d.place) filter (where d.slot is not null) as capped_slots, array_agg(d.category order by d.place) filter (where d.slot is not null) as capped_categories,
             array_agg(d.id) filter (where d.row_slot is not null and d.verdict in ('suppress', 'fail')) as freed_ids,
             array_agg(d.row_slot) filter (where d.row_slot is not null and d.verdict in ('suppress', 'fail')) as freed_slots,
             count(*) filter (where d.verdict = 'send') as sends,
@@ -283,14 +282,12 @@ begin
                 end,
                 case when d.final = 'fail' then d.final_reason end,
                 public.email_now(), d.id, case when d.final = 'send' then $2 end,
-                case when d.final = 'send' then d.context ->> 'subject_variant' end, case when d.final = 'send' then d.taken end,
-                case when d.final = 'send' and d.taken is not null then d.category end
+                case when d.final = 'send' then d.context ->> 'subject_variant' end, case when d.final = 'send' then d.taken end, case when d.final = 'send' and d.taken is not null then d.category end
             from judged d
             where d.final in ('send', 'suppress', 'fail')
             on conflict (dedupe_key) do update set
                 status = excluded.status, payload_json = excluded.payload_json, error_message = excluded.error_message,
-                outbox_id = excluded.outbox_id, provider = excluded.provider, variant = excluded.variant, slot = excluded.slot,
-                slot_category = excluded.slot_category
+                outbox_id = excluded.outbox_id, provider = excluded.provider, variant = excluded.variant, slot = excluded.slot, slot_category = excluded.slot_category
             where (j.outbox_id = excluded.outbox_id and j.status in ('queued', 'failed'))
             or (j.status = 'failed' and j.provider_message_id is null)
             returning j.id as delivery_id, j.outbox_id
