@@ -53,12 +53,11 @@ pub(super) const SCENES: &[Scene] = &[
             VERDICT,
             &["{project}1", "ok", ""],
         )],
-        letters: &[waits(
+        letters: &[to(
             "Nassir",
             "E-ACT-04",
             "ok",
             "first_verdict_available:{project}1",
-            "cap",
         )],
     },
     Scene {
@@ -81,12 +80,6 @@ pub(super) const SCENES: &[Scene] = &[
             ),
         ],
         letters: &[
-            due(
-                "Nassir",
-                "E-ACT-04",
-                "ok",
-                "first_verdict_available:{project}1",
-            ),
             to(
                 "Nassir",
                 "E-ACT-05",
