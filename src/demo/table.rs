@@ -46,11 +46,17 @@ pub(super) fn held_back(status: &str) -> String {
 }
 
 /// Why a letter waits, without status and without ids, for people.
-pub(super) fn wait(status: &str) -> &str {
+pub(super) fn wait(status: &str) -> String {
     let reason = status
         .rsplit_once(": ")
         .map_or(status, |(_, reason)| reason);
-    reason.split(" (").next().unwrap_or(reason)
+    match reason.split_once(" (outbox ") {
+        Some((before, rest)) => {
+            let after = rest.split_once(')').map_or("", |(_, after)| after);
+            format!("{before}{after}")
+        }
+        None => reason.to_owned(),
+    }
 }
 
 /// One line of `email_kpis`.
@@ -114,6 +120,10 @@ mod tests {
         assert_eq!(
             wait(status),
             "one letter in 24:00:00, the slot is free at 07:30Z"
+        );
+        assert_eq!(
+            wait("queued: cap: E-RET-02 (outbox 5) is heavier marketing mail, due at 07:30Z"),
+            "E-RET-02 is heavier marketing mail, due at 07:30Z"
         );
         assert_eq!(wait("queued"), "queued");
     }
