@@ -209,13 +209,14 @@ CREATE FUNCTION public.email_adv_01_audience() RETURNS TABLE(user_id uuid, proje
     SET jit TO 'off'
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_adv_01_audience() IS 'E-ADV-01: users who reached the milestone since active_since, were not asked yet and were active in the last seven days.';
+COMMENT ON FUNCTION public.email_adv_01_audience() IS 'E-ADV-01: users whose latest milestone was not asked about and who were active in the last seven days; without those who were asked in params.quiet, and those whose turn in the spread has not come.';
 
 CREATE FUNCTION public.email_adv_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
+    SET "TimeZone" TO 'UTC'
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_adv_01_current(ids bigint[]) IS 'E-ADV-01: always true; with how much and for how long SEQPULSE was used.';
+COMMENT ON FUNCTION public.email_adv_01_current(ids bigint[]) IS 'E-ADV-01: true while the user was active in the last 14 days; with how much and for how long SEQPULSE was used.';
 
 CREATE FUNCTION public.email_adv_02_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
@@ -241,9 +242,10 @@ CREATE TABLE public.email_signals (
     user_id uuid,
     project_id uuid,
     payload jsonb DEFAULT '{}'::jsonb NOT NULL,
+    device text,
     occurred_at timestamp with time zone NOT NULL,
     idempotency_key text,
-    CONSTRAINT email_signals_kind_known CHECK ((kind = ANY (ARRAY['invitation_created'::text, 'invitation_accepted'::text, 'invitation_revoked'::text, 'login'::text, 'suspicious_login'::text, 'quota_refused'::text, 'pro_feature_attempted'::text, 'payment_failed'::text, 'payment_succeeded'::text, 'nps_answered'::text, 'verdict_viewed'::text, 'plan_changed'::text, 'login_confirmed'::text, 'login_disowned'::text, 'still_active'::text, 'integration_check_requested'::text]))),
+    CONSTRAINT email_signals_kind_known CHECK ((kind = ANY (ARRAY['invitation_created'::text, 'invitation_accepted'::text, 'invitation_revoked'::text, 'login'::text, 'suspicious_login'::text, 'quota_refused'::text, 'pro_feature_attempted'::text, 'payment_failed'::text, 'payment_succeeded'::text, 'nps_answered'::text, 'verdict_viewed'::text, 'plan_changed'::text, 'user_time_zone'::text, 'project_contact'::text, 'login_confirmed'::text, 'login_disowned'::text, 'still_active'::text, 'integration_check_requested'::text]))),
     CONSTRAINT email_signals_payload_object CHECK ((jsonb_typeof(payload) = 'object'::text))
 );
 
@@ -258,6 +260,8 @@ COMMENT ON COLUMN public.email_signals.user_id IS 'Who did it or whom it concern
 COMMENT ON COLUMN public.email_signals.project_id IS 'The project it is about; null when it is about none.';
 
 COMMENT ON COLUMN public.email_signals.payload IS 'The kind''s own keys.';
+
+COMMENT ON COLUMN public.email_signals.device IS 'Of a login: browser and system that its payload''s device names, without versions (email_device); null when it tells none, for other kinds, and once the personal keys were erased.';
 
 COMMENT ON COLUMN public.email_signals.occurred_at IS 'When it happened; email_now() when not given.';
 
@@ -344,7 +348,7 @@ CREATE FUNCTION public.email_bill_01_current(ids bigint[]) RETURNS TABLE(id bigi
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_bill_01_current(ids bigint[]) IS 'E-BILL-01: true until a later payment of the project succeeds; project_name.';
+COMMENT ON FUNCTION public.email_bill_01_current(ids bigint[]) IS 'E-BILL-01: true until the invoice is paid or the project is free or gone; project_name.';
 
 CREATE FUNCTION public.email_bill_01_enqueue(facts jsonb) RETURNS void
     LANGUAGE plpgsql
@@ -368,7 +372,7 @@ CREATE FUNCTION public.email_bill_02_current(ids bigint[]) RETURNS TABLE(id bigi
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_bill_02_current(ids bigint[]) IS 'E-BILL-02: always true; project_name, and what the month before the payment was worth.';
+COMMENT ON FUNCTION public.email_bill_02_current(ids bigint[]) IS 'E-BILL-02: always true; project_name, whether it is the first payment or a renewal, and what the month before it was worth.';
 
 CREATE FUNCTION public.email_bill_02_enqueue(facts jsonb) RETURNS void
     LANGUAGE plpgsql
@@ -539,6 +543,14 @@ CREATE FUNCTION public.email_conv_05_current(ids bigint[]) RETURNS TABLE(id bigi
 
 COMMENT ON FUNCTION public.email_conv_05_current(ids bigint[]) IS 'E-CONV-05: true while one of the projects that deployed in the month is free; with the figures of those, of the month reported and the one before.';
 
+CREATE FUNCTION public.email_conversion_cohorts_over(over interval DEFAULT '1 year'::interval) RETURNS TABLE(cohort text, month text, months_after integer, projects bigint, converted bigint, converted_so_far bigint, value numeric, complete boolean)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_conversion_cohorts_over(over interval) IS 'Of the free projects created in each month of a period that ends now (a year unless told), how many were upgraded in that and each later month. See docs/kpis.md.';
+
 CREATE FUNCTION public.email_cron_cleanup() RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -597,6 +609,12 @@ CREATE FUNCTION public.email_detail_metric(detail text) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_detail_metric(detail text) IS 'The metric a line of a verdict''s details says fails; null when it says something else.';
+
+CREATE FUNCTION public.email_device(told text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_device(told text) IS 'The browser and the system of a user agent, without versions, as a letter names them: Firefox sur Linux. Of a program its name (curl), of other text what is left without versions, 64 characters at most. What it answers it answers again. null: nothing is told.';
 
 CREATE FUNCTION public.email_doctor() RETURNS TABLE(check_name text, status text, detail text)
     LANGUAGE plpgsql STABLE
@@ -699,6 +717,14 @@ CREATE FUNCTION public.email_fingerprint(objects text[]) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_fingerprint(objects text[]) IS 'MD5 of the definitions of these objects ("function NAME", "trigger NAME", "view NAME") as they are installed now; a missing or disabled one changes it.';
+
+CREATE FUNCTION public.email_finish_ratio_over(over interval DEFAULT '84 days'::interval) RETURNS TABLE(week text, starts date, triggered bigint, finished bigint, pending bigint, value numeric, complete boolean)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_finish_ratio_over(over interval) IS 'Of the deployments triggered in each week of a period that ends now (12 weeks unless told), how many were finished. See docs/kpis.md.';
 
 CREATE FUNCTION public.email_forget_user(user_id uuid) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1295,7 +1321,7 @@ CREATE FUNCTION public.email_sec_01_current(ids bigint[]) RETURNS TABLE(id bigin
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_sec_01_current(ids bigint[]) IS 'E-SEC-01: always true; the latest login in the 24 hours before the change.';
+COMMENT ON FUNCTION public.email_sec_01_current(ids bigint[]) IS 'E-SEC-01: always true; the latest login in the 24 hours before the change, and whether its device was known before.';
 
 CREATE FUNCTION public.email_sec_01_enqueue(facts jsonb) RETURNS void
     LANGUAGE plpgsql
@@ -1323,7 +1349,7 @@ CREATE FUNCTION public.email_sec_02_current(ids bigint[]) RETURNS TABLE(id bigin
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_sec_02_current(ids bigint[]) IS 'E-SEC-02: always true; no figures.';
+COMMENT ON FUNCTION public.email_sec_02_current(ids bigint[]) IS 'E-SEC-02: always true; the device as its browser and system.';
 
 CREATE FUNCTION public.email_sec_02_enqueue(facts jsonb) RETURNS void
     LANGUAGE plpgsql
@@ -1405,7 +1431,7 @@ CREATE FUNCTION public.email_signals_fill() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_signals_fill() IS 'Before every insert into email_signals: a fact without a time happened now.';
+COMMENT ON FUNCTION public.email_signals_fill() IS 'Before every insert into email_signals: a fact without a time happened now; of a login the device is kept as browser and system.';
 
 CREATE FUNCTION public.email_sleep(holding integer) RETURNS TABLE(lanes integer, watched boolean)
     LANGUAGE plpgsql
@@ -1533,6 +1559,28 @@ CREATE FUNCTION public.email_token_holder(token uuid) RETURNS TABLE(user_id uuid
 
 COMMENT ON FUNCTION public.email_token_holder(token uuid) IS 'Whom the links with this token belong to: a user, or the address of a contact without an account. No row: no recipient has it.';
 
+CREATE FUNCTION public.email_told_people_enqueue(facts jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_told_people_enqueue(facts jsonb) IS 'What a recorded signal about people says, for a replay. facts: [{signal_id}].';
+
+CREATE FUNCTION public.email_told_people_signal(s public.email_signals) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_told_people_signal(s public.email_signals) IS 'Keeps what the application tells about a user''s time zone or a project''s contacts.';
+
+CREATE FUNCTION public.email_told_people_trigger() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_told_people_trigger() IS 'After a signal about people is recorded. Never fails the statement that recorded it.';
+
 CREATE FUNCTION public.email_trx_01_current(ids bigint[]) RETURNS TABLE(id bigint, untrue text, context jsonb)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -1657,7 +1705,7 @@ CREATE FUNCTION public.email_type_kpi_twofa(since timestamp with time zone, unti
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_type_kpi_twofa(since timestamp with time zone, until timestamp with time zone) IS 'A step of email_type_kpi_counts(). E-SEC-01: from the alert that two-factor authentication is off to its being on again, within seven days.';
+COMMENT ON FUNCTION public.email_type_kpi_twofa(since timestamp with time zone, until timestamp with time zone) IS 'A step of email_type_kpi_counts(). E-SEC-01: from the alert that two-factor authentication is off to its being on again, within seven days and not within an hour.';
 
 CREATE FUNCTION public.email_type_kpi_unsubscribes(since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(code text, kpi text, held_out boolean, reached bigint, cases bigint, measured bigint, minutes numeric)
     LANGUAGE plpgsql STABLE
@@ -1766,6 +1814,14 @@ CREATE FUNCTION public.email_wake_lanes() RETURNS integer
     SET search_path TO 'pg_catalog', 'pg_temp';
 
 COMMENT ON FUNCTION public.email_wake_lanes() IS 'How many lanes the wake-up has; email_sleep() speaks of them as bits.';
+
+CREATE FUNCTION public.email_wau_over(over interval DEFAULT '84 days'::interval) RETURNS TABLE(week text, starts date, users bigint, returned bigint, value numeric, complete boolean)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET jit TO 'off';
+
+COMMENT ON FUNCTION public.email_wau_over(over interval) IS 'Weekly active users of the weeks of a period that ends now (12 weeks unless told), the running one included. See docs/kpis.md.';
 
 CREATE FUNCTION public.email_week(week text) RETURNS date
     LANGUAGE plpgsql IMMUTABLE
@@ -2146,6 +2202,35 @@ COMMENT ON COLUMN public.email_cap_violations.gap IS 'The time between them.';
 
 COMMENT ON COLUMN public.email_cap_violations.category IS 'Whose slot both had: product or marketing, as it was when they took it.';
 
+CREATE VIEW public.email_conversion_cohorts AS
+ SELECT c.cohort,
+    c.month,
+    c.months_after,
+    c.projects,
+    c.converted,
+    c.converted_so_far,
+    c.value,
+    c.complete
+   FROM public.email_conversion_cohorts_over('1 year'::interval) c(cohort, month, months_after, projects, converted, converted_so_far, value, complete);
+
+COMMENT ON VIEW public.email_conversion_cohorts IS 'Conversion from free to a paid plan, month by month, of the projects created in each of the last 12 UTC months: what E-CONV-05 aims at. A row per cohort and month since. It reads a year of projects: for dashboards, not for every request.';
+
+COMMENT ON COLUMN public.email_conversion_cohorts.cohort IS 'The month in which the projects were created, such as 2026-02.';
+
+COMMENT ON COLUMN public.email_conversion_cohorts.month IS 'The month that is looked at.';
+
+COMMENT ON COLUMN public.email_conversion_cohorts.months_after IS 'How many months after the cohort''s own it is; 0: the same.';
+
+COMMENT ON COLUMN public.email_conversion_cohorts.projects IS 'How many projects of the cohort began as free. A deleted project counts nowhere.';
+
+COMMENT ON COLUMN public.email_conversion_cohorts.converted IS 'How many of them first went from free to a paid plan in this month.';
+
+COMMENT ON COLUMN public.email_conversion_cohorts.converted_so_far IS 'How many until the end of this month.';
+
+COMMENT ON COLUMN public.email_conversion_cohorts.value IS 'converted_so_far of projects, in percent, two decimals.';
+
+COMMENT ON COLUMN public.email_conversion_cohorts.complete IS 'false for the running month.';
+
 CREATE VIEW public.email_deliveries_masked AS
  SELECT d.id,
     d.email_type,
@@ -2248,6 +2333,32 @@ ALTER TABLE public.email_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE VIEW public.email_finish_ratio AS
+ SELECT f.week,
+    f.starts,
+    f.triggered,
+    f.finished,
+    f.pending,
+    f.value,
+    f.complete
+   FROM public.email_finish_ratio_over('84 days'::interval) f(week, starts, triggered, finished, pending, value, complete);
+
+COMMENT ON VIEW public.email_finish_ratio IS 'Of the deployments triggered in each of the last 12 UTC weeks, how many were finished: what E-ACT-03 aims at. It reads the deployments of that time: for dashboards, not for every request.';
+
+COMMENT ON COLUMN public.email_finish_ratio.week IS 'ISO week in which they were triggered, such as 2026-W09.';
+
+COMMENT ON COLUMN public.email_finish_ratio.starts IS 'Its Monday.';
+
+COMMENT ON COLUMN public.email_finish_ratio.triggered IS 'How many deployments began in it.';
+
+COMMENT ON COLUMN public.email_finish_ratio.finished IS 'How many of them are finished, whenever that was.';
+
+COMMENT ON COLUMN public.email_finish_ratio.pending IS 'How many are not, but began less than 48 hours ago: they count for nothing yet.';
+
+COMMENT ON COLUMN public.email_finish_ratio.value IS 'finished of triggered without pending, in percent, two decimals; null when there are none.';
+
+COMMENT ON COLUMN public.email_finish_ratio.complete IS 'false for the running week.';
 
 CREATE TABLE public.email_forgotten (
     user_id uuid NOT NULL,
@@ -2476,7 +2587,7 @@ COMMENT ON VIEW public.email_kpis IS 'The specification''s seven KPIs over 30 da
 
 COMMENT ON COLUMN public.email_kpis.kpi IS 'The specification''s name for it; defined in docs/kpis.md.';
 
-COMMENT ON COLUMN public.email_kpis.value IS 'numerator of denominator in percent, two decimals; null when nothing could be measured.';
+COMMENT ON COLUMN public.email_kpis.value IS 'numerator of measured in percent, two decimals; null when nothing could be measured.';
 
 COMMENT ON COLUMN public.email_kpis.numerator IS 'How many reached the aim.';
 
@@ -3085,6 +3196,29 @@ COMMENT ON COLUMN public.email_upcoming.rank IS 'Its priority: higher goes first
 
 COMMENT ON COLUMN public.email_upcoming.attempts IS 'Requests that failed so far.';
 
+CREATE VIEW public.email_wau AS
+ SELECT w.week,
+    w.starts,
+    w.users,
+    w.returned,
+    w.value,
+    w.complete
+   FROM public.email_wau_over('84 days'::interval) w(week, starts, users, returned, value, complete);
+
+COMMENT ON VIEW public.email_wau IS 'Weekly active users of the last 12 UTC weeks, and how many of the week before came back: what E-RET-01 aims at. It reads a period of every user''s activity: for dashboards, not for every request.';
+
+COMMENT ON COLUMN public.email_wau.week IS 'ISO week, such as 2026-W09.';
+
+COMMENT ON COLUMN public.email_wau.starts IS 'Its Monday.';
+
+COMMENT ON COLUMN public.email_wau.users IS 'How many users were active in it, as email_activity() has it.';
+
+COMMENT ON COLUMN public.email_wau.returned IS 'How many of them were active in the week before, too.';
+
+COMMENT ON COLUMN public.email_wau.value IS 'returned of those of the week before, in percent, two decimals: the weekly return. null when there were none.';
+
+COMMENT ON COLUMN public.email_wau.complete IS 'false for the running week.';
+
 ALTER TABLE ONLY public.email_batches
     ADD CONSTRAINT email_batches_pkey PRIMARY KEY (batch_id);
 
@@ -3222,6 +3356,10 @@ CREATE INDEX email_signals_age_idx ON public.email_signals USING brin (occurred_
 
 COMMENT ON INDEX public.email_signals_age_idx IS 'Retention.';
 
+CREATE INDEX email_signals_city_idx ON public.email_signals USING btree (user_id, "left"(lower(btrim((payload ->> 'city'::text))), 64), occurred_at) WHERE ((kind = 'login'::text) AND (payload ? 'city'::text));
+
+COMMENT ON INDEX public.email_signals_city_idx IS 'When a user logged in from a city: E-SEC-02. Empty where no login tells any.';
+
 CREATE INDEX email_signals_counted_idx ON public.email_signals USING btree (kind, occurred_at) WHERE (kind = ANY (ARRAY['nps_answered'::text, 'payment_failed'::text, 'login_confirmed'::text, 'login_disowned'::text, 'integration_check_requested'::text]));
 
 COMMENT ON INDEX public.email_signals_counted_idx IS 'Answers and failed payments of a period: KPI views, email_requests.';
@@ -3230,9 +3368,9 @@ CREATE INDEX email_signals_country_idx ON public.email_signals USING btree (user
 
 COMMENT ON INDEX public.email_signals_country_idx IS 'When a user logged in from a country: E-SEC-02.';
 
-CREATE INDEX email_signals_device_idx ON public.email_signals USING btree (user_id, "left"(lower(btrim((payload ->> 'device'::text))), 255), occurred_at) WHERE (kind = 'login'::text);
+CREATE INDEX email_signals_device_idx ON public.email_signals USING btree (user_id, lower(device), occurred_at) WHERE (kind = 'login'::text);
 
-COMMENT ON INDEX public.email_signals_device_idx IS 'When a user logged in with a device: E-SEC-02.';
+COMMENT ON INDEX public.email_signals_device_idx IS 'When a user logged in with a browser and system: E-SEC-01, E-SEC-02.';
 
 CREATE INDEX email_signals_invitation_idx ON public.email_signals USING btree (((payload ->> 'invitation_id'::text))) WHERE (kind = ANY (ARRAY['invitation_accepted'::text, 'invitation_revoked'::text]));
 
@@ -3321,6 +3459,8 @@ CREATE TRIGGER email_settings_edited BEFORE UPDATE ON public.email_settings FOR 
 CREATE TRIGGER email_signals_fill BEFORE INSERT ON public.email_signals FOR EACH ROW EXECUTE FUNCTION public.email_signals_fill();
 
 CREATE TRIGGER email_subject_variants_check BEFORE INSERT OR UPDATE ON public.email_subject_variants FOR EACH ROW EXECUTE FUNCTION public.email_subject_variants_check();
+
+CREATE TRIGGER email_told_people AFTER INSERT ON public.email_signals FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['user_time_zone'::text, 'project_contact'::text]))) EXECUTE FUNCTION public.email_told_people_trigger();
 
 CREATE TRIGGER email_trx_01_insert AFTER INSERT ON public.users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.email_trx_01_trigger();
 
@@ -3578,6 +3718,10 @@ REVOKE ALL ON FUNCTION public.email_conv_05_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_conv_05_current(ids bigint[]) TO email_worker;
 GRANT ALL ON FUNCTION public.email_conv_05_current(ids bigint[]) TO email_admin;
 
+REVOKE ALL ON FUNCTION public.email_conversion_cohorts_over(over interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_conversion_cohorts_over(over interval) TO email_reader;
+GRANT ALL ON FUNCTION public.email_conversion_cohorts_over(over interval) TO email_admin;
+
 REVOKE ALL ON FUNCTION public.email_cron_cleanup() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_cron_cleanup() TO email_worker;
 
@@ -3610,6 +3754,9 @@ REVOKE ALL ON FUNCTION public.email_deployment_recipients(deployment uuid, conta
 REVOKE ALL ON FUNCTION public.email_detail_metric(detail text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_detail_metric(detail text) TO email_worker;
 GRANT ALL ON FUNCTION public.email_detail_metric(detail text) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_device(told text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_device(told text) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_doctor() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_doctor() TO email_worker;
@@ -3662,6 +3809,10 @@ REVOKE ALL ON FUNCTION public.email_facts(code text, since timestamp with time z
 REVOKE ALL ON FUNCTION public.email_fingerprint(objects text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_fingerprint(objects text[]) TO email_worker;
 GRANT ALL ON FUNCTION public.email_fingerprint(objects text[]) TO email_admin;
+
+REVOKE ALL ON FUNCTION public.email_finish_ratio_over(over interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_finish_ratio_over(over interval) TO email_reader;
+GRANT ALL ON FUNCTION public.email_finish_ratio_over(over interval) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_forget_user(user_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_forget_user(user_id uuid) TO email_admin;
@@ -4061,6 +4212,12 @@ GRANT ALL ON FUNCTION public.email_token(user_id uuid) TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_token_holder(token uuid) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.email_told_people_enqueue(facts jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_told_people_signal(s public.email_signals) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.email_told_people_trigger() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.email_trx_01_current(ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_trx_01_current(ids bigint[]) TO email_worker;
 
@@ -4156,6 +4313,10 @@ GRANT ALL ON FUNCTION public.email_wake_key() TO email_worker;
 
 REVOKE ALL ON FUNCTION public.email_wake_lanes() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_wake_lanes() TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_wau_over(over interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_wau_over(over interval) TO email_reader;
+GRANT ALL ON FUNCTION public.email_wau_over(over interval) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_week(week text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_week(week text) TO email_worker;
@@ -4300,6 +4461,9 @@ GRANT UPDATE(blast_found) ON TABLE public.email_types TO email_admin;
 GRANT SELECT ON TABLE public.email_cap_violations TO email_reader;
 GRANT SELECT ON TABLE public.email_cap_violations TO email_admin;
 
+GRANT SELECT ON TABLE public.email_conversion_cohorts TO email_reader;
+GRANT SELECT ON TABLE public.email_conversion_cohorts TO email_admin;
+
 GRANT SELECT ON TABLE public.email_deliveries_masked TO email_reader;
 GRANT SELECT ON TABLE public.email_deliveries_masked TO email_admin;
 
@@ -4316,6 +4480,9 @@ GRANT SELECT(email_delivery_id) ON TABLE public.email_events TO email_reader;
 GRANT SELECT(event_type) ON TABLE public.email_events TO email_reader;
 
 GRANT SELECT(occurred_at) ON TABLE public.email_events TO email_reader;
+
+GRANT SELECT ON TABLE public.email_finish_ratio TO email_reader;
+GRANT SELECT ON TABLE public.email_finish_ratio TO email_admin;
 
 GRANT SELECT ON TABLE public.email_forgotten TO email_admin;
 
@@ -4502,6 +4669,9 @@ GRANT SELECT ON TABLE public.email_unknown_outcomes TO email_admin;
 
 GRANT SELECT ON TABLE public.email_upcoming TO email_reader;
 GRANT SELECT ON TABLE public.email_upcoming TO email_admin;
+
+GRANT SELECT ON TABLE public.email_wau TO email_reader;
+GRANT SELECT ON TABLE public.email_wau TO email_admin;
 
 GRANT SELECT(deployment_id) ON TABLE public.metric_samples TO email_worker;
 GRANT SELECT(deployment_id) ON TABLE public.metric_samples TO email_admin;

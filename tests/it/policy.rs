@@ -23,7 +23,8 @@ from public.users u
 cross join (values
     ('E-ADV-02', 'review_request:{user}'), ('E-ACT-01', 'no_project_after_signup:{user}'), ('E-ACT-01', 'again:{user}'),
     ('E-CONV-04', 'pro_feature:{user}:sdh:2026-01'),
-    ('E-RET-04', 'inactive_30d:{user}:' || to_char((now() - interval '21 days') at time zone 'UTC', 'YYYY-MM-DD') || ':J30'), ('E-RET-03', 'inactive_14d:{user}:' || to_char((now() - interval '21 days') at time zone 'UTC', 'YYYY-MM-DD'))
+    ('E-RET-04', 'inactive_30d:{user}:' || to_char((now() - interval '21 days') at time zone 'UTC', 'YYYY-MM-DD') || ':J30'),
+    ('E-RET-03', 'inactive_14d:{user}:' || to_char((now() - interval '21 days') at time zone 'UTC', 'YYYY-MM-DD'))
 ) c (code, key)
 order by md5(u.id::text || c.key)";
 
