@@ -175,7 +175,7 @@ pub async fn sandbox(args: SandboxArgs) -> Result<ExitCode, Failure> {
 /// `demo`: until Ctrl-C, or until done with `--exit`.
 #[cfg(feature = "demo")]
 pub async fn demo(args: DemoArgs) -> Result<ExitCode, Failure> {
-    let complete = crate::demo::run(args.exit, stop_signal()?)
+    let complete = demo::run(args.exit, stop_signal()?)
         .await
         .map_err(anyhow::Error::from)?;
     Ok(if complete {

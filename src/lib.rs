@@ -6,7 +6,6 @@
 //! ```text
 //!   main
 //!    └─ commands ── cli                what can be called, and what it does
-//!        ├─ demo                       a private Postgres and everything else, to look at (feature `demo`)
 //!        ├─ doctor                     one line per thing that can be wrong with an installation
 //!        ├─ migrate                    refinery migrations, then the repeatable SQL files, and their drift
 //!        ├─ http                       the pages that letters link to, webhooks, health and metrics
@@ -18,8 +17,9 @@
 //!                └─ provider           Resend, Postmark, SMTP and console behind one trait
 //! ```
 //!
-//! Beside them stand four crates: `letters` (templates and payloads), `pgconnect` (connecting to Postgres), `standin` (the
-//! sandbox for Resend and Postmark) and `throwaway` (Postgres clusters for tests and the demo).
+//! Beside them stand five crates: `letters` (templates and payloads), `pgconnect` (connecting to Postgres), `standin` (the
+//! sandbox for Resend and Postmark), `throwaway` (Postgres clusters for tests and the demo) and `demo`. The last three are
+//! not in a binary built without default features.
 
 /// Prints a line for people. A reader who has seen enough (`doctor | head`) is no reason to panic, as `println!` would: the
 /// work goes on, and the exit code gives the result.
@@ -34,8 +34,6 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod db;
-#[cfg(feature = "demo")]
-mod demo;
 mod doctor;
 mod failpoint;
 pub mod http;

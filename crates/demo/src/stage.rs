@@ -23,7 +23,7 @@ use super::sidecar::{DATABASE, PATIENCE, SIDECAR_ROLE, Sidecar, WEBHOOK_SECRET, 
 
 /// The role of `sql/application.sql`.
 const APPLICATION_ROLE: &str = "seqpulse_app";
-const SEQPULSE_SCHEMA: &str = include_str!("../../tests/seqpulse_schema.sql");
+const SEQPULSE_SCHEMA: &str = include_str!("../../../tests/seqpulse_schema.sql");
 const APPLICATION: &str = include_str!("sql/application.sql");
 const APPLICATION_CLOCK: &str = include_str!("sql/application_clock.sql");
 const HISTORY: &str = include_str!("sql/history.sql");

@@ -95,8 +95,8 @@ pub(super) fn fill(text: &str) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::scenes::ACTS;
     use super::*;
+    use crate::scenes::ACTS;
     use letters::CODES;
 
     #[test]

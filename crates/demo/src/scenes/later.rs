@@ -1,7 +1,7 @@
 //! From the third day on: what takes its time. Sequences, the quota, the weekly and the monthly report, the survey.
 
-use super::super::scenario::{Deed, Fact, Scene};
 use super::verbs::{DEPLOY, PLAN, VERDICT, VIEW, app, due, signal, to, waits};
+use crate::scenario::{Deed, Fact, Scene};
 
 pub(super) const SCENES: &[Scene] = &[
     Scene {

@@ -1,6 +1,6 @@
 //! What scenes are written with: what happens, and which letter is expected of it.
 
-use super::super::scenario::{Actor, Deed, Expected, Fact, Outcome};
+use crate::scenario::{Actor, Deed, Expected, Fact, Outcome};
 
 /// The application does something.
 pub(super) const fn app(

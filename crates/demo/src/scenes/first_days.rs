@@ -2,10 +2,10 @@
 
 use standin::Happening;
 
-use super::super::scenario::{Deed, Fact, Scene};
 use super::verbs::{
     DEPLOY, PROJECT, SIGN_UP, TWO_FACTOR, VERDICT, VIEW, app, due, held, operator, signal, to,
 };
+use crate::scenario::{Deed, Fact, Scene};
 
 pub(super) const SCENES: &[Scene] = &[
     Scene {

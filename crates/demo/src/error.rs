@@ -8,20 +8,27 @@ use tokio::task::JoinError;
 
 /// Why the demo could not be shown.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum DemoError {
+pub enum DemoError {
+    /// The private Postgres did not start, or a command to it failed.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// Postgres refused a statement of the story, or the connection broke.
     #[error("{}", pgconnect::pool::describe(.0))]
     Query(#[from] tokio_postgres::Error),
+    /// The operating system refused something.
     #[error("{doing}")]
     Io {
+        /// What was attempted, such as "starting the sidecar".
         doing: &'static str,
+        /// What it answered.
         source: io::Error,
     },
     /// A command of this program failed.
     #[error("{command} ended with {status}:\n{output}")]
     Child {
+        /// `migrate` or `run`.
         command: &'static str,
+        /// Its exit code or signal.
         status: ExitStatus,
         /// The end of what it printed.
         output: String,
@@ -41,6 +48,7 @@ pub(crate) enum DemoError {
     /// A letter lacks a link that the story needs.
     #[error("the letter has no link to {0}")]
     NoLink(&'static str),
+    /// A fault of the demo itself.
     #[error("a task of the demo panicked")]
     Panic(#[from] JoinError),
 }

@@ -1,8 +1,18 @@
 //! `demo`: a private Postgres and everything above it, to look at.
 //!
-//! `stage` sets everything up, with `sidecar` and `clock`; `scenes` is what happens, as a list; `play` makes it happen and
-//! waits for the letters; `show` prints. Nothing here is a special path through the mailer: the application inserts, the
-//! sidecar is the same binary as a child process, and what counts is what the provider's stand-in received.
+//! ```text
+//!   run ── play       makes the scenes happen and waits for their letters
+//!    ├─ scenes        what happens, as a list, written with verbs
+//!    │   └─ scenario  what a scene is: a fact, and the letters it makes
+//!    ├─ stage         sets everything up
+//!    │   ├─ sidecar   this program again, as `migrate` and as `run`
+//!    │   ├─ browser   what readers do with the links in their letters
+//!    │   └─ clock     moves the clock of the whole database
+//!    └─ show, table   print
+//! ```
+//!
+//! Nothing here is a special path through the mailer: the application inserts, the sidecar is the same binary as a child
+//! process, and what counts is what the provider's stand-in received.
 
 use std::collections::HashSet;
 
@@ -20,14 +30,14 @@ mod sidecar;
 mod stage;
 mod table;
 
-pub(crate) use error::DemoError;
+pub use error::DemoError;
 use play::{LOOK, play};
 use show::Show;
 use stage::Stage;
 
 /// Shows everything and takes it down again. With `exit` it stops when the last letter has arrived; otherwise the inbox
 /// stays open until `shutdown` completes. True: every letter arrived.
-pub(crate) async fn run(exit: bool, shutdown: impl Future<Output = ()>) -> Result<bool, DemoError> {
+pub async fn run(exit: bool, shutdown: impl Future<Output = ()>) -> Result<bool, DemoError> {
     let show = Show::new();
     tokio::pin!(shutdown);
     show.heading("Setting up");
