@@ -193,7 +193,7 @@ COMMENT ON FUNCTION public.email_act_05_trigger() IS 'E-ACT-05: after verdicts a
 CREATE FUNCTION public.email_activity(of_user uuid, since timestamp with time zone, until timestamp with time zone) RETURNS TABLE(active_at timestamp with time zone)
     LANGUAGE sql STABLE;
 
-COMMENT ON FUNCTION public.email_activity(of_user uuid, since timestamp with time zone, until timestamp with time zone) IS 'Every moment from since (included) to until (not included) at which this user was active: sign-up, project created, deployment of an own project started, signals login, verdict_viewed and still_active.';
+COMMENT ON FUNCTION public.email_activity(of_user uuid, since timestamp with time zone, until timestamp with time zone) IS 'Every moment from since (included) to until (not included) at which this user was active: sign-up, project created, deployment of an own project started, signals login, verdict_viewed and still_active, second factor last verified.';
 
 CREATE FUNCTION public.email_activity_drops() RETURNS TABLE(user_id uuid, project_id uuid, monday date, week_end timestamp with time zone)
     LANGUAGE plpgsql
@@ -4740,6 +4740,9 @@ GRANT SELECT(email) ON TABLE public.users TO email_worker;
 
 GRANT SELECT(is_active) ON TABLE public.users TO email_worker;
 GRANT SELECT(is_active) ON TABLE public.users TO email_admin;
+
+GRANT SELECT(twofa_last_verified_at) ON TABLE public.users TO email_worker;
+GRANT SELECT(twofa_last_verified_at) ON TABLE public.users TO email_admin;
 
 GRANT SELECT(created_at) ON TABLE public.users TO email_worker;
 GRANT SELECT(created_at) ON TABLE public.users TO email_admin;

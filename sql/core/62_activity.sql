@@ -20,9 +20,13 @@ where s.user_id = of_user and s.kind in ('login', 'verdict_viewed', 'still_activ
 union all
 select p.created_at from public.projects p
 where p.owner_id = of_user and p.created_at >= since and p.created_at < until
+union all
+-- The application keeps the last one only.
+select u.twofa_last_verified_at from public.users u
+where u.id = of_user and u.twofa_last_verified_at >= since and u.twofa_last_verified_at < until
 $$;
 comment on function public.email_activity(uuid, timestamptz, timestamptz) is
-'Every moment from since (included) to until (not included) at which this user was active: sign-up, project created, deployment of an own project started, signals login, verdict_viewed and still_active.';
+'Every moment from since (included) to until (not included) at which this user was active: sign-up, project created, deployment of an own project started, signals login, verdict_viewed and still_active, second factor last verified.';
 revoke all on function public.email_activity(uuid, timestamptz, timestamptz) from public;
 
 -- What a weekly report is about: signing up or logging in alone is nothing to report.
@@ -40,7 +44,7 @@ comment on function public.email_usage(uuid, timestamptz, timestamptz) is
 'Every moment from since (included) to until (not included) at which this user used the product: a deployment of an own project started, a verdict viewed.';
 revoke all on function public.email_usage(uuid, timestamptz, timestamptz) from public;
 
--- The same six sources, but only the end of each: one step into an index instead of the whole history.
+-- The same seven sources, but only the end of each: one step into an index instead of the whole history.
 create or replace function public.email_last_active(of_user uuid, as_of timestamptz)
 returns table (last_active_at timestamptz)
 language sql stable
@@ -48,6 +52,8 @@ as $$
 select max(a.active_at)
 from (
     select u.created_at from public.users u where u.id = of_user and u.created_at <= as_of
+    union all
+    select u.twofa_last_verified_at from public.users u where u.id = of_user and u.twofa_last_verified_at <= as_of
     union all
     select p.created_at from public.projects p where p.owner_id = of_user and p.created_at <= as_of
     union all
@@ -271,5 +277,6 @@ revoke all on function public.email_latency_trend(uuid[], timestamptz, timestamp
 select public.email_grant(g.privileges, r.role_name)
 from unnest(array['email_worker', 'email_admin']) r (role_name)
 cross join (values
-    ('execute on function public.email_activity(uuid, timestamptz, timestamptz), public.email_usage(uuid, timestamptz, timestamptz), public.email_last_active(uuid, timestamptz), public.email_zone(text), public.email_zones(), public.email_week(text), public.email_month(text), public.email_day(text), public.email_unmeasured(text, text), public.email_value(uuid[], timestamptz, timestamptz), public.email_report(uuid[], timestamptz, timestamptz, text), public.email_latency_trend(uuid[], timestamptz, timestamptz, timestamptz)')
+    ('execute on function public.email_activity(uuid, timestamptz, timestamptz), public.email_usage(uuid, timestamptz, timestamptz), public.email_last_active(uuid, timestamptz), public.email_zone(text), public.email_zones(), public.email_week(text), public.email_month(text), public.email_day(text), public.email_unmeasured(text, text), public.email_value(uuid[], timestamptz, timestamptz), public.email_report(uuid[], timestamptz, timestamptz, text), public.email_latency_trend(uuid[], timestamptz, timestamptz, timestamptz)'),
+    ('select (twofa_last_verified_at) on public.users')
 ) g (privileges);

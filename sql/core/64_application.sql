@@ -11,6 +11,7 @@ values
     ('users', 'email', 'every letter'),
     ('users', 'is_active', 'every letter'),
     ('users', 'created_at', 'E-TRX-01, E-ACT-01, E-ACT-02, E-RET-01, E-RET-03, E-RET-04, E-ADV-01'),
+    ('users', 'twofa_last_verified_at', 'E-RET-03, E-RET-04, E-ADV-01, segments'),
     ('users', 'twofa_enabled', 'E-SEC-01, segments'),
     ('projects', 'id', 'every letter about a project'),
     ('projects', 'name', 'every letter about a project'),

@@ -1,7 +1,7 @@
 -- E-RET-04: 30 days without activity, in two steps.
 begin;
 \ir support/scans.sql
-select plan(27);
+select plan(29);
 
 select pg_temp.at('2026-03-20 06:30Z');
 create temp table people (name text, person uuid);
@@ -52,6 +52,13 @@ savepoint s;
 insert into email_signals (kind, user_id, occurred_at) values ('still_active', pg_temp.who('nadia'), '2026-03-20 07:00Z');
 select is((select g.reason from key, pg_temp.gate(j37) g), 'active again since 2026-03-20', 'who said "I stay" after J30 gets no J37');
 select is((select count(*) from email_audience('E-RET-03') a where a.user_id = pg_temp.who('nadia')), 0::bigint, 'and is not inactive at once again');
+rollback to s;
+
+-- So does the second factor, the only trace that a login leaves in the application ---------------------------------------------
+savepoint s;
+update users set twofa_last_verified_at = '2026-03-20 07:00Z' where id = pg_temp.who('nadia');
+select is((select g.reason from key, pg_temp.gate(j37) g), 'active again since 2026-03-20', 'who verified a second factor after J30 gets no J37');
+select is((select max(a.active_at) from email_activity(pg_temp.who('nadia'), '2026-03-01Z', '2026-04-01Z') a), '2026-03-20 07:00Z', 'and was active then');
 rollback to s;
 
 -- Coming back ends the sequence --------------------------------------------------------------------------------------------
