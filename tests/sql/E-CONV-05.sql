@@ -1,7 +1,7 @@
 -- E-CONV-05: the monthly report of a user's free projects.
 begin;
 \ir support/scans.sql
-select plan(33);
+select plan(35);
 
 -- One owner per zone; the second column is when 09:00 of 1 April 2026 is there, or the end of March in UTC if that is later.
 create temp table zones (zone text, april timestamptz, person uuid, project uuid);
@@ -201,6 +201,18 @@ select results_eq(
     $$ select dedupe_key, run_at from email_outbox where email_type = 'E-CONV-05' and run_at > '2026-12-01Z' $$,
     $$ select format('monthly_value_report:%s:2026-12', nadia), timestamptz '2027-01-01 08:00Z' from what $$,
     'December is reported on 1 January'
+);
+
+-- Seven projects, one letter ------------------------------------------------------------------------------------------------
+create temp table seven as select pg_temp.person('seven@example.com', '2025-01-01Z') as owner;
+select pg_temp.deploy(pg_temp.project(owner, 'Project ' || n, '2025-02-01Z'), n, '2027-01-05Z', '2027-01-25Z') from seven, generate_series(1, 7) n;
+select pg_temp.at('2027-02-01 05:30Z');
+select email_scan('E-CONV-05');
+select is((select count(*) from email_outbox o, seven s where o.email_type = 'E-CONV-05' and o.user_id = s.owner), 1::bigint, 'seven free projects: one monthly report');
+select is(
+    (select jsonb_array_length(g.context -> 'projects') || ' projects, ' || (g.context ->> 'deployments') || ' deployments'
+     from seven s, pg_temp.gate(format('monthly_value_report:%s:2027-01', s.owner)) g),
+    '7 projects, 28 deployments', 'with a line for each'
 );
 
 select * from finish();
