@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Options;
 use super::process::Process;
+use super::server::Used;
 use super::stage::Stage;
 use super::table::{heading, line, median};
 use super::yardstick;
@@ -17,6 +18,10 @@ struct Drained {
     cpu: f64,
     /// MiB, of the largest one.
     memory: f64,
+    /// Processor microseconds of Postgres per message.
+    server: f64,
+    /// Bytes of write-ahead log per message.
+    log: f64,
 }
 
 /// A way to send.
@@ -81,25 +86,33 @@ pub(crate) async fn ways(stage: &Stage, options: &Options) -> anyhow::Result<()>
             "messages/s",
             "yardstick",
             "ratio",
-            "cpu s/1000",
+            "sidecar us",
+            "Postgres us",
+            "/ yardstick",
+            "log bytes",
             "peak RSS MiB",
         ],
     );
     for way in WAYS {
         stage.latency(way.latency).await?;
-        let (mut limits, mut runs) = (Vec::new(), Vec::new());
+        let (mut limits, mut limit_costs, mut runs) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..options.runs {
-            limits.push(yardstick::run(stage, options.letters, way.batch, way.concurrency).await?);
+            let limit = yardstick::run(stage, options.letters, way.batch, way.concurrency).await?;
+            limits.push(limit.rate);
+            limit_costs.push(limit.server);
             runs.push(drain(stage, 1, way.batch, way.concurrency).await?);
         }
-        let (limit, ours) = (median(limits), middle(&runs));
+        let (limit, limit_cost, ours) = (median(limits), median(limit_costs), middle(&runs));
         line(
             way.name,
             &[
                 format!("{:.0}", ours.rate),
                 format!("{limit:.0}"),
                 format!("{:.2}", ours.rate / limit),
-                format!("{:.3}", ours.cpu),
+                format!("{:.0}", ours.cpu * 1000.0),
+                format!("{:.0}", ours.server),
+                format!("{:.1}", ours.server / limit_cost),
+                format!("{:.0}", ours.log),
                 format!("{:.1}", ours.memory),
             ],
         );
@@ -228,11 +241,13 @@ async fn drain(
     }
     stage.listening(sidecars).await?;
     let before = cpu(&processes)?;
+    let server = Used::read(stage).await?;
     let started = Instant::now();
     stage.go().await?;
     stage.emptied(u64::from(letters)).await?;
     let took = started.elapsed();
     let cpu = cpu(&processes)?.saturating_sub(before);
+    let server = server.since(stage, letters).await?;
     let mut memory: f64 = 0.0;
     for process in &processes {
         memory = memory.max(process.memory()?.1);
@@ -249,6 +264,8 @@ async fn drain(
         rate: f64::from(letters) / took.as_secs_f64(),
         cpu: cpu.as_secs_f64() * 1000.0 / f64::from(letters),
         memory,
+        server: server.cpu,
+        log: server.log,
     })
 }
 
@@ -262,5 +279,7 @@ fn middle(runs: &[Drained]) -> Drained {
         rate: of(|run| run.rate),
         cpu: of(|run| run.cpu),
         memory: of(|run| run.memory),
+        server: of(|run| run.server),
+        log: of(|run| run.log),
     }
 }

@@ -22,6 +22,7 @@ mod history;
 mod process;
 mod producers;
 mod rest;
+mod server;
 mod stage;
 mod table;
 mod yardstick;

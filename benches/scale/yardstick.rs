@@ -15,6 +15,7 @@ use seqpulse_mailer::provider::{Batch, Message, Provider as _, resend::Resend};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::server::Used;
 use super::stage::{Stage, connect};
 
 const CLAIM: &str = "update yardstick set status = 'sending' where id in
@@ -31,13 +32,22 @@ struct Plan {
     concurrency: usize,
 }
 
-/// Runs it once; answers messages per second.
+/// What one run of it took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limit {
+    /// Messages a second.
+    pub(crate) rate: f64,
+    /// Processor microseconds of Postgres per message.
+    pub(crate) server: f64,
+}
+
+/// Runs it once.
 pub(crate) async fn run(
     stage: &Stage,
     letters: u32,
     batch: usize,
     concurrency: usize,
-) -> anyhow::Result<f64> {
+) -> anyhow::Result<Limit> {
     stage.clear().await?;
     stage
         .client
@@ -56,6 +66,7 @@ pub(crate) async fn run(
         batch,
         concurrency,
     })?;
+    let used = Used::read(stage).await?;
     let child = Command::new(std::env::current_exe()?)
         .arg(format!("--yardstick={plan}"))
         .stdin(Stdio::null())
@@ -68,7 +79,10 @@ pub(crate) async fn run(
         stage.arrived().await? == u64::from(letters),
         "the yardstick lost letters"
     );
-    Ok(f64::from(letters) / seconds)
+    Ok(Limit {
+        rate: f64::from(letters) / seconds,
+        server: used.since(stage, letters).await?.cpu,
+    })
 }
 
 /// How many messages a second the sandbox takes from a client that has nothing else to do.
