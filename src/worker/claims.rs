@@ -19,7 +19,7 @@ use crate::db::outbox::{self, Claim, Claiming};
 
 /// After a claim that took all there was, how long the next one waits for the intents of what was taken: they need the processor
 /// more, and what comes meanwhile is claimed together.
-const LET_IT_LEAVE: Duration = Duration::from_millis(5);
+const LET_IT_LEAVE: Duration = Duration::from_millis(1);
 /// While all permits but the last are taken, how often the loop looks for letters that deserve the last one.
 const LOOK_FOR_URGENT: Duration = Duration::from_millis(200);
 
