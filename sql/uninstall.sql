@@ -96,7 +96,7 @@ begin
             select c.relname from pg_index i join pg_class c on c.oid = i.indexrelid
             where i.indrelid = 'public.email_deliveries'::regclass and not i.indisprimary
             -- Ours; the application's own stay, whatever they are called.
-            and c.relname in ('ix_email_deliveries_provider_message_id', 'email_deliveries_kpi_idx')
+            and c.relname = 'email_deliveries_kpi_idx'
         loop
             execute format('drop index public.%I', thing.relname);
         end loop;
@@ -106,6 +106,7 @@ begin
         loop
             execute format('alter table public.email_deliveries drop constraint %I', thing.conname);
         end loop;
+        execute 'alter table public.email_deliveries reset (fillfactor)';
         execute 'comment on table public.email_deliveries is null';
         for thing in
             select a.attname from pg_attribute a where a.attrelid = 'public.email_deliveries'::regclass and a.attnum > 0 and not a.attisdropped

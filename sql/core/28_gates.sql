@@ -3,11 +3,18 @@
 -- Late binding -------------------------------------------------------------------------------------------------------
 -- Asks each code's own function, once per code.  When that fails for the set, each row is asked alone, so that a poison
 -- row fails alone.  A missing table, column or function (class 42) is no row's fault: its rows wait and doctor says so.
+--
+-- Written by this statement, with a branch for each code of the catalogue: a session keeps the plan of a call that stands in a function's
+-- text, and plans one that is put together for execute at every claim.  That is how a code is asked that was added later, until the next
+-- migrate.
+do $build$
+begin
+    execute format($create$
 create or replace function public.email_current(ids bigint[])
 returns table (id bigint, untrue text, context jsonb, failure text, broken boolean)
 language plpgsql
 set search_path = pg_catalog, pg_temp
-as $$
+as $body$
 #variable_conflict use_column
 declare
     kind record;
@@ -17,21 +24,33 @@ begin
     for kind in
         select o.email_type, array_agg(o.id) as ids from public.email_outbox o where o.id = any(email_current.ids) group by o.email_type
     loop
-        call := format('select c.id, c.untrue, c.context, null::text, false from public.%I($1) c', public.email_function(kind.email_type, 'current'));
         begin
-            return query execute call using kind.ids;
+            case kind.email_type
+%s
+            else
+                call := format('select c.id, c.untrue, c.context, null::text, false from public.%%I($1) c', public.email_function(kind.email_type, 'current'));
+                return query execute call using kind.ids;
+            end case;
         exception when others then
+            call := format('select c.id, c.untrue, c.context, null::text, false from public.%%I($1) c', public.email_function(kind.email_type, 'current'));
             foreach row_id in array kind.ids loop
                 begin
                     return query execute call using array[row_id];
                 exception when others then
-                    return query select row_id, null::text, null::jsonb, sqlstate || ': ' || sqlerrm, sqlstate like '42%';
+                    return query select row_id, null::text, null::jsonb, sqlstate || ': ' || sqlerrm, sqlstate like '42%%';
                 end;
             end loop;
         end;
     end loop;
 end
-$$;
+$body$
+$create$, (
+        select string_agg(format(E'            when %L then\n                return query select c.id, c.untrue, c.context, null::text, false from public.%I(kind.ids) c;',
+            t.code, public.email_function(t.code, 'current')), E'\n' order by t.priority desc, t.code)
+        from public.email_types t
+    ));
+end
+$build$;
 comment on function public.email_current(bigint[]) is
 'Whether each of these rows is still true (untrue null) and the fresh figures of its letter; failure says why that could not be told, broken that it is the schema''s fault and not the row''s.';
 revoke all on function public.email_current(bigint[]) from public;

@@ -133,17 +133,16 @@ revoke all on function public.email_token(uuid) from public;
 -- A letter's number in the journal, which is also what the provider is given.  Made of the outbox row and not at random, so that a
 -- claim which a failover forgot is made again with the same bytes.  By time first (a UUID of version 8, RFC 9562 section 5.8):
 -- at random each would touch another page of the index, and after a checkpoint write that whole page to the log.
+-- Stable and without settings of its own, so that it becomes a part of the claim's statement.
 create or replace function public.email_delivery_id(enqueued_at timestamptz, dedupe_key text) returns uuid
-language plpgsql immutable
-set search_path = pg_catalog, pg_temp
+language sql stable
 as $$
-begin
-    return (
-        -- Whatever was written into created_at, also infinity.
-        lpad(to_hex(floor(1000 * extract(epoch from least(greatest(enqueued_at, 'epoch'), '9999-01-01')))::bigint), 12, '0')
-        || '8' || substr(md5(dedupe_key), 1, 3) || '8' || substr(md5(dedupe_key), 4, 15)
-    )::uuid;
-end
+-- Whatever was written into created_at, also infinity.
+select (
+    pg_catalog.lpad(pg_catalog.to_hex(pg_catalog.floor(1000 operator(pg_catalog.*) pg_catalog.date_part('epoch', least(greatest(enqueued_at, 'epoch'), '9999-01-01')))::pg_catalog.int8), 12, '0')
+    operator(pg_catalog.||) '8' operator(pg_catalog.||) pg_catalog.substr(pg_catalog.md5(dedupe_key), 1, 3)
+    operator(pg_catalog.||) '8' operator(pg_catalog.||) pg_catalog.substr(pg_catalog.md5(dedupe_key), 4, 15)
+)::pg_catalog.uuid
 $$;
 comment on function public.email_delivery_id(timestamptz, text) is 'The id of the journal''s row for an outbox row that was enqueued then under this key: by time, and always the same.';
 revoke all on function public.email_delivery_id(timestamptz, text) from public;

@@ -134,8 +134,11 @@ begin
     select d.id, d.user_id, d.dedupe_key, d.status, d.payload_json into letter
     from public.email_deliveries d where d.id = delivery_id;
     if not found then
+        -- Of the application's own sender: what we send carries its delivery id.  By time, because an index over the message's id would
+        -- have to be written at every settlement.
         select d.id, d.user_id, d.dedupe_key, d.status, d.payload_json into letter
-        from public.email_deliveries d where d.provider_message_id = message_id
+        from public.email_deliveries d
+        where message_id is not null and d.created_at > public.email_now() - interval '46 days' and d.provider is null and d.provider_message_id = message_id
         order by d.created_at desc
         limit 1;
     end if;

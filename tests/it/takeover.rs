@@ -309,7 +309,6 @@ async fn a_journal_in_another_shape_is_adopted_with_what_it_has() {
         [
             "email_deliveries_pkey",
             "ix_email_deliveries_created_at",
-            "ix_email_deliveries_provider_message_id",
             "journal_by_type",
             "journal_by_user",
             "journal_once"

@@ -38,8 +38,7 @@ wanted as (
         (1, 'uq_email_deliveries_dedupe_key', '{dedupe_key}'::text[], 'unique ', null),
         (2, 'ix_email_deliveries_user_id', '{user_id}', '', null),
         (3, 'ix_email_deliveries_created_at', '{created_at}', '', null),
-        (4, 'ix_email_deliveries_provider_message_id', '{provider_message_id}', '', 'provider_message_id IS NOT NULL'),
-        (5, 'email_deliveries_kpi_idx', '{email_type,created_at}', '', null)
+        (4, 'email_deliveries_kpi_idx', '{email_type,created_at}', '', null)
     ) w (place, name, columns, kind, predicate)
     -- A column that is still to be added is empty: its index is built in no time.
     where not exists (
