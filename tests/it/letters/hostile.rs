@@ -1,7 +1,7 @@
 //! Bad input in every text field of every letter: escaped, shortened or refused, never a broken or unsafe letter.
 
 use insta::{Settings, assert_snapshot};
-use letters::samples;
+use letters::samples::{self, Sample};
 use serde_json::{Value, json};
 
 use super::{attributes, sample, try_written, visible, with, written};
@@ -45,21 +45,53 @@ const NOT_TEXT: &[&str] = &[
     "resets_on",
     "currency",
     "accept_url",
+    "metric",
+    "date",
 ];
+
+/// The JSON pointers of all text in a context, also inside its lists: names of projects, reasons, actions.
+fn texts(value: &Value, at: &str, found: &mut Vec<String>) {
+    match value {
+        Value::String(_) => {
+            let key = at
+                .rsplit('/')
+                .find(|part| part.parse::<usize>().is_err())
+                .unwrap_or_default();
+            if !NOT_TEXT.contains(&key) && !key.ends_with("_at") {
+                found.push(at.to_owned());
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                texts(item, &format!("{at}/{index}"), found);
+            }
+        }
+        Value::Object(fields) => {
+            for (key, field) in fields {
+                texts(field, &format!("{at}/{key}"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The pointers of a sample's texts.
+fn texts_of(sample: &Sample) -> Vec<String> {
+    let mut found = Vec::new();
+    texts(&sample.context, "", &mut found);
+    found
+}
 
 #[test]
 fn no_text_field_breaks_any_letter() {
     for base in samples::all() {
         let plain = written(&base);
         let tags = plain.html.matches('<').count();
-        for (field, value) in base.context.as_object().unwrap() {
-            let is_text =
-                value.is_string() && !NOT_TEXT.contains(&field.as_str()) && !field.ends_with("_at");
-            if !is_text {
-                continue;
-            }
+        for field in texts_of(&base) {
             for (kind, text) in nasty() {
-                let letter = written(&with(base.clone(), field, text.as_str()));
+                let mut hostile = base.clone();
+                *hostile.context.pointer_mut(&field).unwrap() = Value::from(text);
+                let letter = written(&hostile);
                 let place = format!("{} {field} {kind}", base.name);
                 assert!(
                     !letter.html.contains("<script") && !letter.html.contains("alert(1)\" x"),
@@ -261,6 +293,34 @@ fn the_snippet_only_takes_plain_environments() {
     }
 }
 
+/// Every count as high as one may be, every other figure out of its range.
+fn exaggerate(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(exaggerate),
+        Value::Object(fields) => fields.values_mut().for_each(exaggerate),
+        value if value.as_i64().is_some_and(|number| number > 1) => *value = json!(999_999_999),
+        value if value.is_f64() => *value = json!(-1e300),
+        _ => {}
+    }
+}
+
+#[test]
+fn a_list_of_the_wrong_sort_is_refused_by_name() {
+    for (name, field) in [
+        ("E-ACT-05", "metrics"),
+        ("E-CONV-04-several", "features"),
+        ("E-CONV-05-projects", "projects"),
+        ("E-RET-01", "days"),
+        ("E-RET-02-several", "projects"),
+    ] {
+        let error = try_written(&with(sample(name), field, vec!["<b>"])).unwrap_err();
+        assert!(
+            error.to_string().contains(&format!("field `{field}[0]`")),
+            "{name}: {error}"
+        );
+    }
+}
+
 #[test]
 fn hostile_letters_read_as_reviewed() {
     let mut settings = Settings::clone_current();
@@ -270,35 +330,13 @@ fn hostile_letters_read_as_reviewed() {
     settings.bind(|| {
         for base in samples::all() {
             let mut hostile = base.clone();
-            for (index, (field, value)) in hostile
-                .context
-                .as_object_mut()
-                .unwrap()
-                .iter_mut()
-                .enumerate()
-            {
-                if value.is_string()
-                    && !NOT_TEXT.contains(&field.as_str())
-                    && !field.ends_with("_at")
-                {
-                    *value = Value::from(nasty()[index % nasty().len()].1.clone());
-                } else if value.is_array() {
-                    *value = json!(
-                        nasty()
-                            .into_iter()
-                            .map(|(_, text)| text)
-                            .collect::<Vec<_>>()
-                    );
-                } else if value.as_i64().is_some_and(|number| number > 1) {
-                    *value = json!(999_999_999);
-                } else if value.is_f64() {
-                    *value = json!(-1e300);
-                }
+            for (index, field) in texts_of(&base).into_iter().enumerate() {
+                let text = nasty()[index % nasty().len()].1.clone();
+                *hostile.context.pointer_mut(&field).unwrap() = Value::from(text);
             }
-            let outcome = match try_written(&hostile) {
-                Ok(letter) => format!("Subject: {}\n\n{}", letter.subject, letter.text),
-                Err(error) => error.to_string(),
-            };
+            exaggerate(&mut hostile.context);
+            let letter = written(&hostile);
+            let outcome = format!("Subject: {}\n\n{}", letter.subject, letter.text);
             assert_snapshot!(base.name, outcome);
         }
     });
