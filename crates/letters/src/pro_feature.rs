@@ -1,6 +1,7 @@
 //! E-CONV-04, what a user of the Free plan tried of the Pro plan: one letter for all of it.
 //!
-//! Only what the plan truly adds is called an advantage of it; what else was tried is named, and no more.
+//! Only what the plan truly adds is called ready in it or an advantage of it (docs/owner.md). What else was tried is named,
+//! with what is true of it in every plan where that is known, and the subject then promises nothing of it.
 
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -95,7 +96,12 @@ impl Feature {
         }
     }
 
-    /// What it would do for the reader; `None` for what the plan does not add.
+    /// Whether the Pro plan adds it today.
+    fn is_added(&self) -> bool {
+        self.reserved().is_some()
+    }
+
+    /// What it would do for the reader, or what is true of it in every plan; `None` for a feature only its name is known of.
     fn benefit(&self) -> Option<&'static str> {
         match self {
             Self::Slack => Some(
@@ -110,7 +116,12 @@ impl Feature {
             Self::Endpoint => Some(
                 "Avec Pro, l'endpoint de métriques d'un projet peut changer trois fois au lieu d'une, et déménager trois fois.",
             ),
-            Self::Named(_) => None,
+            Self::Named(Named::Sdh) => Some("Aujourd'hui, ils sont les mêmes avec tous les plans."),
+            Self::Named(Named::Retention) => {
+                Some("Aujourd'hui, la durée de conservation est la même avec tous les plans.")
+            }
+            Self::Named(Named::Export) => Some("Aujourd'hui, aucun plan ne le propose encore."),
+            Self::Named(Named::Other(_)) => None,
         }
     }
 }
@@ -182,7 +193,7 @@ impl ProFeature {
     fn misses(&self) -> bool {
         self.attempts
             .iter()
-            .any(|attempt| attempt.feature.benefit().is_none())
+            .any(|attempt| !attempt.feature.is_added())
     }
 
     /// The letter's heading.
@@ -230,7 +241,11 @@ impl Payload for ProFeature {
                 None => "Ce que le plan Pro y change.".to_owned(),
             },
             cta: composer.cta("Activer Pro"),
-            why: "Vous recevez ce message parce que vous avez essayé une fonctionnalité du plan Pro.",
+            why: if self.misses() {
+                "Vous recevez ce message parce que vous avez essayé une fonctionnalité avec le plan Free."
+            } else {
+                "Vous recevez ce message parce que vous avez essayé une fonctionnalité du plan Pro."
+            },
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Codes, subjects, buttons and bodies that the specification gives word for word.
 
 use letters::{CODES, samples};
+use serde_json::json;
 
 use super::{sample, visible, with, written};
 
@@ -281,4 +282,53 @@ fn nothing_is_claimed_that_is_not_known() {
         written(&unknown).subject,
         "Invitation à rejoindre le projet \"API Gateway\""
     );
+}
+
+#[test]
+fn nothing_is_called_ready_in_pro_that_the_plan_does_not_add() {
+    const ADDED: [&str; 4] = ["slack", "window", "multi_env", "endpoint"];
+    // What the plan does not change, and what is true of it instead; of an unknown feature nothing is.
+    let others = [
+        ("sdh", "ils sont les mêmes avec tous les plans"),
+        ("retention", "la même avec tous les plans"),
+        ("export_csv", "aucun plan ne le propose encore"),
+        ("cluster", ""),
+    ];
+    let letter = |features: &[&str]| {
+        let tried: Vec<_> = features
+            .iter()
+            .map(|feature| json!({ "feature": feature }))
+            .collect();
+        let mut letter = with(sample("E-CONV-04"), "features", tried);
+        letter.context["feature"] = features[0].into();
+        written(&letter)
+    };
+    for feature in ADDED {
+        let letter = letter(&[feature]);
+        assert_eq!(
+            letter.subject, "Cette fonctionnalité est prête pour vous en Pro",
+            "{feature}"
+        );
+        assert!(letter.text.contains("une fonctionnalité du plan Pro"));
+    }
+    assert_eq!(
+        letter(&ADDED).subject,
+        "Ces fonctionnalités sont prêtes pour vous en Pro"
+    );
+    for (feature, truth) in others {
+        for tried in [&[feature][..], &["slack", feature]] {
+            let letter = letter(tried);
+            assert_eq!(
+                letter.subject, "Ce que le plan Pro ajoute aujourd’hui",
+                "{tried:?}"
+            );
+            for part in [&letter.text, &visible(&letter.html)] {
+                assert!(part.contains(truth), "{tried:?}: {part}");
+                assert!(
+                    !part.contains("fonctionnalité du plan Pro"),
+                    "{tried:?}: {part}"
+                );
+            }
+        }
+    }
 }
