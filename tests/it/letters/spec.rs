@@ -332,3 +332,33 @@ fn nothing_is_called_ready_in_pro_that_the_plan_does_not_add() {
         }
     }
 }
+
+#[test]
+fn nobody_is_told_to_join_a_project_without_an_invitation() {
+    for own in samples::all() {
+        let lonely = with(own, "project_name", serde_json::Value::Null);
+        let Ok(letter) = super::try_written(&lonely) else {
+            continue;
+        };
+        assert!(
+            !letter.text.contains("rejoindre un projet"),
+            "{}: {}",
+            lonely.name,
+            letter.text
+        );
+    }
+    let lonely = with(sample("E-RET-03"), "project_name", serde_json::Value::Null);
+    assert!(written(&lonely).text.contains("1) créer un projet\u{a0};"));
+}
+
+#[test]
+fn leaving_is_not_said_to_end_what_always_goes_out() {
+    // E-ACT-05 is transactional: no preference stops it.
+    let letter = written(&sample("E-RET-04-J30"));
+    for part in [&letter.text, &visible(&letter.html)] {
+        assert!(
+            part.contains("les alertes critiques et les avis de sécurité et de facturation vous parviendront toujours"),
+            "{part}"
+        );
+    }
+}
