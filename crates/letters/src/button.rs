@@ -157,11 +157,18 @@ fn mailto(to: &str, subject: &str) -> String {
     url
 }
 
+impl LinkKeys {
+    /// Whether this is a copy to somebody else than the owner, whom the application shows neither project nor deployment.
+    pub(crate) fn is_copy(&self) -> bool {
+        self.owner_email.is_some()
+    }
+}
+
 impl Ingredients<'_> {
     /// The button with this label.
     pub(crate) fn cta(self, label: &'static str) -> Cta {
-        if self.keys.owner_email.is_some() {
-            return self.to_owner(label);
+        if self.keys.is_copy() {
+            return self.to_owner();
         }
         [self.keys.cta_path.as_deref(), Some(self.button)]
             .into_iter()
@@ -186,14 +193,12 @@ impl Ingredients<'_> {
     }
 
     /// A copy's button: a message to the owner, or to support when the owner has no usable address.
-    fn to_owner(self, label: &'static str) -> Cta {
-        match self.owner() {
-            Some(owner) => {
-                Cta::message("Écrire au propriétaire", &owner, &self.about_the_release())
-            }
-            None => self
-                .resolve(label, "{support}")
-                .unwrap_or_else(|| self.dashboard(label)),
+    fn to_owner(self) -> Cta {
+        let about = self.about_the_release();
+        match (self.owner(), self.site.support_address.as_deref()) {
+            (Some(owner), _) => Cta::message("Écrire au propriétaire", &owner, &about),
+            (None, Some(support)) => Cta::message("Écrire au support", support, &about),
+            (None, None) => self.dashboard("Ouvrir le dashboard"),
         }
     }
 
@@ -262,10 +267,14 @@ impl Ingredients<'_> {
         is_path.then(|| Cta::page(label, format!("{}{path}", self.site.frontend_url)))
     }
 
-    /// Whom a copy's button writes to; `None` for the owner's own letter, and when the owner has no usable address.
+    /// Whom a copy's button writes to; `None` for the owner's own letter, and when the owner has no usable address: GitHub
+    /// gives one that takes no mail to who hides theirs.
     fn owner(self) -> Option<String> {
         let raw = self.keys.owner_email.as_deref()?;
         let is_address = raw.len() <= 254
+            && !raw
+                .to_ascii_lowercase()
+                .ends_with("@users.noreply.github.com")
             && raw
                 .rsplit_once('@')
                 .is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.'))

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::RenderError;
 use super::letter::{Payload, templates};
 use super::page::{Composer, Fact, Frame, Headline, Page};
-use super::verdict::{self, Analysis, PRO_ADDS, UNMEASURED_STEPS, Verdict};
+use super::verdict::{self, Analysis, Verdict, unmeasured_steps};
 
 /// A critical verdict, for the owner and the contacts on call.
 #[derive(Debug, Deserialize)]
@@ -112,11 +112,17 @@ impl Payload for CriticalVerdict {
                 (Kind::Unmeasured, _) => format!("Déploiement #{number} : pourquoi, et que faire."),
                 (Kind::Several, _) => format!("Le dernier : {}.", self.0.about()),
                 (_, Some(figures)) => format!("Déploiement #{number} : {figures}."),
-                (Kind::Rollback, None) => format!("Déploiement #{number} : risque élevé pour vos utilisateurs."),
+                (Kind::Rollback, None) => {
+                    format!("Déploiement #{number} : risque élevé pour vos utilisateurs.")
+                }
                 (_, None) => format!("Déploiement #{number} : des signaux à vérifier."),
             },
             cta: composer.cta(label),
-            why: "Vous recevez cette alerte parce que vous êtes propriétaire ou d'astreinte sur ce projet.",
+            why: if composer.links.is_copy() {
+                "Vous recevez cette alerte parce que vous êtes d'astreinte sur ce projet."
+            } else {
+                "Vous recevez cette alerte parce que vous êtes propriétaire de ce projet."
+            },
         })?;
         Ok(page.opening(self.headline()))
     }

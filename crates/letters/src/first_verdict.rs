@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::RenderError;
 use super::letter::{Payload, templates};
 use super::page::{Composer, Fact, Frame, Page};
-use super::verdict::{self, Analysis, PRO_ADDS, UNMEASURED_STEPS, Verdict};
+use super::verdict::{self, Analysis, Verdict, unmeasured_steps};
 
 /// The first row of `deployment_verdicts` for a project.
 #[derive(Debug, Deserialize)]
@@ -53,7 +53,11 @@ impl Payload for FirstVerdict {
             } else {
                 "Voir le déploiement"
             }),
-            why: "Vous recevez ce message parce que vous suivez ce projet sur SEQPULSE, en tant que propriétaire ou administrateur.",
+            why: if composer.links.is_copy() {
+                "Vous recevez ce message parce que vous êtes administrateur de ce projet."
+            } else {
+                "Vous recevez ce message parce que vous êtes propriétaire de ce projet."
+            },
         })
     }
 }

@@ -178,6 +178,8 @@ pub(crate) struct Page<'a> {
     /// Why the recipient gets this, in the register of the letter.
     pub(crate) why: &'static str,
     pub(crate) zone: Zone,
+    /// Whether it is a copy to a contact, who cannot open what the application shows to the owner alone.
+    pub(crate) is_copy: bool,
     pub(crate) support: Option<Contact<'a>>,
     /// Where the application is, for links beside the button.
     pub(crate) frontend_url: &'a str,
@@ -265,6 +267,7 @@ impl<'a> Composer<'a> {
             cta: frame.cta,
             why: frame.why,
             zone: self.zone(),
+            is_copy: self.links.is_copy(),
             support: self.site.support_address.as_deref().map(|address| Contact {
                 address,
                 subject: String::new(),

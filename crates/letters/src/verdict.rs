@@ -108,13 +108,31 @@ pub(crate) struct Analysis {
 pub(crate) const REQUIRED: &[&str] = &["project_name", "env", "deployment_number", "verdict"];
 
 /// What a project on the Free plan does not have; nothing else differs in the application.
-pub(crate) const PRO_ADDS: &str = "Le plan Pro ajoute : des déploiements sans quota, une fenêtre d'observation de 15 minutes, trois environnements, Slack et davantage de changements d'endpoint.";
+const PRO_ADDS: &str = "Le plan Pro ajoute : des déploiements sans quota, une fenêtre d'observation de 15 minutes, trois environnements, Slack et davantage de changements d'endpoint.";
+
+/// What stands in a copy in its place: pages and plan are the owner's alone.
+const OWNER_ONLY: &str = "Dans SEQPULSE, seul le propriétaire du projet voit la page de ce déploiement : demandez-lui le détail des mesures.";
 
 /// What to do when nothing could be measured.
-pub(crate) const UNMEASURED_STEPS: [&str; 2] = [
+const UNMEASURED_STEPS: [&str; 2] = [
     "Vérifier vous-même cette version : trafic, erreurs, latence",
     "Tester l'endpoint de métriques : page du projet, onglet Integration, « Run Test & Activate »",
 ];
+
+/// The same for somebody who cannot open the project.
+const UNMEASURED_STEPS_OF_A_COPY: [&str; 2] = [
+    UNMEASURED_STEPS[0],
+    "Demander au propriétaire du projet de tester l'endpoint de métriques",
+];
+
+/// What to do when nothing could be measured, as far as the reader of this page can do it.
+pub(crate) fn unmeasured_steps(page: &Page<'_>) -> &'static [&'static str; 2] {
+    if page.is_copy {
+        &UNMEASURED_STEPS_OF_A_COPY
+    } else {
+        &UNMEASURED_STEPS
+    }
+}
 
 impl Analysis {
     /// Whether the verdict rests on measures.
@@ -122,10 +140,19 @@ impl Analysis {
         self.measured != Some(false)
     }
 
-    pub(crate) fn is_free(&self) -> bool {
+    fn is_free(&self) -> bool {
         self.plan
             .as_ref()
             .is_some_and(|plan| plan.as_str() == "free")
+    }
+
+    /// The line below the actions: what Pro adds, for the owner of a Free project; what a copy's reader has to ask for.
+    pub(crate) fn closing(&self, page: &Page<'_>) -> Option<&'static str> {
+        if page.is_copy {
+            Some(OWNER_ONLY)
+        } else {
+            self.is_free().then_some(PRO_ADDS)
+        }
     }
 
     /// Its colour: the verdict's, and a calm one where nothing was found.

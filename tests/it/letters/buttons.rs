@@ -145,11 +145,18 @@ fn a_copy_writes_to_the_owner_whatever_the_configured_path() {
         "a b@example.com",
         "x@example.com\u{202e}",
         "a@b?cc=c@d.e f",
+        "1234+nassir@users.noreply.github.com",
     ] {
         let led = button(&with(copy.clone(), "owner_email", unusable));
         assert!(
             led.starts_with("mailto:support@example.com?subject="),
             "{unusable}: {led}"
+        );
+        let letter = written(&with(copy.clone(), "owner_email", unusable));
+        assert!(
+            letter.text.contains("Écrire au support\u{a0}:"),
+            "{unusable}: {}",
+            letter.text
         );
     }
     let tricky = button(&with(copy, "owner_email", "a?cc=x&b@example.com"));
@@ -157,6 +164,31 @@ fn a_copy_writes_to_the_owner_whatever_the_configured_path() {
         tricky.starts_with("mailto:a%3Fcc%3Dx%26b@example.com?subject="),
         "{tricky}"
     );
+}
+
+#[test]
+fn a_copy_says_to_ask_the_owner_for_what_only_they_can_open() {
+    let mut copies = 0;
+    for own in samples::all() {
+        if !["E-ACT-04", "E-ACT-05"].contains(&own.code) || own.name == "E-ACT-05-copy" {
+            continue;
+        }
+        let copy = written(&with(own.clone(), "owner_email", "owner@example.com")).text;
+        let own = written(&own).text;
+        for theirs in [
+            "onglet Integration",
+            "plan Pro",
+            "propriétaire de ce projet",
+        ] {
+            assert!(!copy.contains(theirs), "{theirs}: {copy}");
+        }
+        let asks = ["demandez-lui", "Demander au propriétaire"];
+        assert!(asks.iter().any(|asks| copy.contains(asks)), "{copy}");
+        assert!(!asks.iter().any(|asks| own.contains(asks)), "{own}");
+        assert!(own.contains("propriétaire de ce projet"), "{own}");
+        copies += 1;
+    }
+    assert!(copies >= 14, "{copies}");
 }
 
 #[test]
