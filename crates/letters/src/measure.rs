@@ -187,24 +187,38 @@ impl Measure {
         })
     }
 
+    /// How many samples are beyond, where the mean hides it.
+    fn peak(&self) -> Option<String> {
+        (!self.mean_is_beyond()).then(|| self.count()).flatten()
+    }
+
+    /// What is said of it after its name, when it is no peak.
+    fn state(&self) -> String {
+        self.values()
+            .or_else(|| self.said.as_ref().map(ToString::to_string))
+            .unwrap_or_else(|| "hors seuil".to_owned())
+    }
+
     /// The one fact in large type: `Trafic 42 → 16 req/s`; a peak that the mean hides is said as a count.
     pub(crate) fn headline(&self) -> String {
         let name = self.metric.name();
-        let peak = (!self.mean_is_beyond()).then(|| self.count()).flatten();
-        match (peak, self.values(), &self.said) {
-            (Some(count), _, _) => format!("{name} : {count} hors seuil"),
-            (None, Some(values), _) => format!("{name} {values}"),
-            (None, None, Some(said)) => format!("{name} {said}"),
-            (None, None, None) => format!("{name} hors seuil"),
+        match self.peak() {
+            Some(count) => format!("{name} : {count} hors seuil"),
+            None => format!("{name} {}", self.state()),
         }
     }
 
-    /// The same for a list, with the one thing that changes how it reads.
+    /// The same inside a sentence, with the one thing that changes how it reads.
     pub(crate) fn in_short(&self) -> String {
+        let name = self.metric.word();
+        let fact = match self.peak() {
+            Some(count) => format!("{name} hors seuil dans {count}"),
+            None => format!("{name} {}", self.state()),
+        };
         if self.was_failing() {
-            format!("{} (déjà hors seuil avant)", self.headline())
+            format!("{fact} (déjà hors seuil avant)")
         } else {
-            self.headline()
+            fact
         }
     }
 

@@ -140,3 +140,18 @@ fn text_and_html_tell_the_same_figures() {
         }
     }
 }
+
+#[test]
+fn a_metric_inside_a_sentence_begins_small() {
+    let mut inside = 0;
+    for (place, text) in readings() {
+        for name in ["Taux d’erreur", "Trafic", "Latence", "Mémoire"] {
+            for before in [":", ","] {
+                let wrong = format!("{before} {name}");
+                assert!(!text.contains(&wrong), "{place}: {wrong}: {text}");
+                inside += text.matches(&wrong.to_lowercase()).count();
+            }
+        }
+    }
+    assert!(inside > 50, "{inside}");
+}
