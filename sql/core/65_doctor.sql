@@ -25,14 +25,14 @@ begin
     return query select 'requests being resolved',
         case when count(*) filter (where b.mismatched_at is not null) > 0 then 'fail' when count(*) filter (where b.first_sent_at < clock_timestamp() - interval '1 hour') > 0 then 'warn' else 'ok' end,
         case when count(*) = 0 then 'none' else format('%s requests, the oldest sent at %s UTC, are being resolved', count(*), to_char(min(b.first_sent_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI'))
-            || coalesce(format('; %s wait for a sidecar of another version or other settings, see email_batches.settings and mismatched_by', nullif(count(*) filter (where b.mismatched_at is not null), 0)), '') end
+            || coalesce('; ' || nullif(count(*) filter (where b.mismatched_at is not null), 0) || ' wait for a sidecar of another version or other settings, see email_batches.settings and mismatched_by', '') end
     from public.email_batches b
     where b.state = 'unknown';
 
     return query select 'rate',
         case when bool_or(r.limited_at > clock_timestamp() - interval '10 minutes') then 'warn' else 'ok' end,
         coalesce(string_agg(format('%s: at most %s requests a second', r.provider, least(r.ceiling, coalesce(r.provider_limit, r.ceiling)))
-            || coalesce(format(', last refused as too many at %s UTC', to_char(r.limited_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI')), ''), '; ' order by r.provider), 'no request was counted yet')
+            || coalesce(', last refused as too many at ' || to_char(r.limited_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC', ''), '; ' order by r.provider), 'no request was counted yet')
     from public.email_rates r;
 
     return query select 'paused types',

@@ -120,7 +120,12 @@ async fn a_repetition_with_other_bytes_is_left_to_a_sidecar_that_matches() {
             &[],
         )
         .await;
-    assert!(doctor.contains("other settings"), "{doctor}");
+    assert!(
+        doctor.contains(
+            "are being resolved; 1 wait for a sidecar of another version or other settings"
+        ),
+        "{doctor}"
+    );
     drop(other);
 
     let _like_the_first = impatient(&db, "resend", &sandbox).spawn();

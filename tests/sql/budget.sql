@@ -1,7 +1,7 @@
 -- The rate budget and the probing of a pause, by the real clock.
 begin;
 \ir support/fixtures.sql
-select plan(19);
+select plan(21);
 
 -- Turns ---------------------------------------------------------------------------------------------------------------------
 select results_eq($$ select granted, wait_seconds from public.email_take_turn('resend', 0, false) $$, $$ values (true, 0::double precision) $$, 'unlimited needs no turn');
@@ -12,11 +12,14 @@ select ok((select granted from public.email_take_turn('resend', 10, false)), 'bu
 select ok((select not granted and wait_seconds > 0 from public.email_take_turn('resend', 10, false)), 'bulk may reserve no third turn ahead');
 select ok((select granted from public.email_take_turn('resend', 10, true)), 'an urgent letter may reserve a third turn');
 
+select is((select detail from public.email_doctor() where check_name = 'rate'), 'resend: at most 10 requests a second', 'where nothing was refused, doctor speaks of no refusal');
+
 -- Too many ------------------------------------------------------------------------------------------------------------------
 select public.email_slow_down('resend', 3);
 select ok((select per_second < 7.2 and limited = 1 and next_at > clock_timestamp() + interval '2.5 seconds' from public.email_rates), 'a 429 stops everybody for as long as it says and cuts the pace');
 select public.email_slow_down('resend', 0);
 select ok((select per_second > 6.5 and limited = 2 from public.email_rates), 'several in one second cut it once');
+select matches((select detail from public.email_doctor() where check_name = 'rate'), '^resend: at most 10 requests a second, last refused as too many at 20\d\d-\d\d-\d\d \d\d:\d\d UTC$', 'doctor says when the provider refused');
 update public.email_rates set next_at = clock_timestamp(), adjusted_at = clock_timestamp() - interval '30 seconds', per_second = 2;
 select ok((select granted from public.email_take_turn('resend', 10, false)), 'after the wait of a 429 turns are granted again');
 select ok((select per_second between 6.9 and 7.2 from public.email_rates), 'half a minute gives back half of the ceiling');
