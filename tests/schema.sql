@@ -909,7 +909,7 @@ CREATE FUNCTION public.email_lapse_current(ids bigint[]) RETURNS TABLE(id bigint
     SET "TimeZone" TO 'UTC'
     SET search_path TO 'pg_catalog', 'pg_temp';
 
-COMMENT ON FUNCTION public.email_lapse_current(ids bigint[]) IS 'E-RET-03 and E-RET-04: true while the user was not active on a day after the one in the key; with their last activity and the project to come back to.';
+COMMENT ON FUNCTION public.email_lapse_current(ids bigint[]) IS 'E-RET-03 and E-RET-04: true while the user was not active on a day after the one in the key (without one: for as long as the letter is about, until it was due); with their last activity and the project to come back to.';
 
 CREATE FUNCTION public.email_lapsed(code text, shortest interval, longest interval) RETURNS TABLE(user_id uuid, last_active_at timestamp with time zone)
     LANGUAGE plpgsql

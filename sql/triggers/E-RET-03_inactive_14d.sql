@@ -61,12 +61,16 @@ declare
 begin
     return query
     select o.id,
-        case when a.last_active_at >= coalesce((lapse.day + 1)::timestamptz, o.due_at)
+        case when a.last_active_at >= coalesce((lapse.day + 1)::timestamptz, o.due_at - lapse.inactive + interval '1 microsecond')
             then 'active again since ' || to_char(a.last_active_at, 'YYYY-MM-DD') end,
         jsonb_build_object('last_active_at', a.last_active_at, 'project_name', p.name, 'project_id', p.id)
     from public.email_outbox o
     cross join lateral (
-        select coalesce(public.email_day(o.payload ->> 'last_active_day'), public.email_day(split_part(o.dedupe_key, ':', 3))) as day
+        select coalesce(public.email_day(o.payload ->> 'last_active_day'), public.email_day(split_part(o.dedupe_key, ':', 3))) as day,
+            -- For a row that names no day, such as one inserted by hand: how long the letter says that nothing happened.
+            coalesce((t.params ->> 'inactive')::interval, (select min(s.value::interval) from jsonb_each_text(t.params -> 'steps') s), '14 days') as inactive
+        from public.email_types t
+        where t.code = o.email_type
     ) lapse
     cross join lateral public.email_last_active(o.user_id, checked_at) a
     left join lateral (
@@ -83,7 +87,7 @@ begin
 end
 $$;
 comment on function public.email_lapse_current(bigint[]) is
-'E-RET-03 and E-RET-04: true while the user was not active on a day after the one in the key; with their last activity and the project to come back to.';
+'E-RET-03 and E-RET-04: true while the user was not active on a day after the one in the key (without one: for as long as the letter is about, until it was due); with their last activity and the project to come back to.';
 revoke all on function public.email_lapse_current(bigint[]) from public;
 
 -- Cause ------------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 -- E-RET-03: 14 days without activity.
 begin;
 \ir support/scans.sql
-select plan(23);
+select plan(24);
 
 select pg_temp.at('2026-03-20 06:20Z');
 create temp table people (name text, person uuid);
@@ -74,6 +74,9 @@ select is((select g.verdict from key, pg_temp.gate(k) g), 'send', 'true when wha
 rollback to s;
 update email_outbox set dedupe_key = 'by hand', payload = '{}' where dedupe_key = (select k from key);
 select is((select g.verdict from pg_temp.gate('by hand') g), 'send', 'a row without a day is about the time before it was due');
+insert into email_signals (kind, user_id, occurred_at) values ('login', pg_temp.who('nadia'), '2026-03-05 20:15:00.000001Z');
+select is((select g.reason from pg_temp.gate('by hand') g), 'active again since 2026-03-05', 'untrue after an activity in the 14 days before that');
+delete from email_signals where occurred_at = '2026-03-05 20:15:00.000001Z';
 insert into email_signals (kind, user_id, occurred_at) values ('login', pg_temp.who('nadia'), '2026-03-19 20:15Z');
 select is((select g.verdict from pg_temp.gate('by hand') g), 'suppress', 'and untrue after an activity since');
 rollback to s;
