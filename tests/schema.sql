@@ -1069,12 +1069,6 @@ CREATE FUNCTION public.email_outbox_settled() RETURNS trigger
 
 COMMENT ON FUNCTION public.email_outbox_settled() IS 'After a row that was to be cancelled or forgotten while it was being sent has its outcome: back in the queue it is suppressed instead; a forgotten one is erased in any case.';
 
-CREATE FUNCTION public.email_outbox_sound(dedupe_key text, payload jsonb, status text, reason text, last_error text, attempts integer, claims integer, retry_at timestamp with time zone, locked_by text, locked_until timestamp with time zone, batch_id uuid, batch_position integer, finished_at timestamp with time zone) RETURNS boolean
-    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'pg_temp';
-
-COMMENT ON FUNCTION public.email_outbox_sound(dedupe_key text, payload jsonb, status text, reason text, last_error text, attempts integer, claims integer, retry_at timestamp with time zone, locked_by text, locked_until timestamp with time zone, batch_id uuid, batch_position integer, finished_at timestamp with time zone) IS 'The CHECK of email_outbox: what must hold of a row whatever wrote it; the error says which rule it breaks.';
-
 CREATE FUNCTION public.email_outbox_wake() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -2395,7 +2389,16 @@ CREATE TABLE public.email_outbox (
     payload jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT public.email_now() NOT NULL,
     finished_at timestamp with time zone,
-    CONSTRAINT email_outbox_sound CHECK (public.email_outbox_sound(dedupe_key, payload, status, reason, last_error, attempts, claims, retry_at, locked_by, locked_until, batch_id, batch_position, finished_at))
+    CONSTRAINT email_outbox_attempts_and_claims_are_not_negative CHECK ((LEAST(attempts, claims) >= 0)),
+    CONSTRAINT email_outbox_dedupe_key_has_1_to_255_characters CHECK (((length(dedupe_key) >= 1) AND (length(dedupe_key) <= 255))),
+    CONSTRAINT email_outbox_ended_rows_alone_have_finished_at CHECK (((status = ANY ('{queued,sending}'::text[])) = (finished_at IS NULL))),
+    CONSTRAINT email_outbox_failed_rows_have_an_error_or_a_reason CHECK (((status <> 'failed'::text) OR (last_error IS NOT NULL) OR (reason IS NOT NULL))),
+    CONSTRAINT email_outbox_payload_is_a_json_object CHECK ((jsonb_typeof(payload) = 'object'::text)),
+    CONSTRAINT email_outbox_queued_rows_alone_have_retry_at CHECK (((status = 'queued'::text) OR (retry_at IS NULL))),
+    CONSTRAINT email_outbox_sending_rows_alone_have_a_lease CHECK ((((status = 'sending'::text) = (locked_by IS NOT NULL)) AND ((locked_by IS NULL) = (locked_until IS NULL)))),
+    CONSTRAINT email_outbox_sending_rows_have_a_batch CHECK (((locked_by IS NULL) OR ((batch_id IS NOT NULL) AND (batch_position IS NOT NULL)))),
+    CONSTRAINT email_outbox_status_is_known CHECK ((status = ANY ('{queued,sending,sent,failed,suppressed}'::text[]))),
+    CONSTRAINT email_outbox_suppressed_rows_have_a_reason CHECK (((status <> 'suppressed'::text) OR (reason IS NOT NULL)))
 )
 WITH (autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_insert_scale_factor='0.05', autovacuum_analyze_scale_factor='0.05');
 
@@ -2455,7 +2458,25 @@ COMMENT ON COLUMN public.email_outbox.created_at IS 'When it was enqueued.';
 
 COMMENT ON COLUMN public.email_outbox.finished_at IS 'When it ended; null while it is queued or sending.';
 
-COMMENT ON CONSTRAINT email_outbox_sound ON public.email_outbox IS 'What must hold of a row whatever wrote it; see email_outbox_sound().';
+COMMENT ON CONSTRAINT email_outbox_attempts_and_claims_are_not_negative ON public.email_outbox IS 'Both count from 0; email_retry() starts them anew.';
+
+COMMENT ON CONSTRAINT email_outbox_dedupe_key_has_1_to_255_characters ON public.email_outbox IS 'One letter per key. Shorten what the key is made of, or hash it; an empty key would be everyone''s.';
+
+COMMENT ON CONSTRAINT email_outbox_ended_rows_alone_have_finished_at ON public.email_outbox IS 'A row that is sent, failed or suppressed has finished_at; one that is queued or sending has not. By hand: email_cancel(), email_retry().';
+
+COMMENT ON CONSTRAINT email_outbox_failed_rows_have_an_error_or_a_reason ON public.email_outbox IS 'Say in last_error or reason why it was given up.';
+
+COMMENT ON CONSTRAINT email_outbox_payload_is_a_json_object ON public.email_outbox IS 'Write {"key": value}; leave payload out when the letter needs no keys.';
+
+COMMENT ON CONSTRAINT email_outbox_queued_rows_alone_have_retry_at ON public.email_outbox IS 'retry_at is the end of a backoff: null it when a row ends.';
+
+COMMENT ON CONSTRAINT email_outbox_sending_rows_alone_have_a_lease ON public.email_outbox IS 'locked_by and locked_until are set while a row is being sent, and null otherwise. By hand: email_cancel(), email_retry() keep them in step.';
+
+COMMENT ON CONSTRAINT email_outbox_sending_rows_have_a_batch ON public.email_outbox IS 'A row that is being sent has batch_id and batch_position, which its request goes by. Only a sidecar''s claim makes a row sending.';
+
+COMMENT ON CONSTRAINT email_outbox_status_is_known ON public.email_outbox IS 'queued, sending, sent, failed or suppressed: see the column.';
+
+COMMENT ON CONSTRAINT email_outbox_suppressed_rows_have_a_reason ON public.email_outbox IS 'Say in reason why it is not sent; email_cancel(id, reason) does.';
 
 CREATE TABLE public.email_trigger_errors (
     id bigint NOT NULL,
@@ -3970,10 +3991,6 @@ REVOKE ALL ON FUNCTION public.email_outbox_admit() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.email_outbox_rank() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_outbox_settled() FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION public.email_outbox_sound(dedupe_key text, payload jsonb, status text, reason text, last_error text, attempts integer, claims integer, retry_at timestamp with time zone, locked_by text, locked_until timestamp with time zone, batch_id uuid, batch_position integer, finished_at timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.email_outbox_sound(dedupe_key text, payload jsonb, status text, reason text, last_error text, attempts integer, claims integer, retry_at timestamp with time zone, locked_by text, locked_until timestamp with time zone, batch_id uuid, batch_position integer, finished_at timestamp with time zone) TO email_worker;
-GRANT ALL ON FUNCTION public.email_outbox_sound(dedupe_key text, payload jsonb, status text, reason text, last_error text, attempts integer, claims integer, retry_at timestamp with time zone, locked_by text, locked_until timestamp with time zone, batch_id uuid, batch_position integer, finished_at timestamp with time zone) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_outbox_wake() FROM PUBLIC;
 

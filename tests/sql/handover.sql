@@ -122,7 +122,7 @@ insert into fixture.refused (what, metadata, error) values
 ('a user that is none', '{"user_id": "nadia", "email_type": "E-TRX-01", "dedupe_key": "welcome_signup:x"}', '%field "user_id" is not a uuid'),
 ('no type', jsonb_build_object('user_id', :'nadia', 'dedupe_key', 'welcome_signup:x'), '%field "email_type" is missing'),
 ('an unknown code', jsonb_build_object('user_id', :'nadia', 'email_type', 'E-NEW-01', 'dedupe_key', 'new:x'), '23503: unknown email type "E-NEW-01"'),
-('a key too long', jsonb_build_object('user_id', :'nadia', 'email_type', 'E-TRX-01', 'dedupe_key', repeat('x', 256)), '23514: email_outbox: dedupe_key has 1 to 255 characters, not 256%'),
+('a key too long', jsonb_build_object('user_id', :'nadia', 'email_type', 'E-TRX-01', 'dedupe_key', repeat('x', 256)), '23514: %"email_outbox_dedupe_key_has_1_to_255_characters"%'),
 ('no metadata', null, '%field "dedupe_key" is missing'),
 ('metadata that is a list', '[1]', '%field "dedupe_key" is missing');
 insert into fixture.refused (kind, what, metadata, error) values
