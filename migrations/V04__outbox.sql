@@ -66,7 +66,7 @@ comment on column public.email_outbox.run_at is 'Not before this moment of email
 comment on column public.email_outbox.due_at is 'The first run_at: email_types.expires_after counts from it.';
 comment on column public.email_outbox.retry_at is 'After a transient failure: not before this moment of the real clock. null means no retry is pending.';
 comment on column public.email_outbox.priority is 'Higher goes first; null means the type''s priority.';
-comment on column public.email_outbox.rank is 'The priority in force (the row''s or else its type''s), kept by triggers so that the claim can use an index.';
+comment on column public.email_outbox.rank is 'The priority in force (the row''s or else its type''s), kept by triggers so that the claim can use an index. Not to be written: an INSERT''s own value is replaced.';
 comment on column public.email_outbox.slot is 'Whose slot (email_marketing_slots.recipient) this row holds (its outbox_id is this row) or, while it is queued, waits for, in the category of its type; null: not capped, or not claimed yet.';
 comment on column public.email_outbox.reason is 'Why it is suppressed, or why it waits; null means no reason is needed.';
 comment on column public.email_outbox.end_as is 'Asked for while it was being sent (email_cancel, email_forget_user): should the provider turn out not to have accepted it, it is suppressed with this reason instead of tried again. null: nothing was asked.';

@@ -26,7 +26,7 @@ CREATE FUNCTION public.email_act_01_facts(since timestamp with time zone, until 
 
 COMMENT ON FUNCTION public.email_act_01_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-ACT-01: the sign-ups of a time, as its facts.';
 
-CREATE FUNCTION public.email_act_01_rows(id uuid, created_at timestamp with time zone) RETURNS TABLE(email_type text, user_id uuid, dedupe_key text, run_at timestamp with time zone)
+CREATE FUNCTION public.email_act_01_rows(id uuid, created_at timestamp with time zone) RETURNS TABLE(email_type text, user_id uuid, dedupe_key text, run_at timestamp with time zone, rank integer)
     LANGUAGE sql STABLE;
 
 COMMENT ON FUNCTION public.email_act_01_rows(id uuid, created_at timestamp with time zone) IS 'E-ACT-01: the outbox row of one sign-up; none while the type is disabled, or for one before it was active.';
@@ -59,7 +59,7 @@ CREATE FUNCTION public.email_act_02_facts(since timestamp with time zone, until 
 
 COMMENT ON FUNCTION public.email_act_02_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-ACT-02: the new projects of a time, as its facts.';
 
-CREATE FUNCTION public.email_act_02_rows(id uuid, owner uuid, created_at timestamp with time zone) RETURNS TABLE(email_type text, user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone)
+CREATE FUNCTION public.email_act_02_rows(id uuid, owner uuid, created_at timestamp with time zone) RETURNS TABLE(email_type text, user_id uuid, project_id uuid, dedupe_key text, run_at timestamp with time zone, rank integer)
     LANGUAGE sql STABLE;
 
 COMMENT ON FUNCTION public.email_act_02_rows(id uuid, owner uuid, created_at timestamp with time zone) IS 'E-ACT-02: the outbox row of one new project of a new user; none while the type is disabled, or for one before it was active.';
@@ -100,7 +100,7 @@ CREATE FUNCTION public.email_act_03_finished(project uuid) RETURNS boolean
 
 COMMENT ON FUNCTION public.email_act_03_finished(project uuid) IS 'E-ACT-03: whether the project ever finished a deployment.';
 
-CREATE FUNCTION public.email_act_03_rows(deployment uuid, project uuid, started_at timestamp with time zone) RETURNS TABLE(email_type text, user_id uuid, project_id uuid, dedupe_key text, payload jsonb, run_at timestamp with time zone)
+CREATE FUNCTION public.email_act_03_rows(deployment uuid, project uuid, started_at timestamp with time zone) RETURNS TABLE(email_type text, user_id uuid, project_id uuid, dedupe_key text, payload jsonb, run_at timestamp with time zone, rank integer)
     LANGUAGE sql STABLE;
 
 COMMENT ON FUNCTION public.email_act_03_rows(deployment uuid, project uuid, started_at timestamp with time zone) IS 'E-ACT-03: the outbox row of one running deployment; none when its project ever finished one.';
@@ -141,7 +141,7 @@ CREATE FUNCTION public.email_act_04_facts(since timestamp with time zone, until 
 
 COMMENT ON FUNCTION public.email_act_04_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-ACT-04: the first verdicts of a time, as its facts.';
 
-CREATE FUNCTION public.email_act_04_rows(deployment uuid, verdict_at timestamp with time zone, at timestamp with time zone) RETURNS TABLE(email_type text, user_id uuid, project_id uuid, to_email text, dedupe_key text, payload jsonb, run_at timestamp with time zone)
+CREATE FUNCTION public.email_act_04_rows(deployment uuid, verdict_at timestamp with time zone, at timestamp with time zone) RETURNS TABLE(email_type text, user_id uuid, project_id uuid, to_email text, dedupe_key text, payload jsonb, run_at timestamp with time zone, rank integer)
     LANGUAGE sql STABLE;
 
 COMMENT ON FUNCTION public.email_act_04_rows(deployment uuid, verdict_at timestamp with time zone, at timestamp with time zone) IS 'E-ACT-04: the outbox rows of one verdict, for the owner and the admin contacts; none for one that is not its project''s first.';
@@ -176,7 +176,7 @@ CREATE FUNCTION public.email_act_05_facts(since timestamp with time zone, until 
 
 COMMENT ON FUNCTION public.email_act_05_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-ACT-05: the critical verdicts of a time, as its facts.';
 
-CREATE FUNCTION public.email_act_05_rows(deployment uuid, verdict text, created_at timestamp with time zone, at timestamp with time zone) RETURNS TABLE(email_type text, user_id uuid, project_id uuid, to_email text, dedupe_key text, payload jsonb, urgent boolean, within interval, collects timestamp with time zone)
+CREATE FUNCTION public.email_act_05_rows(deployment uuid, verdict text, created_at timestamp with time zone, at timestamp with time zone) RETURNS TABLE(email_type text, user_id uuid, project_id uuid, to_email text, dedupe_key text, payload jsonb, rank integer, urgent boolean, within interval, collects timestamp with time zone)
     LANGUAGE sql STABLE;
 
 COMMENT ON FUNCTION public.email_act_05_rows(deployment uuid, verdict text, created_at timestamp with time zone, at timestamp with time zone) IS 'E-ACT-05: the outbox rows of one verdict, for the owner and the contacts on call, and until when warnings are being collected (collects; null: this one goes at once); none for a verdict that is not critical.';
@@ -868,6 +868,11 @@ CREATE FUNCTION public.email_isolate(worker text, row_id bigint, lease interval)
 
 COMMENT ON FUNCTION public.email_isolate(worker text, row_id bigint, lease interval) IS 'Claims one row alone, in a batch of its own whose id it answers; null when the row is given up instead, because five sidecars died while it was alone.';
 
+CREATE FUNCTION public.email_journaled(key text) RETURNS TABLE(delivery_id uuid)
+    LANGUAGE sql STABLE;
+
+COMMENT ON FUNCTION public.email_journaled(key text) IS 'The journal''s row that keeps this key from being queued again; none for a new key, and for a letter that failed without reaching the provider.';
+
 CREATE FUNCTION public.email_key_id(dedupe_key text, part integer) RETURNS uuid
     LANGUAGE sql IMMUTABLE STRICT
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -1055,7 +1060,7 @@ CREATE FUNCTION public.email_outbox_admit() RETURNS trigger
     SET enable_seqscan TO 'off'
     SET jit TO 'off';
 
-COMMENT ON FUNCTION public.email_outbox_admit() IS 'Before every insert into email_outbox: refuses unknown codes, skips known keys and disabled types, fills due_at and rank.';
+COMMENT ON FUNCTION public.email_outbox_admit() IS 'Before an insert into email_outbox, except by the triggers of the codes, which do the same for many rows at once: refuses unknown codes, skips known keys and disabled types, fills due_at and rank.';
 
 CREATE FUNCTION public.email_outbox_rank() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1593,7 +1598,7 @@ CREATE FUNCTION public.email_trx_01_facts(since timestamp with time zone, until 
 
 COMMENT ON FUNCTION public.email_trx_01_facts(since timestamp with time zone, until timestamp with time zone) IS 'E-TRX-01: the active sign-ups of a time, as its facts.';
 
-CREATE FUNCTION public.email_trx_01_rows(id uuid, created_at timestamp with time zone, at timestamp with time zone) RETURNS TABLE(email_type text, user_id uuid, dedupe_key text, run_at timestamp with time zone)
+CREATE FUNCTION public.email_trx_01_rows(id uuid, created_at timestamp with time zone, at timestamp with time zone) RETURNS TABLE(email_type text, user_id uuid, dedupe_key text, run_at timestamp with time zone, rank integer)
     LANGUAGE sql STABLE;
 
 COMMENT ON FUNCTION public.email_trx_01_rows(id uuid, created_at timestamp with time zone, at timestamp with time zone) IS 'E-TRX-01: the outbox row of one sign-up; none while the type is disabled, or for one before it was active.';
@@ -2426,7 +2431,7 @@ COMMENT ON COLUMN public.email_outbox.retry_at IS 'After a transient failure: no
 
 COMMENT ON COLUMN public.email_outbox.priority IS 'Higher goes first; null means the type''s priority.';
 
-COMMENT ON COLUMN public.email_outbox.rank IS 'The priority in force (the row''s or else its type''s), kept by triggers so that the claim can use an index.';
+COMMENT ON COLUMN public.email_outbox.rank IS 'The priority in force (the row''s or else its type''s), kept by triggers so that the claim can use an index. Not to be written: an INSERT''s own value is replaced.';
 
 COMMENT ON COLUMN public.email_outbox.slot IS 'Whose slot (email_marketing_slots.recipient) this row holds (its outbox_id is this row) or, while it is queued, waits for, in the category of its type; null: not capped, or not claimed yet.';
 
@@ -3451,7 +3456,7 @@ CREATE TRIGGER email_conv_04_signal AFTER INSERT ON public.email_signals FOR EAC
 
 CREATE TRIGGER email_handover BEFORE INSERT ON public.scheduled_jobs FOR EACH ROW EXECUTE FUNCTION public.email_handover_trigger();
 
-CREATE TRIGGER email_outbox_admit BEFORE INSERT ON public.email_outbox FOR EACH ROW EXECUTE FUNCTION public.email_outbox_admit();
+CREATE TRIGGER email_outbox_admit BEFORE INSERT ON public.email_outbox FOR EACH ROW WHEN (((new.rank IS NULL) OR (pg_trigger_depth() = 0))) EXECUTE FUNCTION public.email_outbox_admit();
 
 CREATE TRIGGER email_outbox_rank BEFORE UPDATE OF priority, email_type ON public.email_outbox FOR EACH ROW WHEN (((old.priority IS DISTINCT FROM new.priority) OR (old.email_type <> new.email_type))) EXECUTE FUNCTION public.email_outbox_rank();
 
@@ -3892,6 +3897,8 @@ REVOKE ALL ON FUNCTION public.email_is_machine(user_agent text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_isolate(worker text, row_id bigint, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_isolate(worker text, row_id bigint, lease interval) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_journaled(key text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.email_key_id(dedupe_key text, part integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_key_id(dedupe_key text, part integer) TO email_worker;

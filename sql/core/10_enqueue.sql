@@ -1,7 +1,22 @@
 -- How work comes in: the admission of outbox rows, email_enqueue and email_signal.
 
+-- A key that the journal knows ------------------------------------------------------------------------------------------
+-- SQL without settings of its own, so that it becomes a part of the statement that asks: in "not exists (select from …)" one look at
+-- the index for each row, whatever the statement's plan was made for.
+create or replace function public.email_journaled(key text) returns table (delivery_id uuid)
+language sql stable
+as $$
+-- A failed letter the provider never took may be tried again under its key (docs/rules.md#one-key-one-letter).
+select d.id from public.email_deliveries d
+where d.dedupe_key = key and not (d.status = 'failed' and d.provider_message_id is null)
+$$;
+comment on function public.email_journaled(text) is 'The journal''s row that keeps this key from being queued again; none for a new key, and for a letter that failed without reaching the provider.';
+revoke all on function public.email_journaled(text) from public;
+
 -- Admission ----------------------------------------------------------------------------------------------------------
--- Decides before the row exists, so that a plain INSERT of a known key or of a disabled type is skipped without an error.
+-- Decides before the row exists, so that a plain INSERT of a known key or of a disabled type is skipped without an error.  The
+-- triggers of the codes do the same set-wise: their rows come with rank, and are not looked at again one by one.  That a rank is
+-- written is not enough to be let through: it must be written by a trigger.
 -- SECURITY DEFINER: a role that may insert needs no right on the catalogue and the journal.  enable_seqscan off: a session keeps
 -- its plans, and one made while the outbox was empty would read all of it for every row of the next large statement.  jit off:
 -- a table too small for an index scan would look so costly then that its plan would be compiled.
@@ -17,12 +32,7 @@ begin
     -- One statement, because starting one costs more than what these look up.
     select t.enabled, t.priority,
         exists (select from public.email_outbox o where o.dedupe_key = new.dedupe_key)
-        or exists (
-            -- A failed letter the provider never took may be tried again under its key (docs/rules.md#one-key-one-letter).
-            select from public.email_deliveries d
-            where d.dedupe_key = new.dedupe_key
-            and not (d.status = 'failed' and d.provider_message_id is null)
-        ) as known
+        or exists (select from public.email_journaled(new.dedupe_key)) as known
     into kind
     from public.email_types t
     where t.code = new.email_type;
@@ -42,11 +52,12 @@ begin
 end
 $$;
 comment on function public.email_outbox_admit() is
-'Before every insert into email_outbox: refuses unknown codes, skips known keys and disabled types, fills due_at and rank.';
+'Before an insert into email_outbox, except by the triggers of the codes, which do the same for many rows at once: refuses unknown codes, skips known keys and disabled types, fills due_at and rank.';
 revoke all on function public.email_outbox_admit() from public;
 
 create or replace trigger email_outbox_admit before insert on public.email_outbox
-for each row execute function public.email_outbox_admit();
+for each row when (new.rank is null or pg_trigger_depth() = 0)
+execute function public.email_outbox_admit();
 
 create or replace function public.email_outbox_rank() returns trigger
 language plpgsql security definer

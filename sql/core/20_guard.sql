@@ -11,6 +11,10 @@
 --     by signals   email_signal_trigger() calls email_<code>_signal(signal), which email_<code>_enqueue(facts) shares
 --                  (22_signal_trigger.sql)
 --
+-- Each fills rank (the type's priority) and due_at itself and leaves out keys that email_journaled() answers, so that no row is
+-- looked at again by the admission (10_enqueue.sql).  A key that is made of the id of a row just inserted (E-TRX-01, E-ACT-01, E-ACT-02)
+-- is in no journal: their inserts do not ask; their enqueue functions, which replay, do.
+--
 -- Three things keep a trigger from failing: no type in its DECLARE section comes from a table, no expression stands there (the
 -- handler does not cover that section), and after a failure rows are read through to_jsonb(), which knows no missing column.
 --

@@ -11,10 +11,11 @@
 -- Cause ----------------------------------------------------------------------------------------------------------------
 -- What one sign-up becomes.  SQL without settings of its own, so that it becomes a part of the two statements that use it.
 create or replace function public.email_act_01_rows(id uuid, created_at timestamptz)
-returns table (email_type text, user_id uuid, dedupe_key text, run_at timestamptz)
+returns table (email_type text, user_id uuid, dedupe_key text, run_at timestamptz, rank integer)
 language sql stable
 as $$
-select t.code, id, 'no_project_after_signup:' || id, created_at + (t.params ->> 'delay')::interval
+select t.code, id, 'no_project_after_signup:' || id, coalesce(created_at + (t.params ->> 'delay')::interval, public.email_now()),
+    t.priority
 from public.email_types t
 where t.code = 'E-ACT-01' and t.enabled and coalesce(created_at, public.email_missing('created_at')::pg_catalog.timestamptz) >= t.active_since
 $$;
@@ -28,10 +29,11 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 as $$
 begin
-    insert into public.email_outbox (email_type, user_id, dedupe_key, run_at)
-    select r.*
+    insert into public.email_outbox (email_type, user_id, dedupe_key, run_at, rank, due_at)
+    select r.*, r.run_at
     from jsonb_to_recordset(facts) as f (user_id uuid, created_at timestamptz)
     cross join lateral public.email_act_01_rows(f.user_id, f.created_at) r
+    where not exists (select from public.email_journaled(r.dedupe_key))
     on conflict (dedupe_key) do nothing;
 end
 $$;
@@ -46,8 +48,8 @@ set enable_seqscan = off
 set jit = off
 as $$
 begin
-    insert into public.email_outbox (email_type, user_id, dedupe_key, run_at)
-    select r.*
+    insert into public.email_outbox (email_type, user_id, dedupe_key, run_at, rank, due_at)
+    select r.*, r.run_at
     from new_rows n
     cross join lateral public.email_act_01_rows(n.id, n.created_at) r
     on conflict (dedupe_key) do nothing;

@@ -15,10 +15,11 @@
 -- What one new project becomes.  SQL without settings of its own, so that it becomes a part of the two statements that use it.
 -- Whether a project has a deployment is asked when the letter is claimed: here it would cost the application's statement a read.
 create or replace function public.email_act_02_rows(id uuid, owner uuid, created_at timestamptz)
-returns table (email_type text, user_id uuid, project_id uuid, dedupe_key text, run_at timestamptz)
+returns table (email_type text, user_id uuid, project_id uuid, dedupe_key text, run_at timestamptz, rank integer)
 language sql stable
 as $$
-select t.code, coalesce(owner, public.email_missing('user_id')::pg_catalog.uuid), id, 'no_deployment_after_project:' || id, created_at + (t.params ->> 'delay')::interval
+select t.code, coalesce(owner, public.email_missing('user_id')::pg_catalog.uuid), id, 'no_deployment_after_project:' || id,
+    coalesce(created_at + (t.params ->> 'delay')::interval, public.email_now()), t.priority
 from public.email_types t
 where t.code = 'E-ACT-02' and t.enabled and coalesce(created_at, public.email_missing('created_at')::pg_catalog.timestamptz) >= t.active_since
 and not exists (
@@ -36,10 +37,11 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 as $$
 begin
-    insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, run_at)
-    select r.*
+    insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, run_at, rank, due_at)
+    select r.*, r.run_at
     from jsonb_to_recordset(facts) as f (project_id uuid, user_id uuid, created_at timestamptz)
     cross join lateral public.email_act_02_rows(f.project_id, f.user_id, f.created_at) r
+    where not exists (select from public.email_journaled(r.dedupe_key))
     on conflict (dedupe_key) do nothing;
 end
 $$;
@@ -54,8 +56,8 @@ set enable_seqscan = off
 set jit = off
 as $$
 begin
-    insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, run_at)
-    select r.*
+    insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, run_at, rank, due_at)
+    select r.*, r.run_at
     from new_rows n
     cross join lateral public.email_act_02_rows(n.id, n.owner_id, n.created_at) r
     on conflict (dedupe_key) do nothing;

@@ -35,13 +35,13 @@ revoke all on function public.email_act_03_finished(uuid) from public;
 -- What one running deployment becomes.  SQL without settings of its own, so that it becomes a part of the two statements that
 -- use it.
 create or replace function public.email_act_03_rows(deployment uuid, project uuid, started_at timestamptz)
-returns table (email_type text, user_id uuid, project_id uuid, dedupe_key text, payload jsonb, run_at timestamptz)
+returns table (email_type text, user_id uuid, project_id uuid, dedupe_key text, payload jsonb, run_at timestamptz, rank integer)
 language sql stable
 as $$
 select
     t.code, coalesce((select p.owner_id from public.projects p where p.id = project), public.email_missing('owner_id')::pg_catalog.uuid),
     project, 'deployment_never_finished:' || project, jsonb_build_object('deployment_id', deployment),
-    started_at + (t.params ->> 'delay')::interval
+    coalesce(started_at + (t.params ->> 'delay')::interval, public.email_now()), t.priority
 from public.email_types t
 where t.code = 'E-ACT-03' and t.enabled and coalesce(started_at, public.email_missing('started_at')::pg_catalog.timestamptz) >= t.active_since
 and not public.email_act_03_finished(coalesce(project, public.email_missing('project_id')::pg_catalog.uuid))
@@ -57,10 +57,11 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 as $$
 begin
-    insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
-    select r.*
+    insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at, rank, due_at)
+    select r.*, r.run_at
     from jsonb_to_recordset(facts) as f (deployment_id uuid, project_id uuid, started_at timestamptz)
     cross join lateral public.email_act_03_rows(f.deployment_id, f.project_id, f.started_at) r
+    where not exists (select from public.email_journaled(r.dedupe_key))
     on conflict (dedupe_key) do nothing;
 end
 $$;
@@ -80,11 +81,11 @@ begin
     if tg_op = 'INSERT' then
         -- Nearly every project has finished one.
         if exists (select from new_rows n where n.state = 'running' and not public.email_act_03_finished(n.project_id)) then
-            insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
-            select r.*
+            insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at, rank, due_at)
+            select r.*, r.run_at
             from new_rows n
             cross join lateral public.email_act_03_rows(n.id, n.project_id, n.started_at) r
-            where n.state = 'running'
+            where n.state = 'running' and not exists (select from public.email_journaled(r.dedupe_key))
             on conflict (dedupe_key) do nothing;
         end if;
     -- Most updates are of deployments that do not run, or no longer.

@@ -39,12 +39,13 @@ revoke all on function public.email_act_04_earlier(uuid, timestamptz) from publi
 
 -- What one verdict becomes; inlined too.
 create or replace function public.email_act_04_rows(deployment uuid, verdict_at timestamptz, at timestamptz)
-returns table (email_type text, user_id uuid, project_id uuid, to_email text, dedupe_key text, payload jsonb, run_at timestamptz)
+returns table (email_type text, user_id uuid, project_id uuid, to_email text, dedupe_key text, payload jsonb, run_at timestamptz, rank integer)
 language sql stable
 as $$
 select
     t.code, coalesce(r.user_id, public.email_missing('owner_id')::pg_catalog.uuid), r.project_id, r.to_email,
-    'first_verdict_available:' || r.project_id || r.key_suffix, jsonb_build_object('deployment_id', deployment), at
+    'first_verdict_available:' || r.project_id || r.key_suffix, jsonb_build_object('deployment_id', deployment),
+    coalesce(at, public.email_now()), t.priority
 from public.email_types t
 cross join lateral public.email_deployment_recipients(deployment, 'admin') r
 where t.code = 'E-ACT-04' and t.enabled and coalesce(verdict_at, public.email_missing('created_at')::pg_catalog.timestamptz) >= t.active_since
@@ -62,10 +63,11 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 as $$
 begin
-    insert into public.email_outbox (email_type, user_id, project_id, to_email, dedupe_key, payload, run_at)
-    select r.*
+    insert into public.email_outbox (email_type, user_id, project_id, to_email, dedupe_key, payload, run_at, rank, due_at)
+    select r.*, r.run_at
     from jsonb_to_recordset(facts) as f (deployment_id uuid, created_at timestamptz, at timestamptz)
     cross join lateral public.email_act_04_rows(f.deployment_id, f.created_at, f.at) r
+    where not exists (select from public.email_journaled(r.dedupe_key))
     on conflict (dedupe_key) do nothing;
 end
 $$;
@@ -83,10 +85,11 @@ as $$
 begin
     -- Nearly every verdict is one of many.
     if exists (select from new_rows n where not exists (select from public.email_act_04_earlier(n.deployment_id, n.created_at))) then
-        insert into public.email_outbox (email_type, user_id, project_id, to_email, dedupe_key, payload, run_at)
-        select r.*
+        insert into public.email_outbox (email_type, user_id, project_id, to_email, dedupe_key, payload, run_at, rank, due_at)
+        select r.*, r.run_at
         from new_rows n
         cross join lateral public.email_act_04_rows(n.deployment_id, n.created_at, public.email_now()) r
+        where not exists (select from public.email_journaled(r.dedupe_key))
         on conflict (dedupe_key) do nothing;
     end if;
     return null;

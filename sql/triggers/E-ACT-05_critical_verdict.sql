@@ -18,14 +18,14 @@
 drop function if exists public.email_act_05_rows(uuid, text, timestamptz, timestamptz);
 create or replace function public.email_act_05_rows(deployment uuid, verdict text, created_at timestamptz, at timestamptz)
 returns table (
-    email_type text, user_id uuid, project_id uuid, to_email text, dedupe_key text, payload jsonb, urgent boolean, within interval, collects timestamptz
+    email_type text, user_id uuid, project_id uuid, to_email text, dedupe_key text, payload jsonb, rank integer, urgent boolean, within interval, collects timestamptz
 )
 language sql stable
 as $$
 select
     t.code, coalesce(r.user_id, public.email_missing('owner_id')::pg_catalog.uuid), r.project_id, r.to_email,
     'critical_verdict_alert:' || deployment || r.key_suffix, jsonb_build_object('deployment_id', deployment, 'verdict', verdict),
-    verdict = 'rollback_recommended', t.within,
+    t.priority, verdict = 'rollback_recommended', t.within,
     case when verdict <> 'rollback_recommended' then (
         select max(o.due_at) + t.within
         from public.email_outbox o
@@ -34,7 +34,7 @@ select
         and o.payload ->> 'verdict' <> 'rollback_recommended' and not o.payload ? 'digest'
     ) end
 from (
-    select k.code, k.params, k.enabled, k.active_since, coalesce((k.params ->> 'digest_within')::pg_catalog.interval, '0') as within
+    select k.code, k.priority, k.params, k.enabled, k.active_since, coalesce((k.params ->> 'digest_within')::pg_catalog.interval, '0') as within
     from public.email_types k
     where k.code = 'E-ACT-05'
 ) t
@@ -54,9 +54,9 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 as $$
 begin
-    insert into public.email_outbox (email_type, user_id, project_id, to_email, dedupe_key, payload, run_at)
+    insert into public.email_outbox (email_type, user_id, project_id, to_email, dedupe_key, payload, run_at, due_at, rank)
     select w.email_type, w.user_id, w.project_id, w.to_email, w.dedupe_key,
-        case when w.waits then w.payload || jsonb_build_object('digest', w.until) else w.payload end, case when w.waits then w.until else w.at end
+        case when w.waits then w.payload || jsonb_build_object('digest', w.until) else w.payload end, m.run_at, m.run_at, w.rank
     from (
         select r.*, f.at, coalesce(r.collects, f.at + r.within) as until,
             -- Of several warnings of one statement the first goes at once.
@@ -66,6 +66,8 @@ begin
         from jsonb_to_recordset(facts) as f (deployment_id uuid, verdict text, created_at timestamptz, at timestamptz)
         cross join lateral public.email_act_05_rows(f.deployment_id, f.verdict, f.created_at, f.at) r
     ) w
+    cross join lateral (select case when w.waits then w.until else coalesce(w.at, public.email_now()) end as run_at) m
+    where not exists (select from public.email_journaled(w.dedupe_key))
     on conflict (dedupe_key) do nothing;
 
     -- What waits as a warning and became worse waits no more.
@@ -92,9 +94,9 @@ begin
     if tg_op = 'INSERT' then
         -- Nearly every verdict is fine.
         if exists (select from new_rows n where n.verdict <> 'ok') then
-            insert into public.email_outbox (email_type, user_id, project_id, to_email, dedupe_key, payload, run_at)
+            insert into public.email_outbox (email_type, user_id, project_id, to_email, dedupe_key, payload, run_at, due_at, rank)
             select w.email_type, w.user_id, w.project_id, w.to_email, w.dedupe_key,
-                case when w.waits then w.payload || jsonb_build_object('digest', w.until) else w.payload end, case when w.waits then w.until else w.at end
+                case when w.waits then w.payload || jsonb_build_object('digest', w.until) else w.payload end, m.run_at, m.run_at, w.rank
             from (
                 select r.*, i.at, coalesce(r.collects, i.at + r.within) as until,
                     not r.urgent and r.within > '0' and (
@@ -105,6 +107,8 @@ begin
                 cross join lateral public.email_act_05_rows(n.deployment_id, n.verdict, n.created_at, i.at) r
                 where n.verdict <> 'ok'
             ) w
+            cross join lateral (select case when w.waits then w.until else coalesce(w.at, public.email_now()) end as run_at) m
+            where not exists (select from public.email_journaled(w.dedupe_key))
             on conflict (dedupe_key) do nothing;
         end if;
     else

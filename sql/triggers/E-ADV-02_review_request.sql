@@ -14,13 +14,18 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
-    select
-        t.code, coalesce(s.user_id, public.email_missing('user_id')::uuid), s.project_id, 'review_request:' || s.user_id,
-        jsonb_build_object('score', s.payload -> 'score', 'signal_id', s.id), s.occurred_at + (t.params ->> 'delay')::interval
-    from public.email_types t
-    where t.code = 'E-ADV-02' and t.enabled and s.occurred_at >= t.active_since
-    and coalesce(s.payload ->> 'score', public.email_missing('score'))::numeric >= (t.params ->> 'min_score')::numeric
+    insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at, rank, due_at)
+    select r.*, r.run_at
+    from (
+        select
+            t.code, coalesce(s.user_id, public.email_missing('user_id')::uuid), s.project_id, 'review_request:' || s.user_id as dedupe_key,
+            jsonb_build_object('score', s.payload -> 'score', 'signal_id', s.id),
+            coalesce(s.occurred_at + (t.params ->> 'delay')::interval, public.email_now()) as run_at, t.priority
+        from public.email_types t
+        where t.code = 'E-ADV-02' and t.enabled and s.occurred_at >= t.active_since
+        and coalesce(s.payload ->> 'score', public.email_missing('score'))::numeric >= (t.params ->> 'min_score')::numeric
+    ) r
+    where not exists (select from public.email_journaled(r.dedupe_key))
     on conflict (dedupe_key) do nothing;
 end
 $$;

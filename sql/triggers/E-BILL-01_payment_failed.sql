@@ -20,17 +20,21 @@ declare
     ids bigint[];
 begin
     if s.kind = 'payment_failed' then
-        insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
-        select
-            t.code,
-            coalesce((select p.owner_id from public.projects p where p.id = s.project_id), s.user_id, public.email_missing('user_id')::uuid),
-            s.project_id,
-            'payment_failed:' || coalesce(nullif(s.payload ->> 'invoice_id', ''), public.email_missing('invoice_id')) || ':' || step.name,
-            s.payload || jsonb_build_object('step', step.name, 'occurred_at', s.occurred_at, 'signal_id', s.id),
-            s.occurred_at + step.delay::interval
-        from public.email_types t
-        cross join lateral jsonb_each_text(t.params -> 'steps') as step (name, delay)
-        where t.code = 'E-BILL-01' and t.enabled and s.occurred_at >= t.active_since
+        insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at, rank, due_at)
+        select r.*, r.run_at
+        from (
+            select
+                t.code,
+                coalesce((select p.owner_id from public.projects p where p.id = s.project_id), s.user_id, public.email_missing('user_id')::uuid),
+                s.project_id,
+                'payment_failed:' || coalesce(nullif(s.payload ->> 'invoice_id', ''), public.email_missing('invoice_id')) || ':' || step.name as dedupe_key,
+                s.payload || jsonb_build_object('step', step.name, 'occurred_at', s.occurred_at, 'signal_id', s.id),
+                coalesce(s.occurred_at + step.delay::interval, public.email_now()) as run_at, t.priority
+            from public.email_types t
+            cross join lateral jsonb_each_text(t.params -> 'steps') as step (name, delay)
+            where t.code = 'E-BILL-01' and t.enabled and s.occurred_at >= t.active_since
+        ) r
+        where not exists (select from public.email_journaled(r.dedupe_key))
         on conflict (dedupe_key) do nothing;
     else
         if s.payload ->> 'invoice_id' <> '' then

@@ -20,15 +20,19 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
-    select
-        t.code, coalesce(p.owner_id, s.user_id, public.email_missing('user_id')::uuid), s.project_id,
-        'payment_succeeded:' || coalesce(nullif(s.payload ->> 'invoice_id', ''), public.email_missing('invoice_id')),
-        s.payload || jsonb_build_object('occurred_at', s.occurred_at, 'signal_id', s.id),
-        least(s.occurred_at, public.email_now())
-    from public.email_types t
-    left join public.projects p on p.id = s.project_id
-    where t.code = 'E-BILL-02' and t.enabled and s.occurred_at >= t.active_since
+    insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at, rank, due_at)
+    select r.*, r.run_at
+    from (
+        select
+            t.code, coalesce(p.owner_id, s.user_id, public.email_missing('user_id')::uuid), s.project_id,
+            'payment_succeeded:' || coalesce(nullif(s.payload ->> 'invoice_id', ''), public.email_missing('invoice_id')) as dedupe_key,
+            s.payload || jsonb_build_object('occurred_at', s.occurred_at, 'signal_id', s.id),
+            least(s.occurred_at, public.email_now()) as run_at, t.priority
+        from public.email_types t
+        left join public.projects p on p.id = s.project_id
+        where t.code = 'E-BILL-02' and t.enabled and s.occurred_at >= t.active_since
+    ) r
+    where not exists (select from public.email_journaled(r.dedupe_key))
     on conflict (dedupe_key) do nothing;
 end
 $$;

@@ -19,16 +19,20 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at)
-    select
-        t.code, coalesce(s.user_id, p.owner_id, public.email_missing('user_id')::uuid), s.project_id,
-        'pro_feature:' || coalesce(s.user_id, p.owner_id) || ':' || coalesce(nullif(btrim(s.payload ->> 'feature'), ''), public.email_missing('feature'))
-            || ':' || to_char(s.occurred_at at time zone 'UTC', 'YYYY-MM'),
-        s.payload || jsonb_build_object('occurred_at', s.occurred_at, 'signal_id', s.id),
-        least(s.occurred_at, public.email_now())
-    from public.email_types t
-    left join public.projects p on p.id = s.project_id and s.user_id is null
-    where t.code = 'E-CONV-04' and t.enabled and s.occurred_at >= t.active_since
+    insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload, run_at, rank, due_at)
+    select r.*, r.run_at
+    from (
+        select
+            t.code, coalesce(s.user_id, p.owner_id, public.email_missing('user_id')::uuid), s.project_id,
+            'pro_feature:' || coalesce(s.user_id, p.owner_id) || ':' || coalesce(nullif(btrim(s.payload ->> 'feature'), ''), public.email_missing('feature'))
+                || ':' || to_char(s.occurred_at at time zone 'UTC', 'YYYY-MM') as dedupe_key,
+            s.payload || jsonb_build_object('occurred_at', s.occurred_at, 'signal_id', s.id),
+            least(s.occurred_at, public.email_now()) as run_at, t.priority
+        from public.email_types t
+        left join public.projects p on p.id = s.project_id and s.user_id is null
+        where t.code = 'E-CONV-04' and t.enabled and s.occurred_at >= t.active_since
+    ) r
+    where not exists (select from public.email_journaled(r.dedupe_key))
     on conflict (dedupe_key) do nothing;
 end
 $$;

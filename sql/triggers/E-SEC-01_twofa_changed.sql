@@ -17,17 +17,21 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    insert into public.email_outbox (email_type, user_id, dedupe_key, payload, run_at)
-    select
-        t.code, (f ->> 'user_id')::uuid,
-        'twofa_changed:' || (f ->> 'user_id')
-            || case coalesce(f ->> 'enabled', public.email_missing('enabled')) when 'true' then ':on:' else ':off:' end
-            || floor(1000 * extract(epoch from (f ->> 'changed_at')::timestamptz))::bigint,
-        jsonb_build_object('enabled', f -> 'enabled', 'changed_at', f -> 'changed_at'),
-        (f ->> 'changed_at')::timestamptz
-    from jsonb_array_elements(facts) as f
-    join public.email_types t on t.code = 'E-SEC-01' and t.enabled
-    where coalesce(f ->> 'changed_at', public.email_missing('changed_at'))::timestamptz >= t.active_since
+    insert into public.email_outbox (email_type, user_id, dedupe_key, payload, run_at, rank, due_at)
+    select r.*, r.run_at
+    from (
+        select
+            t.code, (f ->> 'user_id')::uuid,
+            'twofa_changed:' || (f ->> 'user_id')
+                || case coalesce(f ->> 'enabled', public.email_missing('enabled')) when 'true' then ':on:' else ':off:' end
+                || floor(1000 * extract(epoch from (f ->> 'changed_at')::timestamptz))::bigint as dedupe_key,
+            jsonb_build_object('enabled', f -> 'enabled', 'changed_at', f -> 'changed_at'),
+            (f ->> 'changed_at')::timestamptz as run_at, t.priority
+        from jsonb_array_elements(facts) as f
+        join public.email_types t on t.code = 'E-SEC-01' and t.enabled
+        where coalesce(f ->> 'changed_at', public.email_missing('changed_at'))::timestamptz >= t.active_since
+    ) r
+    where not exists (select from public.email_journaled(r.dedupe_key))
     on conflict (dedupe_key) do nothing;
 end
 $$;

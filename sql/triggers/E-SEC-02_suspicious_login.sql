@@ -30,7 +30,7 @@ declare
     new_device boolean;
 begin
     select
-        t.active_since, s.occurred_at - (t.params ->> 'known_for')::interval as known_since, l.occurred_at, lower(l.device) as device,
+        t.active_since, t.priority, s.occurred_at - (t.params ->> 'known_for')::interval as known_since, l.occurred_at, lower(l.device) as device,
         left(lower(btrim(l.payload ->> 'country')), 64) as country, left(lower(btrim(l.payload ->> 'city')), 64) as city
     into previous
     from public.email_types t
@@ -98,13 +98,16 @@ begin
     if s.kind = 'login' and (new_device or new_country or new_city) is not true then
         return;
     end if;
-    insert into public.email_outbox (email_type, user_id, dedupe_key, payload, run_at)
-    values (
-        'E-SEC-02', coalesce(s.user_id, public.email_missing('user_id')::uuid), 'suspicious_login:' || s.id,
-        jsonb_strip_nulls(jsonb_build_object('new_device', new_device, 'new_country', new_country, 'new_city', new_city)) || s.payload
-            || jsonb_build_object('occurred_at', s.occurred_at, 'signal_id', s.id),
-        least(s.occurred_at, public.email_now())
-    )
+    insert into public.email_outbox (email_type, user_id, dedupe_key, payload, run_at, rank, due_at)
+    select r.*, r.run_at
+    from (
+        select
+            'E-SEC-02', coalesce(s.user_id, public.email_missing('user_id')::uuid), 'suspicious_login:' || s.id as dedupe_key,
+            jsonb_strip_nulls(jsonb_build_object('new_device', new_device, 'new_country', new_country, 'new_city', new_city)) || s.payload
+                || jsonb_build_object('occurred_at', s.occurred_at, 'signal_id', s.id),
+            least(s.occurred_at, public.email_now()) as run_at, previous.priority
+    ) r
+    where not exists (select from public.email_journaled(r.dedupe_key))
     on conflict (dedupe_key) do nothing;
 end
 $$;

@@ -12,10 +12,10 @@
 -- Cause ----------------------------------------------------------------------------------------------------------------
 -- What one sign-up becomes.  SQL without settings of its own, so that it becomes a part of the two statements that use it.
 create or replace function public.email_trx_01_rows(id uuid, created_at timestamptz, at timestamptz)
-returns table (email_type text, user_id uuid, dedupe_key text, run_at timestamptz)
+returns table (email_type text, user_id uuid, dedupe_key text, run_at timestamptz, rank integer)
 language sql stable
 as $$
-select t.code, id, 'welcome_signup:' || id, at
+select t.code, id, 'welcome_signup:' || id, coalesce(at, public.email_now()), t.priority
 from public.email_types t
 where t.code = 'E-TRX-01' and t.enabled and coalesce(created_at, public.email_missing('created_at')::pg_catalog.timestamptz) >= t.active_since
 $$;
@@ -29,10 +29,11 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 as $$
 begin
-    insert into public.email_outbox (email_type, user_id, dedupe_key, run_at)
-    select r.*
+    insert into public.email_outbox (email_type, user_id, dedupe_key, run_at, rank, due_at)
+    select r.*, r.run_at
     from jsonb_to_recordset(facts) as f (user_id uuid, created_at timestamptz, at timestamptz)
     cross join lateral public.email_trx_01_rows(f.user_id, f.created_at, f.at) r
+    where not exists (select from public.email_journaled(r.dedupe_key))
     on conflict (dedupe_key) do nothing;
 end
 $$;
@@ -50,8 +51,8 @@ declare
     facts jsonb;
 begin
     if tg_op = 'INSERT' then
-        insert into public.email_outbox (email_type, user_id, dedupe_key, run_at)
-        select r.*
+        insert into public.email_outbox (email_type, user_id, dedupe_key, run_at, rank, due_at)
+        select r.*, r.run_at
         from new_rows n
         cross join lateral public.email_trx_01_rows(n.id, n.created_at, public.email_now()) r
         where n.is_active
