@@ -8,7 +8,7 @@ language sql stable
 as $$
 -- A failed letter the provider never took may be tried again under its key (docs/rules.md#one-key-one-letter).
 select d.id from public.email_deliveries d
-where d.dedupe_key = key and not (d.status = 'failed' and d.provider_message_id is null)
+where d.dedupe_key operator(pg_catalog.=) key and not (d.status operator(pg_catalog.=) 'failed' and d.provider_message_id is null)
 $$;
 comment on function public.email_journaled(text) is 'The journal''s row that keeps this key from being queued again; none for a new key, and for a letter that failed without reaching the provider.';
 revoke all on function public.email_journaled(text) from public;

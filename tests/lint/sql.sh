@@ -21,8 +21,8 @@ fi
 echo "ok: squawk"
 
 # As migrate runs them: the search_path is set before the first file.  PS002 is about create or replace, which is what the
-# repeatable files are; PS012 and PS014 about create table and create index if not exists, which adopt an existing journal.  email_now() and
-# email_urgent() have no pinned search_path, so that they can be inlined; their bodies are qualified.
+# repeatable files are; PS012 and PS014 about create table and create index if not exists, which adopt an existing journal.  email_now(),
+# email_urgent() and email_journaled() have no pinned search_path, so that they can be inlined; their bodies are qualified.
 prelude=$(mktemp)
 trap 'rm -f "$prelude"' EXIT
 echo "set search_path = pg_catalog, pg_temp;" >"$prelude"
@@ -36,7 +36,8 @@ for file in migrations/*.sql sql/core/*.sql sql/triggers/*.sql; do
         ;;
     esac
     # shellcheck disable=SC2086
-    if ! report=$("$venv/bin/pgspot" --append --ignore PS002 --ignore PS012 --ignore PS014 --proc-without-search-path 'public.email_now()' --proc-without-search-path 'public.email_urgent(rank integer)' $inlined \
+    if ! report=$("$venv/bin/pgspot" --append --ignore PS002 --ignore PS012 --ignore PS014 --proc-without-search-path 'public.email_now()' --proc-without-search-path 'public.email_urgent(rank integer)' \
+        --proc-without-search-path 'public.email_journaled(key text,delivery_id uuid)' $inlined \
         "$prelude" "$file" 2>&1); then
         echo "$file:"
         echo "$report"
