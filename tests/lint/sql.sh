@@ -22,7 +22,7 @@ echo "ok: squawk"
 
 # As migrate runs them: the search_path is set before the first file.  PS002 is about create or replace, which is what the
 # repeatable files are; PS012 and PS014 about create table and create index if not exists, which adopt an existing journal.  email_now(),
-# email_urgent() and email_journaled() have no pinned search_path, so that they can be inlined; their bodies are qualified.
+# email_urgent(), email_journaled() and email_delivery_id() have no pinned search_path, so that they can be inlined; their bodies are qualified.
 prelude=$(mktemp)
 trap 'rm -f "$prelude"' EXIT
 echo "set search_path = pg_catalog, pg_temp;" >"$prelude"
@@ -37,7 +37,7 @@ for file in migrations/*.sql sql/core/*.sql sql/triggers/*.sql; do
     esac
     # shellcheck disable=SC2086
     if ! report=$("$venv/bin/pgspot" --append --ignore PS002 --ignore PS012 --ignore PS014 --proc-without-search-path 'public.email_now()' --proc-without-search-path 'public.email_urgent(rank integer)' \
-        --proc-without-search-path 'public.email_journaled(key text,delivery_id uuid)' $inlined \
+        --proc-without-search-path 'public.email_journaled(key text,delivery_id uuid)' --proc-without-search-path 'public.email_delivery_id(enqueued_at timestamptz,dedupe_key text)' $inlined \
         "$prelude" "$file" 2>&1); then
         echo "$file:"
         echo "$report"
