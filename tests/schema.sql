@@ -1098,6 +1098,12 @@ CREATE FUNCTION public.email_pick(row_limit integer) RETURNS bigint[]
 
 COMMENT ON FUNCTION public.email_pick(row_limit integer) IS 'Locks up to so many due rows that no other sidecar has locked, and answers their ids in the order they should go out; null when there is none.';
 
+CREATE FUNCTION public.email_pipeline_failed(deployment uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp';
+
+COMMENT ON FUNCTION public.email_pipeline_failed(deployment uuid) IS 'True when the pipeline of a deployment ended as failed; null otherwise, and when that is not known.';
+
 CREATE FUNCTION public.email_plan_changes_enqueue(facts jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp';
@@ -4008,6 +4014,10 @@ REVOKE ALL ON FUNCTION public.email_percent(part bigint, whole bigint) FROM PUBL
 
 REVOKE ALL ON FUNCTION public.email_pick(row_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.email_pick(row_limit integer) TO email_worker;
+
+REVOKE ALL ON FUNCTION public.email_pipeline_failed(deployment uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.email_pipeline_failed(deployment uuid) TO email_worker;
+GRANT ALL ON FUNCTION public.email_pipeline_failed(deployment uuid) TO email_admin;
 
 REVOKE ALL ON FUNCTION public.email_plan_changes_enqueue(facts jsonb) FROM PUBLIC;
 

@@ -60,6 +60,19 @@ comment on function public.email_collect_error(uuid, timestamptz, timestamptz) i
 'A French sentence for the sort of error the application''s collecting jobs of a deployment failed with, of those due between since and until; null when none is known.';
 revoke all on function public.email_collect_error(uuid, timestamptz, timestamptz) from public;
 
+create or replace function public.email_pipeline_failed(deployment uuid) returns boolean
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (select true from public.deployments d where d.id = deployment and d.pipeline_result = 'failed');
+exception when insufficient_privilege or undefined_column then
+    return null; -- An alert without this line is better than none.
+end
+$$;
+comment on function public.email_pipeline_failed(uuid) is 'True when the pipeline of a deployment ended as failed; null otherwise, and when that is not known.';
+revoke all on function public.email_pipeline_failed(uuid) from public;
+
 -- Long, because it is one statement: every figure is of the same samples at the same moment.
 -- measured is false when the engine says "warning" and names no metric: it could not measure.  A line that nobody knows may
 -- name one, and rows of older versions have no details: there the samples are judged as the engine judges them.
@@ -174,6 +187,8 @@ begin
         'verdict', f.verdict,
         'measured', f.measured,
         'occurred_at', f.created_at,
+        -- It plays no part in the verdict: a failed pipeline may be fine.
+        'pipeline_failed', public.email_pipeline_failed(f.id),
         'confidence', case when f.confidence between 0 and 1 then f.confidence end,
         'summary', (select t.french from french t where t.said = f.summary),
         'latency_delta', (
@@ -288,11 +303,11 @@ from (values
 ) g (privileges)
 cross join unnest(array['email_worker', 'email_reader', 'email_admin']) r (role_name);
 select public.email_grant(
-    'execute on function public.email_verdict_limits(), public.email_detail_metric(text), public.email_collect_error(uuid, timestamptz, timestamptz), public.email_verdict_figures(uuid[])', r.role_name
+    'execute on function public.email_verdict_limits(), public.email_detail_metric(text), public.email_collect_error(uuid, timestamptz, timestamptz), public.email_pipeline_failed(uuid), public.email_verdict_figures(uuid[])', r.role_name
 )
 from unnest(array['email_worker', 'email_admin']) r (role_name);
 select public.email_grant('select (id, name, plan) on public.projects', 'email_worker');
-select public.email_grant('select (id, project_id, deployment_number, env, started_at) on public.deployments', 'email_worker');
+select public.email_grant('select (id, project_id, deployment_number, env, started_at, pipeline_result) on public.deployments', 'email_worker');
 select public.email_grant('select (deployment_id, verdict, confidence, summary, details, created_at) on public.deployment_verdicts', 'email_worker');
 select public.email_grant('select (deployment_id, phase, latency_p95, error_rate, cpu_usage, memory_usage, requests_per_sec) on public.metric_samples', 'email_worker');
 select public.email_grant('select (deployment_id, metric, severity, confidence, title, diagnosis, suggested_actions) on public.sdh_hints', 'email_worker');

@@ -9,10 +9,12 @@ use serde_json::{Map, Value};
 
 use crate::support::TestDb;
 
-/// Name of the sample, code, project and plan, number of the deployment, kind of verdict (`tests/sql/support/verdicts.sql`).
+/// Name of the sample, code, project and plan, number of the deployment, kind of verdict (`tests/sql/support/verdicts.sql`). The
+/// pipeline of those that end in `-failed` failed.
 const CASES: &[(&str, &str, &str, i32, &str)] = &[
     ("E-ACT-04", "API Gateway", "free", 12, "cpu"),
     ("E-ACT-04-ok", "API Gateway", "free", 12, "ok"),
+    ("E-ACT-04-failed", "API Gateway", "pro", 12, "ok"),
     ("E-ACT-04-rollback", "API Gateway", "pro", 12, "traffic"),
     ("E-ACT-04-unmeasured", "API Gateway", "free", 12, "silent"),
     ("E-ACT-05", "Checkout API", "free", 48, "traffic"),
@@ -57,12 +59,17 @@ async fn the_samples_are_what_the_applications_rows_give() {
     let mut samples = Map::new();
     for (name, project, plan, number, kind) in CASES {
         let code = &name[..8];
+        let result = if name.ends_with("-failed") {
+            "failed"
+        } else {
+            "success"
+        };
         db.exec(&format!(
             "delete from public.projects;
              insert into public.projects (id, owner_id, name, plan, api_key, hmac_secret, envs)
              values ('9b7e1d34-2c58-4f6a-8e21-0d4f6b3a7c88', '6d1f2a40-0000-4000-8000-000000000001', '{project}', '{plan}', 'k', 's', '{{prod}}');
-             insert into public.deployments (id, project_id, deployment_number, env, state, started_at)
-             values ('c2a4e6f8-1b3d-4f5a-9c7e-8d0b2a4c6e81', '9b7e1d34-2c58-4f6a-8e21-0d4f6b3a7c88', {number}, 'prod', 'analyzed', '2026-03-03 12:55Z');
+             insert into public.deployments (id, project_id, deployment_number, env, state, pipeline_result, started_at)
+             values ('c2a4e6f8-1b3d-4f5a-9c7e-8d0b2a4c6e81', '9b7e1d34-2c58-4f6a-8e21-0d4f6b3a7c88', {number}, 'prod', 'analyzed', '{result}', '2026-03-03 12:55Z');
              select fixture.analysed('c2a4e6f8-1b3d-4f5a-9c7e-8d0b2a4c6e81', '{kind}', '2026-03-03 13:00Z');
              delete from public.email_outbox;
              insert into public.email_outbox (email_type, user_id, project_id, dedupe_key, payload)
@@ -71,7 +78,12 @@ async fn the_samples_are_what_the_applications_rows_give() {
         .await;
         samples.insert((*name).to_owned(), context(&db, code).await);
     }
-    samples.insert("E-ACT-05-several".to_owned(), several(&db).await);
+    for (name, then) in [
+        ("E-ACT-05-several", ["two", "incomplete", "already"]),
+        ("E-ACT-05-blind", ["silent", "nothing", "refused"]),
+    ] {
+        samples.insert(name.to_owned(), several(&db, then).await);
+    }
 
     let printed = serde_json::to_string_pretty(&Value::Object(samples)).unwrap() + "\n";
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(SAMPLES);
@@ -84,17 +96,17 @@ async fn the_samples_are_what_the_applications_rows_give() {
     );
 }
 
-/// A warning at once, and three more within the hour: the newest of them is the letter.
-async fn several(db: &TestDb) -> Value {
+/// A warning at once, and three more within the hour, of these kinds: the newest of them is the letter.
+async fn several(db: &TestDb, then: [&str; 3]) -> Value {
     db.exec(
         "delete from public.email_outbox; delete from public.deployments; update public.email_types set active_since = '2026-01-01'",
     )
     .await;
     for (number, kind, minutes) in [
         (51, "cpu", 0),
-        (52, "two", 12),
-        (53, "incomplete", 25),
-        (54, "already", 40),
+        (52, then[0], 12),
+        (53, then[1], 25),
+        (54, then[2], 40),
     ] {
         db.exec(&format!(
             "set email.clock_offset = '{minutes} minutes';

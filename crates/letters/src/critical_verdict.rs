@@ -27,13 +27,16 @@ enum Kind {
     Warning,
     /// Nothing could be measured.
     Unmeasured,
-    /// Several warnings of one project.
+    /// Several verdicts of one project, warnings among them.
     Several,
+    /// Several, and none of them could be measured.
+    SeveralUnmeasured,
 }
 
 impl CriticalVerdict {
     fn kind(&self) -> Kind {
         match (self.0.told(), self.0.is_measured(), self.0.verdict) {
+            (2.., _, _) if self.0.warnings() == 0 => Kind::SeveralUnmeasured,
             (2.., _, _) => Kind::Several,
             (_, false, _) => Kind::Unmeasured,
             (_, _, Verdict::RollbackRecommended) => Kind::Rollback,
@@ -43,6 +46,35 @@ impl CriticalVerdict {
 
     fn facts(&self, page: &Page<'_>) -> Vec<Fact> {
         self.0.facts(page, true)
+    }
+
+    fn tells_of_several(&self) -> bool {
+        self.0.told() > 1
+    }
+
+    /// Whether anything was measured: what was not is no alarm.
+    fn is_alarm(&self) -> bool {
+        self.0.warnings() > 0
+    }
+
+    /// What to do, for the last deployment that the letter tells of.
+    fn steps(&self, page: &Page<'_>) -> Vec<&str> {
+        if self.0.is_measured() {
+            self.0.actions()
+        } else {
+            unmeasured_steps(page).to_vec()
+        }
+    }
+
+    fn steps_heading(&self) -> String {
+        let number = self.0.deployment_number;
+        match (self.kind(), self.0.is_measured()) {
+            (Kind::Rollback, _) => "Actions suggérées :".to_owned(),
+            (Kind::Several, true) => format!("Par où commencer, pour le #{number} :"),
+            (Kind::Several, false) => format!("Que faire, pour le #{number} :"),
+            (_, true) => "Par où commencer :".to_owned(),
+            (_, false) => "Que faire :".to_owned(),
+        }
     }
 
     fn headline(&self) -> Headline {
@@ -74,6 +106,11 @@ impl CriticalVerdict {
                 self.0.about(),
                 "Ni alerte ni feu vert : faute de mesures suffisantes, SEQPULSE ne se prononce pas sur cette version.".to_owned(),
             ),
+            Kind::SeveralUnmeasured => (
+                "Nous n'avons pas pu mesurer".to_owned(),
+                format!("{} : déploiements {}", self.0.project_name, self.0.numbers()),
+                "Ces verdicts ont suivi celui que vous avez déjà reçu ; nous les avons réunis ici. Ni alerte ni feu vert : faute de mesures suffisantes, SEQPULSE ne se prononce pas sur ces versions.".to_owned(),
+            ),
             Kind::Several => (
                 self.0.told_in_words(),
                 format!("{} : déploiements {}", self.0.project_name, self.0.numbers()),
@@ -103,14 +140,16 @@ impl Payload for CriticalVerdict {
         let label = match self.kind() {
             Kind::Rollback | Kind::Warning => "Voir le verdict complet",
             Kind::Unmeasured => "Voir le déploiement",
-            Kind::Several => "Voir le dernier déploiement",
+            Kind::Several | Kind::SeveralUnmeasured => "Voir le dernier déploiement",
         };
         let page = composer.page(Frame {
             kind: self.0.kind(),
             tone: self.0.tone(),
             preheader: match (self.kind(), self.0.in_short()) {
                 (Kind::Unmeasured, _) => format!("Déploiement #{number} : pourquoi, et que faire."),
-                (Kind::Several, _) => format!("Le dernier : {}.", self.0.about()),
+                (Kind::Several | Kind::SeveralUnmeasured, _) => {
+                    format!("Le dernier : {}.", self.0.about())
+                }
                 (_, Some(figures)) => format!("Déploiement #{number} : {figures}."),
                 (Kind::Rollback, None) => {
                     format!("Déploiement #{number} : risque élevé pour vos utilisateurs.")

@@ -87,6 +87,9 @@ pub(crate) struct Analysis {
     /// Fresh: why nothing, or not all, could be measured.
     #[serde(default)]
     reasons: Option<Vec<Prose>>,
+    /// Fresh: the pipeline said so at its end; it plays no part in the verdict.
+    #[serde(default)]
+    pub pipeline_failed: Option<bool>,
     /// Fresh: a share, 0 to 1.
     #[serde(default, deserialize_with = "super::value::share")]
     pub confidence: Option<f64>,
@@ -157,7 +160,7 @@ impl Analysis {
 
     /// Its colour: the verdict's, and a calm one where nothing was found.
     pub(crate) fn tone(&self) -> Tone {
-        if self.is_measured() || self.told() > 1 {
+        if self.warnings() > 0 {
             self.verdict.tone()
         } else {
             Tone::Calm
@@ -226,6 +229,9 @@ impl Analysis {
                 Fact::new(label, &calm)
             });
         }
+        if self.pipeline_failed == Some(true) {
+            facts.push(Fact::new("Pipeline", "terminé en échec"));
+        }
         if let Some(confidence) = self.confidence.filter(|_| self.is_measured()) {
             facts.push(Fact::new(
                 "Confiance",
@@ -252,7 +258,7 @@ impl Analysis {
         self.reasons.as_deref().unwrap_or_default()
     }
 
-    /// How many warnings this letter tells of.
+    /// How many verdicts this letter tells of.
     pub(crate) fn told(&self) -> usize {
         1 + self.others.as_ref().map_or(0, Vec::len)
     }
@@ -343,13 +349,31 @@ impl Analysis {
     pub(crate) fn kind(&self) -> &'static str {
         match self.verdict {
             Verdict::RollbackRecommended => "Alerte",
-            _ if self.is_measured() || self.told() > 1 => "Avertissement",
+            _ if self.warnings() > 0 => "Avertissement",
             _ => "Mesure manquante",
         }
     }
 
-    /// How many, in a sentence.
+    /// How many verdicts of this letter rest on measures: the others are no warnings to a reader.
+    pub(crate) fn warnings(&self) -> usize {
+        let others = self.others.iter().flatten();
+        others.filter(|other| other.measured != Some(false)).count()
+            + usize::from(self.is_measured())
+    }
+
+    /// How many, in a sentence: `2 avertissements et 1 déploiement non mesuré`.
     pub(crate) fn told_in_words(&self) -> String {
-        french::count(self.told() as u64, "avertissement", "avertissements")
+        let warnings = french::count(self.warnings() as u64, "avertissement", "avertissements");
+        match self.told() - self.warnings() {
+            0 => warnings,
+            blind => format!(
+                "{warnings} et {}",
+                french::count(
+                    blind as u64,
+                    "déploiement non mesuré",
+                    "déploiements non mesurés"
+                )
+            ),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What the application's engine writes in English reaches no letter, and all of it has its French.
 
 use letters::samples;
+use serde_json::{Value, json};
 
 use super::{sample, visible, with, written};
 use crate::support::TestDb;
@@ -56,7 +57,10 @@ fn only_a_rollback_is_urgent_and_what_was_not_measured_is_no_alarm() {
         );
         let number = format!("#{}", sample.context["deployment_number"]);
         assert!(letter.subject.contains(&number), "{}", sample.name);
-        if sample.context["measured"] == false {
+        let others = sample.context["others"].as_array();
+        let blind = sample.context["measured"] == false
+            && others.is_none_or(|others| others.iter().all(|other| other["measured"] == false));
+        if blind {
             for alarm in [
                 "avertissement",
                 "risque",
@@ -72,6 +76,70 @@ fn only_a_rollback_is_urgent_and_what_was_not_measured_is_no_alarm() {
                 );
             }
         }
+    }
+}
+
+#[test]
+fn what_was_not_measured_is_counted_apart_from_warnings() {
+    let several = sample("E-ACT-05-several");
+    let letter = written(&several);
+    assert_eq!(
+        letter.subject,
+        "2 avertissements et 1 déploiement non mesuré sur Checkout API\u{a0}: #52, #53 et #54"
+    );
+    // The last one could not be measured either: the steps are those for that.
+    let last = with(
+        with(several.clone(), "measured", false),
+        "metrics",
+        json!([]),
+    );
+    let letter = written(&last);
+    assert!(
+        letter
+            .subject
+            .starts_with("1 avertissement et 2 déploiements non mesurés sur "),
+        "{}",
+        letter.subject
+    );
+    for part in [&letter.text, &visible(&letter.html)] {
+        assert!(part.contains("Que faire, pour le #54\u{a0}:"), "{part}");
+        assert!(part.contains("Tester l’endpoint de métriques"), "{part}");
+        assert!(!part.contains("Comparer les métriques"), "{part}");
+    }
+    let measured: Vec<_> = several.context["others"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .cloned()
+        .map(|mut other| {
+            other["measured"] = true.into();
+            other
+        })
+        .collect();
+    assert_eq!(
+        written(&with(several, "others", measured)).subject,
+        "3 avertissements sur Checkout API\u{a0}: déploiements #52, #53 et #54"
+    );
+}
+
+#[test]
+fn a_failed_pipeline_and_unjudged_traffic_are_not_called_fine() {
+    let failed = written(&sample("E-ACT-04-failed")).text;
+    assert!(
+        !failed.contains("passer à la suite")
+            && failed.contains("- Pipeline\u{a0}: terminé en échec"),
+        "{failed}"
+    );
+    assert!(!written(&sample("E-ACT-04-ok")).text.contains("Pipeline"));
+    for (threshold, said) in [(json!(34), true), (Value::Null, false)] {
+        let mut quiet = sample("E-ACT-04-ok");
+        for measure in quiet.context["metrics"].as_array_mut().unwrap() {
+            if measure["metric"] == "requests_per_sec" {
+                measure["threshold"] = threshold.clone();
+            }
+        }
+        let text = written(&quiet).text;
+        assert_eq!(text.contains("trafic"), said, "{text}");
     }
 }
 
