@@ -218,3 +218,14 @@ fn every_pair_of_colours_has_contrast() {
         assert!(contrast >= 4.5, "{text} on {back}: {contrast:.2}");
     }
 }
+
+#[test]
+fn only_addresses_of_pages_break_inside_a_word() {
+    for sample in samples::all() {
+        let html = written(&sample).html;
+        for (before, _) in html.match_indices("word-break:break-all;") {
+            let (_, inside) = html[before..].split_once('>').unwrap();
+            assert!(inside.starts_with("https://"), "{}: {inside}", sample.name);
+        }
+    }
+}
