@@ -167,8 +167,8 @@ mod tests {
     fn mailboxes() {
         for good in [
             "hello@mail.example.com",
-            "SeqPulse <hello@mail.example.com>",
-            "\"SeqPulse, Inc.\" <hello@mail.example.com>",
+            "SEQPULSE <hello@mail.example.com>",
+            "\"SEQPULSE, Inc.\" <hello@mail.example.com>",
             "Léa de SéqPulse <lea@example.com>",
         ] {
             assert_eq!(mailbox(good), Ok(good.to_owned()), "{good}");
@@ -177,9 +177,9 @@ mod tests {
             "hello",
             "hello@",
             "@example.com",
-            "SeqPulse hello@example.com",
-            "SeqPulse <hello@example.com",
-            "SeqPulse <hello@example.com> and more",
+            "SEQPULSE hello@example.com",
+            "SEQPULSE <hello@example.com",
+            "SEQPULSE <hello@example.com> and more",
             "a@example.com, b@example.com",
             "léa@example.com",
             "lea@exämple.com",

@@ -10,7 +10,7 @@ const RESEND: &[(&str, &str)] = &[
         "postgres://mailer:hunter2@db.example.com/seqpulse",
     ),
     ("EMAIL_PROVIDER", "resend"),
-    ("EMAIL_FROM", "SeqPulse <hello@mail.example.com>"),
+    ("EMAIL_FROM", "SEQPULSE <hello@mail.example.com>"),
     ("EMAIL_API_KEY", "re_hunter2"),
     ("PUBLIC_URL", "https://mail.example.com/"),
 ];
@@ -138,7 +138,7 @@ fn missing_values_are_all_named_at_once() {
     assert_eq!(
         lines[1],
         "EMAIL_FROM is missing: EMAIL_PROVIDER=postmark needs it; \
-         for example EMAIL_FROM='SeqPulse <hello@mail.example.com>'"
+         for example EMAIL_FROM='SEQPULSE <hello@mail.example.com>'"
     );
 }
 
@@ -169,10 +169,10 @@ fn bad_values_name_their_variable() {
             "postgres://mailer:hunter2@db/seqpulse?sslmode=perhaps",
         ),
         ("EMAIL_PROVIDER", "sendgrid"),
-        ("EMAIL_FROM", "SeqPulse"),
+        ("EMAIL_FROM", "SEQPULSE"),
         (
             "EMAIL_FROM",
-            "SeqPulse\r\nBcc: x@example.com <hello@example.com>",
+            "SEQPULSE\r\nBcc: x@example.com <hello@example.com>",
         ),
         ("EMAIL_REPLY_TO", "a@example.com, b@example.com"),
         ("EMAIL_API_KEY", "re_hunter2 re_hunter2"),

@@ -71,13 +71,13 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "EMAIL_FROM",
         "required unless console",
-        "SeqPulse <hello@mail.example.com>",
+        "SEQPULSE <hello@mail.example.com>",
         "The sender, an RFC 5322 mailbox at a domain the provider has verified.",
     ),
     variable(
         "EMAIL_REPLY_TO",
         "none: answers go to EMAIL_FROM",
-        "SeqPulse Support <support@example.com>",
+        "SEQPULSE Support <support@example.com>",
         "Where answers go, an RFC 5322 mailbox.",
     ),
     variable(
@@ -206,7 +206,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "EMAIL_POSTAL_ADDRESS",
         "required when a product or marketing type is enabled and the provider really sends",
-        "SeqPulse SAS, 1 rue de la Paix, 75002 Paris, France",
+        "SEQPULSE SAS, 1 rue de la Paix, 75002 Paris, France",
         "Legal footer of product and marketing letters, on one line.",
     ),
     shared(
@@ -359,7 +359,7 @@ mod tests {
                 variable.name
             );
         }
-        assert!(text.contains("e.g. EMAIL_FROM='SeqPulse <hello@mail.example.com>'"));
+        assert!(text.contains("e.g. EMAIL_FROM='SEQPULSE <hello@mail.example.com>'"));
         assert!(migrate_help().contains("DATABASE_URL"));
         assert!(!migrate_help().contains("EMAIL_API_KEY"));
     }

@@ -95,7 +95,7 @@ pub struct ProviderConfig {
     /// Without a trailing slash, such as `https://api.resend.com`. Empty for the console. A mail server's URL is kept without
     /// its login.
     pub base_url: String,
-    /// An RFC 5322 mailbox, such as `SeqPulse <hello@mail.example.com>`.
+    /// An RFC 5322 mailbox, such as `SEQPULSE <hello@mail.example.com>`.
     pub from: String,
     /// An RFC 5322 mailbox.
     pub reply_to: Option<String>,

@@ -55,11 +55,11 @@ impl Sidecar {
             .env("EMAIL_PROVIDER", "resend")
             .env("EMAIL_PROVIDER_URL", sandbox_url)
             .env("EMAIL_API_KEY", "re_demo_0000000000000000000000")
-            .env("EMAIL_FROM", "SeqPulse <bonjour@mail.seqpulse.example>")
+            .env("EMAIL_FROM", "SEQPULSE <bonjour@mail.seqpulse.example>")
             .env("EMAIL_REPLY_TO", "support@seqpulse.example")
             .env(
                 "EMAIL_POSTAL_ADDRESS",
-                "SeqPulse SAS, 12 rue de la Paix, 75002 Paris",
+                "SEQPULSE SAS, 12 rue de la Paix, 75002 Paris",
             )
             .env("EMAIL_REVIEW_URL", "https://avis.example/seqpulse")
             .env("FRONTEND_URL", "https://app.seqpulse.example")
