@@ -16,6 +16,21 @@ pub(crate) fn binary() -> OsString {
     std::env::var_os("BENCH_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_seqpulse-mailer").into())
 }
 
+/// The sum of two times of a `/proc/PID/stat`: the fields so many after the command's name, which may hold spaces and ends with
+/// the last parenthesis.
+pub(crate) fn ticks(stat: &str, after_name: usize) -> anyhow::Result<Duration> {
+    let after = stat.rsplit_once(')').context("/proc/PID/stat")?.1;
+    let ticks: u64 = after
+        .split_whitespace()
+        .skip(after_name)
+        .take(2)
+        .filter_map(|field| field.parse::<u64>().ok())
+        .sum();
+    let hertz = sysconf(SysconfVar::CLK_TCK)?.context("clock ticks per second")?;
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    Ok(Duration::from_secs_f64(ticks as f64 / hertz as f64))
+}
+
 /// A child that ends with this value.
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -63,18 +78,8 @@ impl Process {
 
     /// Processor time since its start, all threads.
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
-        let stat = self.read("stat")?;
-        // The command's name may hold spaces; it ends with the last parenthesis, and utime and stime are 12th and 13th after.
-        let after = stat.rsplit_once(')').context("/proc/PID/stat")?.1;
-        let ticks: u64 = after
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .filter_map(|field| field.parse::<u64>().ok())
-            .sum();
-        let hertz = sysconf(SysconfVar::CLK_TCK)?.context("clock ticks per second")?;
-        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-        Ok(Duration::from_secs_f64(ticks as f64 / hertz as f64))
+        // utime and stime.
+        ticks(&self.read("stat")?, 11)
     }
 
     /// Memory in use, and the most there ever was, in MiB.

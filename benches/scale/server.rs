@@ -3,8 +3,8 @@
 use std::fs;
 
 use anyhow::Context as _;
-use nix::unistd::{SysconfVar, sysconf};
 
+use super::process::ticks;
 use super::stage::Stage;
 
 /// Since the server's start: only differences of one run mean something.
@@ -68,16 +68,8 @@ fn cpu(stage: &Stage) -> anyhow::Result<f64> {
         seconds += ran(child.parse()?).unwrap_or_default();
     }
     let stat = fs::read_to_string(format!("/proc/{postmaster}/stat"))?;
-    let after = stat.rsplit_once(')').context("/proc/PID/stat")?.1;
     // cutime and cstime: of children that have ended.
-    let ticks: u32 = after
-        .split_whitespace()
-        .skip(13)
-        .take(2)
-        .filter_map(|field| field.parse::<u32>().ok())
-        .sum();
-    let hertz = sysconf(SysconfVar::CLK_TCK)?.context("clock ticks per second")?;
-    Ok(seconds + f64::from(ticks) / f64::from(u32::try_from(hertz)?))
+    Ok(seconds + ticks(&stat, 13)?.as_secs_f64())
 }
 
 fn ran(pid: u32) -> anyhow::Result<f64> {

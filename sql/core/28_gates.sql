@@ -24,15 +24,14 @@ begin
     for kind in
         select o.email_type, array_agg(o.id) as ids from public.email_outbox o where o.id = any(email_current.ids) group by o.email_type
     loop
+        call := format('select c.id, c.untrue, c.context, null::text, false from public.%%I($1) c', public.email_function(kind.email_type, 'current'));
         begin
             case kind.email_type
 %s
             else
-                call := format('select c.id, c.untrue, c.context, null::text, false from public.%%I($1) c', public.email_function(kind.email_type, 'current'));
                 return query execute call using kind.ids;
             end case;
         exception when others then
-            call := format('select c.id, c.untrue, c.context, null::text, false from public.%%I($1) c', public.email_function(kind.email_type, 'current'));
             foreach row_id in array kind.ids loop
                 begin
                     return query execute call using array[row_id];

@@ -135,7 +135,7 @@ begin
     from public.email_deliveries d where d.id = delivery_id;
     if not found then
         -- Of the application's own sender: what we send carries its delivery id.  By time, because an index over the message's id would
-        -- have to be written at every settlement.
+        -- have to be written at every settlement; providers keep letters for at most 45 days (docs/providers.md#postmark-search).
         select d.id, d.user_id, d.dedupe_key, d.status, d.payload_json into letter
         from public.email_deliveries d
         where message_id is not null and d.created_at > public.email_now() - interval '46 days' and d.provider is null and d.provider_message_id = message_id

@@ -6,7 +6,7 @@
 with usable as (
     select
         i.indexrelid, c.relname, i.indisunique and i.indimmediate and i.indnkeyatts = 1 as is_unique,
-        pg_get_expr(i.indpred, i.indrelid) as predicate,
+        i.indpred is not null as is_partial,
         array(
             select coalesce(a.attname::text, '')
             from unnest(i.indkey) with ordinality as k (attnum, place)
@@ -29,17 +29,17 @@ wanted as (
         (
             select u.relname::text from usable u
             where u.columns[1:cardinality(w.columns)] = w.columns and (u.is_unique or w.kind = '')
-            and (u.predicate is null or u.predicate = '(' || w.predicate || ')')
+            and not u.is_partial
             order by 1
             limit 1
         ) as equivalent,
         exists (select from pg_catalog.pg_index i where i.indexrelid = to_regclass('public.' || w.name) and not i.indisvalid) as broken
     from (values
-        (1, 'uq_email_deliveries_dedupe_key', '{dedupe_key}'::text[], 'unique ', null),
-        (2, 'ix_email_deliveries_user_id', '{user_id}', '', null),
-        (3, 'ix_email_deliveries_created_at', '{created_at}', '', null),
-        (4, 'email_deliveries_kpi_idx', '{email_type,created_at}', '', null)
-    ) w (place, name, columns, kind, predicate)
+        (1, 'uq_email_deliveries_dedupe_key', '{dedupe_key}'::text[], 'unique '),
+        (2, 'ix_email_deliveries_user_id', '{user_id}', ''),
+        (3, 'ix_email_deliveries_created_at', '{created_at}', ''),
+        (4, 'email_deliveries_kpi_idx', '{email_type,created_at}', '')
+    ) w (place, name, columns, kind)
     -- A column that is still to be added is empty: its index is built in no time.
     where not exists (
         select from unnest(w.columns) as n (name)
@@ -58,7 +58,6 @@ select
         case
             when w.equivalent is not null then format('create index if not exists %I on public.email_placeholders (place)', w.name)
             else format('create %sindex concurrently %I on public.email_deliveries (%s)', w.kind, w.name, array_to_string(w.columns, ', '))
-                || coalesce(' where ' || w.predicate, '')
         end
     ], null) as statements
 from wanted w
